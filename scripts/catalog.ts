@@ -1,0 +1,288 @@
+/**
+ * Derives the catalog (src/api/catalog/catalog.json) and the TypeScript types (src/api/types/*.ts) from the published
+ * interface data: the OpenAPI document of Kubernetes v1.35 and its protobuf field numbers.
+ *
+ *   npm run catalog -- FOLDER      FOLDER holds kubernetes-1.35-openapi-v2.json and kubernetes-protobuf.json
+ *
+ * Only facts are kept (names, types, required, list types, merge keys, numbers), nobody's prose.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { resourceNames } from './catalog-names.ts';
+
+interface Property {
+  type?: string;
+  format?: string;
+  $ref?: string;
+  items?: Property;
+  additionalProperties?: Property;
+  'x-kubernetes-list-type'?: string;
+  'x-kubernetes-list-map-keys'?: string[];
+  'x-kubernetes-map-type'?: string;
+  'x-kubernetes-patch-merge-key'?: string;
+  'x-kubernetes-patch-strategy'?: string;
+}
+interface Definition extends Property {
+  properties?: Record<string, Property>;
+  required?: string[];
+  'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string }[];
+}
+interface Operation {
+  'x-kubernetes-action'?: string;
+  'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string };
+}
+interface OpenApi {
+  definitions: Record<string, Definition>;
+  paths: Record<string, Record<string, Operation>>;
+}
+type ProtoField = [number: number, type: string, label?: string];
+type ProtoPackages = Record<string, { messages: Record<string, Record<string, ProtoField>> }>;
+
+const folder = process.argv[2];
+if (!folder) throw new Error('usage: npm run catalog -- FOLDER');
+const openapi = JSON.parse(readFileSync(join(folder, 'kubernetes-1.35-openapi-v2.json'), 'utf8')) as OpenApi;
+const proto = JSON.parse(readFileSync(join(folder, 'kubernetes-protobuf.json'), 'utf8')) as ProtoPackages;
+
+const servedVersions = new Set([
+  '/v1', 'admissionregistration.k8s.io/v1', 'apiextensions.k8s.io/v1', 'apiregistration.k8s.io/v1', 'apps/v1',
+  'authentication.k8s.io/v1', 'authorization.k8s.io/v1', 'autoscaling/v1', 'autoscaling/v2', 'batch/v1',
+  'certificates.k8s.io/v1', 'coordination.k8s.io/v1', 'discovery.k8s.io/v1', 'events.k8s.io/v1',
+  'flowcontrol.apiserver.k8s.io/v1', 'networking.k8s.io/v1', 'node.k8s.io/v1', 'policy/v1',
+  'rbac.authorization.k8s.io/v1', 'resource.k8s.io/v1', 'scheduling.k8s.io/v1', 'storage.k8s.io/v1',
+]);
+
+/** "io.k8s.api.core.v1.Pod" becomes "core.v1.Pod". */
+function shortName(definition: string): string {
+  return definition.split('.').slice(-3).join('.');
+}
+
+const specialTypes: Record<string, string> = {
+  'io.k8s.apimachinery.pkg.api.resource.Quantity': 'quantity',
+  'io.k8s.apimachinery.pkg.util.intstr.IntOrString': 'intOrString',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.Time': 'time',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime': 'microTime',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1': 'fieldsV1',
+  'io.k8s.apimachinery.pkg.runtime.RawExtension': 'raw',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON': 'json',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray': 'json',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool': 'json',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray': 'json',
+};
+
+const wanted = new Set<string>();
+function typeOf(property: Property): string {
+  if (property.$ref) {
+    const definition = property.$ref.replace('#/definitions/', '');
+    const special = specialTypes[definition];
+    if (special) return special;
+    wanted.add(definition);
+    return shortName(definition);
+  }
+  if (property.type === 'array') return `[]${typeOf(property.items ?? {})}`;
+  if (property.type === 'object') return property.additionalProperties ? `map[${typeOf(property.additionalProperties)}]` : 'json';
+  if (property.type === 'integer') return property.format ?? 'int64';
+  if (property.type === 'number') return 'double';
+  if (property.type === 'boolean') return 'bool';
+  if (property.type === 'string') return property.format === 'byte' ? 'bytes' : 'string';
+  return 'json';
+}
+
+function protoMessage(definition: string): Record<string, ProtoField> {
+  const parts = definition.replace(/^io\.k8s\./, 'k8s.io.').split('.');
+  const name = parts.pop() ?? '';
+  return proto[parts.join('.')]?.messages[name] ?? {};
+}
+
+/** A field's facts: [type, protobuf number, extras]; see src/api/catalog/catalog.ts for the reader. */
+function fieldFacts(name: string, property: Property, definition: Definition, message: Record<string, ProtoField>): unknown[] {
+  const extras: Record<string, unknown> = {};
+  if (definition.required?.includes(name)) extras['r'] = 1;
+  if (property['x-kubernetes-list-type']) extras['l'] = property['x-kubernetes-list-type'];
+  if (property['x-kubernetes-list-map-keys']) extras['k'] = property['x-kubernetes-list-map-keys'];
+  if (property['x-kubernetes-map-type']) extras['m'] = property['x-kubernetes-map-type'];
+  if (property['x-kubernetes-patch-merge-key']) extras['pk'] = property['x-kubernetes-patch-merge-key'];
+  if (property['x-kubernetes-patch-strategy']) extras['ps'] = property['x-kubernetes-patch-strategy'];
+  const facts: unknown[] = [typeOf(property), message[name]?.[0] ?? 0];
+  if (Object.keys(extras).length > 0) facts.push(extras);
+  return facts;
+}
+
+interface ResourceRow {
+  group: string; version: string; kind: string; plural: string; singular: string; namespaced: boolean; type: string;
+  verbs: string[]; shortNames?: string[]; categories?: string[]; subresources: Record<string, { kind: string; verbs: string[]; group: string; version: string }>;
+}
+
+function collectResources(): ResourceRow[] {
+  const rows = new Map<string, ResourceRow>();
+  const verbOf: Record<string, string> = { post: 'create', put: 'update', patch: 'patch', delete: 'delete', deletecollection: 'deletecollection', get: 'get', list: 'list', connect: 'connect' };
+  for (const [path, item] of Object.entries(openapi.paths)) {
+    const match = /^\/(?:api\/(v1)|apis\/([^/]+)\/([^/]+))\/(watch\/)?(namespaces\/\{namespace\}\/)?([a-z]+)(\/\{name\}(?:\/([a-z]+))?)?(\/\{path\})?$/.exec(path);
+    if (!match || match[4] || match[9]) continue;
+    const group = match[2] ?? '';
+    const version = match[1] ?? match[3] ?? '';
+    if (!servedVersions.has(`${group}/${version}`)) continue;
+    const [, , , , , namespaced, plural = '', , sub] = match;
+    for (const [method, operation] of Object.entries(item)) {
+      const gvk = operation['x-kubernetes-group-version-kind'];
+      if (!gvk || method === 'parameters') continue;
+      const verb = verbOf[operation['x-kubernetes-action'] ?? ''] ?? 'get';
+      const key = `${group}/${version}/${plural}`;
+      let row = rows.get(key);
+      if (!row) {
+        row = { group, version, kind: '', plural, singular: '', namespaced: false, type: '', verbs: [], subresources: {} };
+        rows.set(key, row);
+      }
+      if (namespaced) row.namespaced = true;
+      if (sub) {
+        const entry = (row.subresources[sub] ??= { kind: gvk.kind, group: gvk.group, version: gvk.version, verbs: [] });
+        if (verb === 'connect') {
+          const connectVerb: Record<string, string> = { get: 'get', post: 'create', put: 'update', patch: 'patch', delete: 'delete' };
+          const v = connectVerb[method];
+          if (v && !entry.verbs.includes(v)) entry.verbs.push(v);
+        } else if (!entry.verbs.includes(verb)) entry.verbs.push(verb);
+      } else {
+        row.kind = gvk.kind;
+        row.singular = gvk.kind.toLowerCase();
+        if (!row.verbs.includes(verb)) row.verbs.push(verb);
+      }
+    }
+  }
+  for (const row of rows.values()) {
+    const definition = Object.entries(openapi.definitions).find(([, d]) =>
+      d['x-kubernetes-group-version-kind']?.some(g => g.group === row.group && g.version === row.version && g.kind === row.kind));
+    if (!definition) throw new Error(`no definition for ${row.group}/${row.version} ${row.kind}`);
+    wanted.add(definition[0]);
+    row.type = shortName(definition[0]);
+    if (row.verbs.includes('list')) row.verbs.push('watch');
+    row.verbs.sort();
+    for (const sub of Object.values(row.subresources)) {
+      sub.verbs.sort();
+      const found = Object.entries(openapi.definitions).find(([, d]) =>
+        d['x-kubernetes-group-version-kind']?.some(g => g.group === sub.group && g.version === sub.version && g.kind === sub.kind));
+      if (found) wanted.add(found[0]);
+    }
+    Object.assign(row, resourceNames[`${row.group}/${row.plural}`] ?? {});
+  }
+  return [...rows.values()].sort((a, b) => a.group.localeCompare(b.group) || a.version.localeCompare(b.version) || a.plural.localeCompare(b.plural));
+}
+
+const resources = collectResources();
+for (const extra of ['Status', 'ListMeta', 'DeleteOptions', 'APIResourceList', 'APIGroupList', 'APIGroup', 'APIVersions', 'WatchEvent', 'LabelSelector', 'Condition'])
+  wanted.add(`io.k8s.apimachinery.pkg.apis.meta.v1.${extra}`);
+wanted.add('io.k8s.api.core.v1.PodTemplateSpec');
+
+interface TypeFacts { d: string; f: Record<string, unknown[]> }
+const types: Record<string, TypeFacts> = {};
+const definitions = new Map<string, Definition>();
+for (const name of wanted) {
+  const definition = openapi.definitions[name];
+  if (!definition) throw new Error(`no definition ${name}`);
+  definitions.set(shortName(name), definition);
+  const message = protoMessage(name);
+  const fields: Record<string, unknown[]> = {};
+  for (const [field, property] of Object.entries(definition.properties ?? {})) fields[field] = fieldFacts(field, property, definition, message);
+  types[shortName(name)] = { d: name, f: fields };
+}
+const sorted = Object.fromEntries(Object.entries(types).sort(([a], [b]) => a.localeCompare(b)));
+mkdirSync('src/api/catalog', { recursive: true });
+const typeLines = Object.entries(sorted).map(([name, facts]) => `${JSON.stringify(name)}:${JSON.stringify(facts)}`);
+writeFileSync('src/api/catalog/catalog.json', `{"types":{\n${typeLines.join(',\n')}\n},\n"resources":[\n${resources.map(r => JSON.stringify(r)).join(',\n')}\n]}\n`);
+
+// ---- TypeScript types -------------------------------------------------------------------------------------------------
+
+const scalars: Record<string, string> = {
+  string: 'string', int32: 'number', int64: 'number', double: 'number', bool: 'boolean', bytes: 'string', quantity: 'Quantity',
+  intOrString: 'IntOrString', time: 'Time', microTime: 'MicroTime', fieldsV1: 'FieldsV1', raw: 'RawExtension', json: 'JsonValue',
+};
+function fileOf(type: string): string {
+  const [group, version] = type.split('.');
+  return `${group}-${version}`;
+}
+function tsType(type: string, file: string, imports: Map<string, Set<string>>): string {
+  if (type.startsWith('[]')) {
+    const inner = tsType(type.slice(2), file, imports);
+    return `${inner}[]`;
+  }
+  if (type.startsWith('map[')) return `Record<string, ${tsType(type.slice(4, -1), file, imports)}>`;
+  const scalar = scalars[type];
+  if (scalar) {
+    if (/^[A-Z]/.test(scalar)) need(imports, 'scalars', scalar);
+    return scalar;
+  }
+  const name = type.split('.')[2] ?? '';
+  if (fileOf(type) !== file) {
+    need(imports, fileOf(type), name);
+  }
+  return name;
+}
+function need(imports: Map<string, Set<string>>, file: string, name: string): void {
+  const set = imports.get(file) ?? new Set();
+  set.add(name);
+  imports.set(file, set);
+}
+
+rmSync('src/api/types', { recursive: true, force: true });
+mkdirSync('src/api/types', { recursive: true });
+writeFileSync('src/api/types/scalars.ts', `// Generated by scripts/catalog.ts.
+/** Any JSON value. */
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+/** A decimal with an optional SI suffix, such as "100m" or "2Gi"; see api/quantity.ts. */
+export type Quantity = string;
+/** An integer, or a string (often a percentage). */
+export type IntOrString = number | string;
+/** RFC 3339, whole seconds, UTC. */
+export type Time = string;
+/** RFC 3339 with microseconds, UTC. */
+export type MicroTime = string;
+export type FieldsV1 = { [key: string]: JsonValue };
+export type RawExtension = { [key: string]: JsonValue };
+`);
+const topLevel = new Set([...resources.map(r => r.type), 'core.v1.PodTemplate']);
+const byFile = new Map<string, string[]>();
+for (const name of Object.keys(sorted)) byFile.set(fileOf(name), [...(byFile.get(fileOf(name)) ?? []), name]);
+for (const [file, names] of byFile) {
+  const imports = new Map<string, Set<string>>();
+  const blocks: string[] = [];
+  for (const name of names) {
+    const facts = sorted[name];
+    if (!facts) continue;
+    const isTop = topLevel.has(name);
+    const lines = Object.entries(facts.f).map(([field, entry]) => {
+      const extras = entry[2] as { r?: number } | undefined;
+      let required = extras?.r === 1;
+      let type = tsType(entry[0] as string, file, imports);
+      if (isTop && (field === 'metadata' || field === 'spec')) required = true;
+      if (name === 'meta.v1.ObjectMeta' && field === 'name') required = true;
+      if (type === 'ObjectMeta' && !isTop) type = 'Partial<ObjectMeta>';
+      const key = /^[A-Za-z_][A-Za-z0-9_]*$/.test(field) ? field : JSON.stringify(field);
+      return `  ${key}${required ? '' : '?'}: ${type};`;
+    });
+    blocks.push(`export interface ${name.split('.')[2]} {\n${lines.join('\n')}\n}`);
+  }
+  const header = [...imports].sort().map(([from, set]) => `import type { ${[...set].sort().join(', ')} } from './${from}.ts';`);
+  writeFileSync(`src/api/types/${file}.ts`, `// Generated by scripts/catalog.ts.\n${header.join('\n')}${header.length ? '\n\n' : ''}${blocks.join('\n\n')}\n`);
+}
+const priority = ['meta-v1', 'core-v1', 'apps-v1', 'batch-v1', 'networking-v1', 'rbac-v1', 'policy-v1', 'storage-v1', 'autoscaling-v2', 'apiextensions-v1'];
+const files = [...priority, ...[...byFile.keys()].filter(f => !priority.includes(f)).sort()];
+const taken = new Set<string>();
+const exportsText = files.map(file => {
+  const names = (byFile.get(file) ?? []).map(name => name.split('.')[2] ?? '');
+  const items = names.map(name => {
+    if (!taken.has(name)) { taken.add(name); return name; }
+    const [group = '', version = ''] = file.split('-');
+    let alias = group[0]?.toUpperCase() + group.slice(1) + name;
+    if (taken.has(alias)) alias = group[0]?.toUpperCase() + group.slice(1) + version.toUpperCase() + name;
+    taken.add(alias);
+    return `${name} as ${alias}`;
+  });
+  return `export type {\n  ${items.join(',\n  ')},\n} from './${file}.ts';`;
+});
+writeFileSync('src/api/types/index.ts', `// Generated by scripts/catalog.ts. A name that two groups share is plain for the first of them and carries the group's name for the other.
+export type { FieldsV1, IntOrString, JsonValue, MicroTime, Quantity, RawExtension, Time } from './scalars.ts';
+${exportsText.join('\n')}
+`);
+// The typed client's map from resource to type.
+const kindImports = resources.map((r, i) => `import type { ${r.kind} as T${i} } from './${fileOf(r.type)}.ts';`);
+const kindLines = resources.map((r, i) => `  '${r.group ? `${r.group}/` : ''}${r.version}/${r.plural}': T${i};`);
+writeFileSync('src/api/types/resources.ts', `// Generated by scripts/catalog.ts.\n${kindImports.join('\n')}\n\n/** The type behind every served resource, by "group/version/plural" ("v1/pods" for the core group). */\nexport interface ResourceTypes {\n${kindLines.join('\n')}\n}\n`);
+console.log(`${Object.keys(sorted).length} types, ${resources.length} resources`);
