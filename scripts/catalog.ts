@@ -44,11 +44,28 @@ const openapi = JSON.parse(readFileSync(join(folder, 'kubernetes-1.35-openapi-v2
 const proto = JSON.parse(readFileSync(join(folder, 'kubernetes-protobuf.json'), 'utf8')) as ProtoPackages;
 
 const servedVersions = new Set([
-  '/v1', 'admissionregistration.k8s.io/v1', 'apiextensions.k8s.io/v1', 'apiregistration.k8s.io/v1', 'apps/v1',
-  'authentication.k8s.io/v1', 'authorization.k8s.io/v1', 'autoscaling/v1', 'autoscaling/v2', 'batch/v1',
-  'certificates.k8s.io/v1', 'coordination.k8s.io/v1', 'discovery.k8s.io/v1', 'events.k8s.io/v1',
-  'flowcontrol.apiserver.k8s.io/v1', 'networking.k8s.io/v1', 'node.k8s.io/v1', 'policy/v1',
-  'rbac.authorization.k8s.io/v1', 'resource.k8s.io/v1', 'scheduling.k8s.io/v1', 'storage.k8s.io/v1',
+  '/v1',
+  'admissionregistration.k8s.io/v1',
+  'apiextensions.k8s.io/v1',
+  'apiregistration.k8s.io/v1',
+  'apps/v1',
+  'authentication.k8s.io/v1',
+  'authorization.k8s.io/v1',
+  'autoscaling/v1',
+  'autoscaling/v2',
+  'batch/v1',
+  'certificates.k8s.io/v1',
+  'coordination.k8s.io/v1',
+  'discovery.k8s.io/v1',
+  'events.k8s.io/v1',
+  'flowcontrol.apiserver.k8s.io/v1',
+  'networking.k8s.io/v1',
+  'node.k8s.io/v1',
+  'policy/v1',
+  'rbac.authorization.k8s.io/v1',
+  'resource.k8s.io/v1',
+  'scheduling.k8s.io/v1',
+  'storage.k8s.io/v1',
 ]);
 
 /** "io.k8s.api.core.v1.Pod" becomes "core.v1.Pod". */
@@ -79,7 +96,8 @@ function typeOf(property: Property): string {
     return shortName(definition);
   }
   if (property.type === 'array') return `[]${typeOf(property.items ?? {})}`;
-  if (property.type === 'object') return property.additionalProperties ? `map[${typeOf(property.additionalProperties)}]` : 'json';
+  if (property.type === 'object')
+    return property.additionalProperties ? `map[${typeOf(property.additionalProperties)}]` : 'json';
   if (property.type === 'integer') return property.format ?? 'int64';
   if (property.type === 'number') return 'double';
   if (property.type === 'boolean') return 'bool';
@@ -94,7 +112,12 @@ function protoMessage(definition: string): Record<string, ProtoField> {
 }
 
 /** A field's facts: [type, protobuf number, extras]; see src/api/catalog/catalog.ts for the reader. */
-function fieldFacts(name: string, property: Property, definition: Definition, message: Record<string, ProtoField>): unknown[] {
+function fieldFacts(
+  name: string,
+  property: Property,
+  definition: Definition,
+  message: Record<string, ProtoField>,
+): unknown[] {
   const extras: Record<string, unknown> = {};
   if (definition.required?.includes(name)) extras['r'] = 1;
   if (property['x-kubernetes-list-type']) extras['l'] = property['x-kubernetes-list-type'];
@@ -108,15 +131,36 @@ function fieldFacts(name: string, property: Property, definition: Definition, me
 }
 
 interface ResourceRow {
-  group: string; version: string; kind: string; plural: string; singular: string; namespaced: boolean; type: string;
-  verbs: string[]; shortNames?: string[]; categories?: string[]; subresources: Record<string, { kind: string; verbs: string[]; group: string; version: string }>;
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  singular: string;
+  namespaced: boolean;
+  type: string;
+  verbs: string[];
+  shortNames?: string[];
+  categories?: string[];
+  subresources: Record<string, { kind: string; verbs: string[]; group: string; version: string }>;
 }
 
 function collectResources(): ResourceRow[] {
   const rows = new Map<string, ResourceRow>();
-  const verbOf: Record<string, string> = { post: 'create', put: 'update', patch: 'patch', delete: 'delete', deletecollection: 'deletecollection', get: 'get', list: 'list', connect: 'connect' };
+  const verbOf: Record<string, string> = {
+    post: 'create',
+    put: 'update',
+    patch: 'patch',
+    delete: 'delete',
+    deletecollection: 'deletecollection',
+    get: 'get',
+    list: 'list',
+    connect: 'connect',
+  };
   for (const [path, item] of Object.entries(openapi.paths)) {
-    const match = /^\/(?:api\/(v1)|apis\/([^/]+)\/([^/]+))\/(watch\/)?(namespaces\/\{namespace\}\/)?([a-z]+)(\/\{name\}(?:\/([a-z]+))?)?(\/\{path\})?$/.exec(path);
+    const match =
+      /^\/(?:api\/(v1)|apis\/([^/]+)\/([^/]+))\/(watch\/)?(namespaces\/\{namespace\}\/)?([a-z]+)(\/\{name\}(?:\/([a-z]+))?)?(\/\{path\})?$/.exec(
+        path,
+      );
     if (!match || match[4] || match[9]) continue;
     const group = match[2] ?? '';
     const version = match[1] ?? match[3] ?? '';
@@ -129,14 +173,30 @@ function collectResources(): ResourceRow[] {
       const key = `${group}/${version}/${plural}`;
       let row = rows.get(key);
       if (!row) {
-        row = { group, version, kind: '', plural, singular: '', namespaced: false, type: '', verbs: [], subresources: {} };
+        row = {
+          group,
+          version,
+          kind: '',
+          plural,
+          singular: '',
+          namespaced: false,
+          type: '',
+          verbs: [],
+          subresources: {},
+        };
         rows.set(key, row);
       }
       if (namespaced) row.namespaced = true;
       if (sub) {
         const entry = (row.subresources[sub] ??= { kind: gvk.kind, group: gvk.group, version: gvk.version, verbs: [] });
         if (verb === 'connect') {
-          const connectVerb: Record<string, string> = { get: 'get', post: 'create', put: 'update', patch: 'patch', delete: 'delete' };
+          const connectVerb: Record<string, string> = {
+            get: 'get',
+            post: 'create',
+            put: 'update',
+            patch: 'patch',
+            delete: 'delete',
+          };
           const v = connectVerb[method];
           if (v && !entry.verbs.includes(v)) entry.verbs.push(v);
         } else if (!entry.verbs.includes(verb)) entry.verbs.push(verb);
@@ -149,7 +209,10 @@ function collectResources(): ResourceRow[] {
   }
   for (const row of rows.values()) {
     const definition = Object.entries(openapi.definitions).find(([, d]) =>
-      d['x-kubernetes-group-version-kind']?.some(g => g.group === row.group && g.version === row.version && g.kind === row.kind));
+      d['x-kubernetes-group-version-kind']?.some(
+        g => g.group === row.group && g.version === row.version && g.kind === row.kind,
+      ),
+    );
     if (!definition) throw new Error(`no definition for ${row.group}/${row.version} ${row.kind}`);
     wanted.add(definition[0]);
     row.type = shortName(definition[0]);
@@ -158,20 +221,39 @@ function collectResources(): ResourceRow[] {
     for (const sub of Object.values(row.subresources)) {
       sub.verbs.sort();
       const found = Object.entries(openapi.definitions).find(([, d]) =>
-        d['x-kubernetes-group-version-kind']?.some(g => g.group === sub.group && g.version === sub.version && g.kind === sub.kind));
+        d['x-kubernetes-group-version-kind']?.some(
+          g => g.group === sub.group && g.version === sub.version && g.kind === sub.kind,
+        ),
+      );
       if (found) wanted.add(found[0]);
     }
     Object.assign(row, resourceNames[`${row.group}/${row.plural}`] ?? {});
   }
-  return [...rows.values()].sort((a, b) => a.group.localeCompare(b.group) || a.version.localeCompare(b.version) || a.plural.localeCompare(b.plural));
+  return [...rows.values()].sort(
+    (a, b) => a.group.localeCompare(b.group) || a.version.localeCompare(b.version) || a.plural.localeCompare(b.plural),
+  );
 }
 
 const resources = collectResources();
-for (const extra of ['Status', 'ListMeta', 'DeleteOptions', 'APIResourceList', 'APIGroupList', 'APIGroup', 'APIVersions', 'WatchEvent', 'LabelSelector', 'Condition'])
+for (const extra of [
+  'Status',
+  'ListMeta',
+  'DeleteOptions',
+  'APIResourceList',
+  'APIGroupList',
+  'APIGroup',
+  'APIVersions',
+  'WatchEvent',
+  'LabelSelector',
+  'Condition',
+])
   wanted.add(`io.k8s.apimachinery.pkg.apis.meta.v1.${extra}`);
 wanted.add('io.k8s.api.core.v1.PodTemplateSpec');
 
-interface TypeFacts { d: string; f: Record<string, unknown[]> }
+interface TypeFacts {
+  d: string;
+  f: Record<string, unknown[]>;
+}
 const types: Record<string, TypeFacts> = {};
 const definitions = new Map<string, Definition>();
 for (const name of wanted) {
@@ -180,19 +262,34 @@ for (const name of wanted) {
   definitions.set(shortName(name), definition);
   const message = protoMessage(name);
   const fields: Record<string, unknown[]> = {};
-  for (const [field, property] of Object.entries(definition.properties ?? {})) fields[field] = fieldFacts(field, property, definition, message);
+  for (const [field, property] of Object.entries(definition.properties ?? {}))
+    fields[field] = fieldFacts(field, property, definition, message);
   types[shortName(name)] = { d: name, f: fields };
 }
 const sorted = Object.fromEntries(Object.entries(types).sort(([a], [b]) => a.localeCompare(b)));
 mkdirSync('src/api/catalog', { recursive: true });
 const typeLines = Object.entries(sorted).map(([name, facts]) => `${JSON.stringify(name)}:${JSON.stringify(facts)}`);
-writeFileSync('src/api/catalog/catalog.json', `{"types":{\n${typeLines.join(',\n')}\n},\n"resources":[\n${resources.map(r => JSON.stringify(r)).join(',\n')}\n]}\n`);
+writeFileSync(
+  'src/api/catalog/catalog.json',
+  `{"types":{\n${typeLines.join(',\n')}\n},\n"resources":[\n${resources.map(r => JSON.stringify(r)).join(',\n')}\n]}\n`,
+);
 
 // ---- TypeScript types -------------------------------------------------------------------------------------------------
 
 const scalars: Record<string, string> = {
-  string: 'string', int32: 'number', int64: 'number', double: 'number', bool: 'boolean', bytes: 'string', quantity: 'Quantity',
-  intOrString: 'IntOrString', time: 'Time', microTime: 'MicroTime', fieldsV1: 'FieldsV1', raw: 'RawExtension', json: 'JsonValue',
+  string: 'string',
+  int32: 'number',
+  int64: 'number',
+  double: 'number',
+  bool: 'boolean',
+  bytes: 'string',
+  quantity: 'Quantity',
+  intOrString: 'IntOrString',
+  time: 'Time',
+  microTime: 'MicroTime',
+  fieldsV1: 'FieldsV1',
+  raw: 'RawExtension',
+  json: 'JsonValue',
 };
 function fileOf(type: string): string {
   const [group, version] = type.split('.');
@@ -223,7 +320,9 @@ function need(imports: Map<string, Set<string>>, file: string, name: string): vo
 
 rmSync('src/api/types', { recursive: true, force: true });
 mkdirSync('src/api/types', { recursive: true });
-writeFileSync('src/api/types/scalars.ts', `// Generated by scripts/catalog.ts.
+writeFileSync(
+  'src/api/types/scalars.ts',
+  `// Generated by scripts/catalog.ts.
 /** Any JSON value. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 /** A decimal with an optional SI suffix, such as "100m" or "2Gi"; see api/quantity.ts. */
@@ -236,7 +335,8 @@ export type Time = string;
 export type MicroTime = string;
 export type FieldsV1 = { [key: string]: JsonValue };
 export type RawExtension = { [key: string]: JsonValue };
-`);
+`,
+);
 const topLevel = new Set([...resources.map(r => r.type), 'core.v1.PodTemplate']);
 const byFile = new Map<string, string[]>();
 for (const name of Object.keys(sorted)) byFile.set(fileOf(name), [...(byFile.get(fileOf(name)) ?? []), name]);
@@ -259,16 +359,35 @@ for (const [file, names] of byFile) {
     });
     blocks.push(`export interface ${name.split('.')[2]} {\n${lines.join('\n')}\n}`);
   }
-  const header = [...imports].sort().map(([from, set]) => `import type { ${[...set].sort().join(', ')} } from './${from}.ts';`);
-  writeFileSync(`src/api/types/${file}.ts`, `// Generated by scripts/catalog.ts.\n${header.join('\n')}${header.length ? '\n\n' : ''}${blocks.join('\n\n')}\n`);
+  const header = [...imports]
+    .sort()
+    .map(([from, set]) => `import type { ${[...set].sort().join(', ')} } from './${from}.ts';`);
+  writeFileSync(
+    `src/api/types/${file}.ts`,
+    `// Generated by scripts/catalog.ts.\n${header.join('\n')}${header.length ? '\n\n' : ''}${blocks.join('\n\n')}\n`,
+  );
 }
-const priority = ['meta-v1', 'core-v1', 'apps-v1', 'batch-v1', 'networking-v1', 'rbac-v1', 'policy-v1', 'storage-v1', 'autoscaling-v2', 'apiextensions-v1'];
+const priority = [
+  'meta-v1',
+  'core-v1',
+  'apps-v1',
+  'batch-v1',
+  'networking-v1',
+  'rbac-v1',
+  'policy-v1',
+  'storage-v1',
+  'autoscaling-v2',
+  'apiextensions-v1',
+];
 const files = [...priority, ...[...byFile.keys()].filter(f => !priority.includes(f)).sort()];
 const taken = new Set<string>();
 const exportsText = files.map(file => {
   const names = (byFile.get(file) ?? []).map(name => name.split('.')[2] ?? '');
   const items = names.map(name => {
-    if (!taken.has(name)) { taken.add(name); return name; }
+    if (!taken.has(name)) {
+      taken.add(name);
+      return name;
+    }
     const [group = '', version = ''] = file.split('-');
     let alias = group[0]?.toUpperCase() + group.slice(1) + name;
     if (taken.has(alias)) alias = group[0]?.toUpperCase() + group.slice(1) + version.toUpperCase() + name;
@@ -277,12 +396,18 @@ const exportsText = files.map(file => {
   });
   return `export type {\n  ${items.join(',\n  ')},\n} from './${file}.ts';`;
 });
-writeFileSync('src/api/types/index.ts', `// Generated by scripts/catalog.ts. A name that two groups share is plain for the first of them and carries the group's name for the other.
+writeFileSync(
+  'src/api/types/index.ts',
+  `// Generated by scripts/catalog.ts. A name that two groups share is plain for the first of them and carries the group's name for the other.
 export type { FieldsV1, IntOrString, JsonValue, MicroTime, Quantity, RawExtension, Time } from './scalars.ts';
 ${exportsText.join('\n')}
-`);
+`,
+);
 // The typed client's map from resource to type.
 const kindImports = resources.map((r, i) => `import type { ${r.kind} as T${i} } from './${fileOf(r.type)}.ts';`);
 const kindLines = resources.map((r, i) => `  '${r.group ? `${r.group}/` : ''}${r.version}/${r.plural}': T${i};`);
-writeFileSync('src/api/types/resources.ts', `// Generated by scripts/catalog.ts.\n${kindImports.join('\n')}\n\n/** The type behind every served resource, by "group/version/plural" ("v1/pods" for the core group). */\nexport interface ResourceTypes {\n${kindLines.join('\n')}\n}\n`);
+writeFileSync(
+  'src/api/types/resources.ts',
+  `// Generated by scripts/catalog.ts.\n${kindImports.join('\n')}\n\n/** The type behind every served resource, by "group/version/plural" ("v1/pods" for the core group). */\nexport interface ResourceTypes {\n${kindLines.join('\n')}\n}\n`,
+);
 console.log(`${Object.keys(sorted).length} types, ${resources.length} resources`);

@@ -81,9 +81,7 @@ export interface CustomResourceSubresourceScale {
   statusReplicasPath: string;
 }
 
-export interface CustomResourceSubresourceStatus {
-
-}
+export type CustomResourceSubresourceStatus = {};
 
 export interface CustomResourceValidation {
   openAPIV3Schema?: JSONSchemaProps;
@@ -95,8 +93,8 @@ export interface ExternalDocumentation {
 }
 
 export interface JSONSchemaProps {
-  "$ref"?: string;
-  "$schema"?: string;
+  $ref?: string;
+  $schema?: string;
   additionalItems?: JsonValue;
   additionalProperties?: JsonValue;
   allOf?: JSONSchemaProps[];
@@ -132,13 +130,13 @@ export interface JSONSchemaProps {
   title?: string;
   type?: string;
   uniqueItems?: boolean;
-  "x-kubernetes-embedded-resource"?: boolean;
-  "x-kubernetes-int-or-string"?: boolean;
-  "x-kubernetes-list-map-keys"?: string[];
-  "x-kubernetes-list-type"?: string;
-  "x-kubernetes-map-type"?: string;
-  "x-kubernetes-preserve-unknown-fields"?: boolean;
-  "x-kubernetes-validations"?: ValidationRule[];
+  'x-kubernetes-embedded-resource'?: boolean;
+  'x-kubernetes-int-or-string'?: boolean;
+  'x-kubernetes-list-map-keys'?: string[];
+  'x-kubernetes-list-type'?: string;
+  'x-kubernetes-map-type'?: string;
+  'x-kubernetes-preserve-unknown-fields'?: boolean;
+  'x-kubernetes-validations'?: ValidationRule[];
 }
 
 export interface SelectableField {

@@ -1,0 +1,73 @@
+/** Where chance comes from. Never `Math.random`, so that a run can be replayed from its seed. */
+export interface Random {
+  /** Uniform in [0, 1). */
+  next(): number;
+  /** Uniform integer in [0, n). */
+  int(n: number): number;
+  bytes(length: number): Uint8Array;
+}
+
+const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
+
+/** A version 4 UUID. */
+export function uuid(random: Random): string {
+  const b = random.bytes(16);
+  b[6] = ((b[6] ?? 0) & 0x0f) | 0x40;
+  b[8] = ((b[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(b, x => x.toString(16).padStart(2, '0')).join('');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Lower-case letters without vowels, and digits: what generateName and pod-template hashes use. */
+export function nameSuffix(random: Random, length = 5): string {
+  let out = '';
+  for (let i = 0; i < length; i++) out += suffixAlphabet[random.int(suffixAlphabet.length)];
+  return out;
+}
+
+/** Maps text to the alphabet of `nameSuffix` (upstream's SafeEncodeString). */
+export function safeEncode(text: string): string {
+  return Array.from(text, c => suffixAlphabet[c.charCodeAt(0) % suffixAlphabet.length]).join('');
+}
+
+/** Cryptographically strong, from the host. */
+export const systemRandom: Random = {
+  next: () => {
+    const words = new Uint32Array(2);
+    crypto.getRandomValues(words);
+    return ((words[0] ?? 0) * 2 ** 21 + ((words[1] ?? 0) >>> 11)) / 2 ** 53;
+  },
+  int: n => Math.floor(systemRandom.next() * n),
+  bytes: length => crypto.getRandomValues(new Uint8Array(length)),
+};
+
+/** xoshiro128** from a seed: the same seed gives the same sequence everywhere. */
+export function seededRandom(seed: number): Random {
+  let x = seed >>> 0;
+  const mix = () => {
+    x = (x + 0x9e3779b9) >>> 0;
+    let z = x;
+    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
+    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+    return (z ^ (z >>> 16)) >>> 0;
+  };
+  let [a, b, c, d] = [mix(), mix(), mix(), mix()];
+  const rotl = (v: number, k: number) => ((v << k) | (v >>> (32 - k))) >>> 0;
+  const next32 = () => {
+    const result = Math.imul(rotl(Math.imul(b, 5) >>> 0, 7), 9) >>> 0;
+    const t = (b << 9) >>> 0;
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= t;
+    d = rotl(d >>> 0, 11);
+    return result;
+  };
+  const random: Random = {
+    next: () => next32() / 2 ** 32,
+    int: n => Math.floor(random.next() * n),
+    bytes: length => Uint8Array.from({ length }, () => next32() & 0xff),
+  };
+  return random;
+}
