@@ -1,0 +1,199 @@
+/** Questions about other names: asked of upstream resolvers, answered from a cache where possible. */
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import {
+  type Answer,
+  type DecodedPacket,
+  decode,
+  encode,
+  type Packet,
+  type RecordType,
+  streamEncode,
+} from 'dns-packet';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+
+export interface ForwardResult {
+  readonly code: 'NOERROR' | 'NXDOMAIN' | 'SERVFAIL';
+  readonly answers: readonly Answer[];
+  readonly authorities: readonly Answer[];
+}
+
+export interface Forwarder {
+  /** Never rejects: failure is SERVFAIL. */
+  resolve(name: string, type: RecordType): Promise<ForwardResult>;
+}
+
+export interface ForwarderOptions {
+  /** "address" or "address:port" or "[v6]:port"; asked in turn. */
+  readonly upstreams: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Milliseconds for one upstream's answer; default 1000, so that a dead first server costs less than a client's 5 s. */
+  readonly timeoutMs?: number;
+  /** Default 10,000. */
+  readonly cacheSize?: number;
+}
+
+const failure: ForwardResult = { code: 'SERVFAIL', answers: [], authorities: [] };
+const maxTtl = 3600;
+const maxNegativeTtl = 30;
+
+interface Entry {
+  readonly expires: number;
+  readonly storedAt: number;
+  readonly result: ForwardResult;
+}
+
+export function createForwarder(options: ForwarderOptions): Forwarder {
+  const { clock, random } = options;
+  const servers = options.upstreams.map(parseServer);
+  const cache = new Map<string, Entry>();
+  const inFlight = new Map<string, Promise<ForwardResult>>();
+  const limit = options.cacheSize ?? 10_000;
+
+  function fromCache(key: string): ForwardResult | undefined {
+    const entry = cache.get(key);
+    if (!entry) return undefined;
+    const now = clock.monotonic();
+    if (entry.expires <= now) {
+      cache.delete(key);
+      return undefined;
+    }
+    cache.delete(key);
+    cache.set(key, entry);
+    const age = Math.floor((now - entry.storedAt) / 1000);
+    return {
+      ...entry.result,
+      answers: entry.result.answers.map(a =>
+        hasTtl(a) ? ({ ...a, ttl: Math.max(0, (a.ttl ?? 0) - age) } as Answer) : a,
+      ),
+    };
+  }
+
+  function keep(key: string, result: ForwardResult): void {
+    const ttl = cacheTtl(result);
+    if (ttl <= 0) return;
+    const now = clock.monotonic();
+    cache.set(key, { result, storedAt: now, expires: now + ttl * 1000 });
+    for (const oldest of cache.keys()) {
+      if (cache.size <= limit) break;
+      cache.delete(oldest);
+    }
+  }
+
+  async function ask(name: string, type: RecordType): Promise<ForwardResult> {
+    const timeoutMs = options.timeoutMs ?? 1000;
+    for (const server of servers) {
+      try {
+        const query = {
+          id: random.int(65_536),
+          type: 'query',
+          flags: 0x100,
+          questions: [{ name, type }],
+        } satisfies Packet;
+        let reply = await askUdp(server, query, clock, timeoutMs);
+        if (reply.flag_tc) reply = await askTcp(server, query, clock, timeoutMs);
+        const code = (reply as { rcode?: string }).rcode ?? 'NOERROR';
+        if (code === 'NOERROR' || code === 'NXDOMAIN')
+          return { code, answers: reply.answers ?? [], authorities: reply.authorities ?? [] };
+      } catch {
+        // The next server may answer; when none does the client is told SERVFAIL.
+      }
+    }
+    return failure;
+  }
+
+  return {
+    async resolve(name, type) {
+      const key = `${type} ${name.toLowerCase()}`;
+      const cached = fromCache(key);
+      if (cached) return cached;
+      let pending = inFlight.get(key);
+      if (!pending) {
+        pending = ask(name, type).then(result => {
+          inFlight.delete(key);
+          keep(key, result);
+          return result;
+        });
+        inFlight.set(key, pending);
+      }
+      return pending;
+    },
+  };
+}
+
+function hasTtl(answer: Answer): answer is Answer & { ttl?: number } {
+  return answer.type !== 'OPT';
+}
+
+function cacheTtl(result: ForwardResult): number {
+  if (result.code === 'SERVFAIL') return 0;
+  if (result.answers.length > 0)
+    return Math.min(maxTtl, ...result.answers.map(a => (hasTtl(a) ? (a.ttl ?? 0) : maxTtl)));
+  const soa = result.authorities.find(a => a.type === 'SOA');
+  return Math.min(maxNegativeTtl, soa?.type === 'SOA' ? Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0) : 5);
+}
+
+interface Server {
+  readonly host: string;
+  readonly port: number;
+}
+
+export function parseServer(text: string): Server {
+  const bracketed = /^\[(.+)\](?::(\d+))?$/.exec(text);
+  if (bracketed) return { host: bracketed[1] ?? '', port: Number(bracketed[2] ?? 53) };
+  const parts = text.split(':');
+  if (parts.length === 2) return { host: parts[0] ?? '', port: Number(parts[1]) };
+  return { host: text, port: 53 };
+}
+
+function askUdp(server: Server, query: Packet, clock: Clock, timeoutMs: number): Promise<DecodedPacket> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(server.host.includes(':') ? 'udp6' : 'udp4');
+    const finish = (act: () => void) => {
+      timer.cancel();
+      socket.close();
+      act();
+    };
+    const timer = clock.setTimer(() => finish(() => reject(new Error('timeout'))), timeoutMs);
+    socket.once('error', error => finish(() => reject(error)));
+    socket.on('message', message => {
+      try {
+        const reply = decode(message);
+        if (reply.id === query.id) finish(() => resolve(reply));
+      } catch {
+        // Not a DNS message: wait for the real one.
+      }
+    });
+    // Connected, so that the kernel drops packets from anybody else and an ICMP refusal is an error at once.
+    socket.connect(server.port, server.host, () => socket.send(encode(query)));
+  });
+}
+
+function askTcp(server: Server, query: Packet, clock: Clock, timeoutMs: number): Promise<DecodedPacket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(server.port, server.host);
+    let received: Buffer = Buffer.alloc(0);
+    const finish = (act: () => void) => {
+      timer.cancel();
+      socket.destroy();
+      act();
+    };
+    const timer = clock.setTimer(() => finish(() => reject(new Error('timeout'))), timeoutMs);
+    socket.once('error', error => finish(() => reject(error)));
+    socket.once('close', () => finish(() => reject(new Error('closed'))));
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
+      finish(() => {
+        try {
+          resolve(decode(received.subarray(2)));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    socket.write(streamEncode(query));
+  });
+}

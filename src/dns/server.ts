@@ -1,0 +1,148 @@
+/** UDP and TCP sockets around a responder. */
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { Responder } from './answer.ts';
+
+export interface DnsServer {
+  /** The port in use (useful when 0 was asked for). */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface DnsServerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly responder: Responder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+const tcpIdleMs = 10_000;
+const maxTcpConnections = 256;
+const truncated = 0x0200;
+
+/** Resolves when both sockets are bound. Rejects when the address is in use. */
+export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
+  const { responder, log, clock } = options;
+  const requests = options.metrics.counter(
+    'tsukube_dns_requests_total',
+    'DNS questions answered, by protocol, type and code.',
+  );
+
+  async function answer(
+    message: Buffer,
+    client: string,
+    protocol: 'udp' | 'tcp',
+  ): Promise<{ query: DecodedPacket; reply: Packet } | undefined> {
+    let query: DecodedPacket;
+    try {
+      query = decode(message);
+    } catch {
+      return undefined;
+    }
+    if (query.type !== 'query') return undefined;
+    try {
+      const reply = await responder(query, client);
+      requests.inc({ protocol, type: query.questions?.[0]?.type ?? 'none', code: String((reply.flags ?? 0) & 15) });
+      return { query, reply };
+    } catch (error) {
+      log.error('a question could not be answered', { error, client });
+      return { query, reply: { id: query.id ?? 0, type: 'response', flags: 2, questions: query.questions ?? [] } };
+    }
+  }
+
+  async function onUdp(socket: UdpSocket, message: Buffer, from: { address: string; port: number }): Promise<void> {
+    const answered = await answer(message, from.address, 'udp');
+    if (!answered) return;
+    socket.send(fitted(answered.query, answered.reply), from.port, from.address);
+  }
+
+  const tcp = createServer(socket => serveTcp(socket, clock, (message, client) => answer(message, client, 'tcp')));
+  tcp.maxConnections = maxTcpConnections;
+  const port = await listenTcp(tcp, options.port, options.address);
+  const udp = createSocket({ type: options.address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
+  udp.on('message', (message, from) => void onUdp(udp, message, from));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      udp.once('error', reject);
+      udp.bind(port, options.address, resolve);
+    });
+  } catch (error) {
+    tcp.close();
+    throw error;
+  }
+  udp.on('error', error => log.error('the UDP socket failed', { error }));
+  return {
+    port,
+    async close() {
+      await Promise.all([
+        new Promise<void>(resolve => udp.close(() => resolve())),
+        new Promise<void>(resolve => tcp.close(() => resolve())),
+      ]);
+    },
+  };
+}
+
+function listenTcp(server: Server, port: number, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, address, () => {
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound ? bound.port : port);
+    });
+  });
+}
+
+/** The reply's bytes, cut to what the client can take over UDP (512, or what its EDNS option says, at most 1232), marked truncated. */
+function fitted(query: DecodedPacket, reply: Packet): Buffer {
+  const option = query.additionals?.find(a => a.type === 'OPT');
+  const room = Math.min(
+    1232,
+    Math.max(512, option?.type === 'OPT' ? (option as { udpPayloadSize: number }).udpPayloadSize : 512),
+  );
+  const whole = encode(reply);
+  if (whole.length <= room) return whole;
+  const bare = encode({ ...reply, additionals: (reply.additionals ?? []).filter(a => a.type === 'OPT') });
+  if (bare.length <= room) return bare;
+  return encode({
+    ...reply,
+    flags: (reply.flags ?? 0) | truncated,
+    answers: [],
+    authorities: [],
+    additionals: (reply.additionals ?? []).filter(a => a.type === 'OPT'),
+  });
+}
+
+function serveTcp(
+  socket: Socket,
+  clock: Clock,
+  answer: (message: Buffer, client: string) => Promise<{ reply: Packet } | undefined>,
+): void {
+  let received: Buffer = Buffer.alloc(0);
+  let idle = clock.setTimer(() => socket.destroy(), tcpIdleMs);
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => idle.cancel());
+  socket.on('data', (chunk: Buffer) => {
+    idle.cancel();
+    idle = clock.setTimer(() => socket.destroy(), tcpIdleMs);
+    received = Buffer.concat([received, chunk]);
+    while (received.length >= 2) {
+      const length = received.readUInt16BE(0);
+      if (received.length < 2 + length) break;
+      const message = received.subarray(2, 2 + length);
+      received = received.subarray(2 + length);
+      void answer(Buffer.from(message), socket.remoteAddress ?? '').then(answered => {
+        if (!answered || socket.destroyed) return;
+        const bytes = encode(answered.reply);
+        const head = Buffer.alloc(2);
+        head.writeUInt16BE(bytes.length);
+        socket.write(Buffer.concat([head, bytes]));
+      });
+    }
+  });
+}
