@@ -75,12 +75,23 @@ export type TypeOf<R extends ResourceName | ResourceDescriptor> = R extends Reso
     ? T
     : never;
 
-export interface Client {
+/** Of two groups that share a plural, the shorthand names one: core events, and autoscaling/v2. */
+type Shadowed = 'events.k8s.io/v1/events' | 'autoscaling/v1/horizontalpodautoscalers';
+type PluralOf<R extends string> = R extends `${string}/${infer Rest}`
+  ? Rest extends `${string}/${infer Plural}`
+    ? Plural
+    : Rest
+  : never;
+export type Shorthands = {
+  [R in Exclude<ResourceName, Shadowed> as PluralOf<R>]: (namespace?: string) => ResourceClient<TypeOf<R>>;
+};
+
+/** Shorthands over the catalog: `client.pods('ns')`, `client.deployments('ns')`, `client.nodes()`. */
+export interface Client extends Shorthands {
   /**
    * `client.resource('v1/pods', 'default')`. Without a namespace: all namespaces (list, watch) or a cluster-scoped resource.
    */
   resource<R extends ResourceName | ResourceDescriptor>(resource: R, namespace?: string): ResourceClient<TypeOf<R>>;
-  /** Shorthands over the catalog: `client.pods('ns')`, `client.deployments('ns')`, `client.nodes()`. */
   readonly transport: Transport;
   /** Any request; the body is JSON. Non-2xx throws ApiError. */
   request<R>(

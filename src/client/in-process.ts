@@ -1,0 +1,96 @@
+import type { ApiResponse, ByteStream, Handler, Transport, UserInfo } from '../api/transport.ts';
+
+/**
+ * Calls a handler of this process as if over the wire: only bytes cross. With `user` the caller needs no credentials
+ * (a loopback client); without, the handler sees an anonymous peer and looks at the headers.
+ */
+export function inProcessTransport(handler: Handler, user?: UserInfo): Transport {
+  const closing = new AbortController();
+  return {
+    request(request) {
+      return new Promise<ApiResponse>((resolve, reject) => {
+        const peer = request.peer ?? (user ? { user } : {});
+        const signal = AbortSignal.any([request.signal, closing.signal]);
+        const wantsUpgrade = request.headers['upgrade'] !== undefined;
+        const upgrade = async (status: number, headers: Record<string, string>): Promise<ByteStream> => {
+          const [client, server] = streamPair();
+          resolve({ status, headers, stream: client });
+          return server;
+        };
+        handler({ ...request, peer, signal, ...(wantsUpgrade && { upgrade }) }).then(resolve, reject);
+      });
+    },
+    async close() {
+      closing.abort(new Error('transport closed'));
+    },
+  };
+}
+
+/** Two connected byte streams: what one writes, the other reads. A write resolves when the peer took it. */
+export function streamPair(): [ByteStream, ByteStream] {
+  const toServer = pipe();
+  const toClient = pipe();
+  const side = (input: Pipe, output: Pipe): ByteStream => ({
+    readable: input.readable,
+    write: chunk => output.write(chunk),
+    end: () => output.end(),
+    destroy(error) {
+      output.destroy(error);
+      input.destroy(error);
+    },
+  });
+  return [side(toClient, toServer), side(toServer, toClient)];
+}
+
+interface Pipe {
+  readable: AsyncIterable<Uint8Array>;
+  write(chunk: Uint8Array): Promise<void>;
+  end(): void;
+  destroy(error?: Error): void;
+}
+
+function pipe(): Pipe {
+  const waiting: { chunk: Uint8Array; taken: () => void; failed: (e: Error) => void }[] = [];
+  let wake: (() => void) | undefined;
+  let ended = false;
+  let failure: Error | undefined;
+  const signalReader = () => {
+    wake?.();
+    wake = undefined;
+  };
+  async function* read(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const next = waiting.shift();
+      if (next) {
+        next.taken();
+        yield next.chunk;
+        continue;
+      }
+      if (failure) throw failure;
+      if (ended) return;
+      await new Promise<void>(resolve => {
+        wake = resolve;
+      });
+    }
+  }
+  return {
+    readable: read(),
+    write(chunk) {
+      if (failure || ended) return Promise.reject(failure ?? new Error('write after end'));
+      return new Promise((taken, failed) => {
+        waiting.push({ chunk, taken, failed });
+        signalReader();
+      });
+    },
+    end() {
+      ended = true;
+      signalReader();
+    },
+    destroy(error = new Error('connection destroyed')) {
+      if (failure || (ended && waiting.length === 0)) return;
+      failure = error;
+      for (const { failed } of waiting.splice(0)) failed(error);
+      signalReader();
+    },
+  };
+}
