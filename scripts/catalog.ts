@@ -1,13 +1,16 @@
 /**
  * Derives the catalog (src/api/catalog/catalog.json) and the TypeScript types (src/api/types/*.ts) from the published
- * interface data: the OpenAPI document of Kubernetes v1.35 and its protobuf field numbers.
+ * interface data: the OpenAPI document of Kubernetes v1.35 and the tags of its Go types.
  *
- *   npm run catalog -- FOLDER      FOLDER holds kubernetes-1.35-openapi-v2.json and kubernetes-protobuf.json
+ *   npm run catalog -- FOLDER      FOLDER holds kubernetes-1.35-openapi-v2.json
+ *
+ * What OpenAPI does not say comes from catalog-tags.json (made by catalog-tags.ts) and catalog-extra.ts.
  *
  * Only facts are kept (names, types, required, list types, merge keys, numbers), nobody's prose.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { extraTypes } from './catalog-extra.ts';
 import { resourceNames } from './catalog-names.ts';
 
 interface Property {
@@ -35,13 +38,12 @@ interface OpenApi {
   definitions: Record<string, Definition>;
   paths: Record<string, Record<string, Operation>>;
 }
-type ProtoField = [number: number, type: string, label?: string];
-type ProtoPackages = Record<string, { messages: Record<string, Record<string, ProtoField>> }>;
+type TagRow = [name: string, number: number, flagsOrType: string];
 
 const folder = process.argv[2];
 if (!folder) throw new Error('usage: npm run catalog -- FOLDER');
 const openapi = JSON.parse(readFileSync(join(folder, 'kubernetes-1.35-openapi-v2.json'), 'utf8')) as OpenApi;
-const proto = JSON.parse(readFileSync(join(folder, 'kubernetes-protobuf.json'), 'utf8')) as ProtoPackages;
+const tags = JSON.parse(readFileSync('scripts/catalog-tags.json', 'utf8')) as Record<string, TagRow[]>;
 
 const servedVersions = new Set([
   '/v1',
@@ -81,9 +83,9 @@ const specialTypes: Record<string, string> = {
   'io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1': 'fieldsV1',
   'io.k8s.apimachinery.pkg.runtime.RawExtension': 'raw',
   'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON': 'json',
-  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray': 'json',
-  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool': 'json',
-  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray': 'json',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray': 'schemaOrArray',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool': 'schemaOrBool',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray': 'schemaOrStrings',
 };
 
 const wanted = new Set<string>();
@@ -105,27 +107,34 @@ function typeOf(property: Property): string {
   return 'json';
 }
 
-function protoMessage(definition: string): Record<string, ProtoField> {
-  const parts = definition.replace(/^io\.k8s\./, 'k8s.io.').split('.');
-  const name = parts.pop() ?? '';
-  return proto[parts.join('.')]?.messages[name] ?? {};
+/** One field as Go declares it: the number is a path where structs are inlined. */
+interface GoField {
+  name: string;
+  number: number | number[];
+  flags: string;
+}
+function goFields(type: string, path: number[] = []): GoField[] {
+  const rows = tags[type] ?? tags[type.replace('.v1.', '.v1beta1.')] ?? [];
+  return rows.flatMap(([name, number, rest]) => {
+    if (name === '') return goFields(rest, [...path, number]);
+    return [{ name, number: path.length > 0 && number > 0 ? [...path, number] : number, flags: rest }];
+  });
 }
 
-/** A field's facts: [type, protobuf number, extras]; see src/api/catalog/catalog.ts for the reader. */
-function fieldFacts(
-  name: string,
-  property: Property,
-  definition: Definition,
-  message: Record<string, ProtoField>,
-): unknown[] {
+/** A zero value of these is left out by Go's encoder when the field is "omitempty" and no pointer. */
+const hasZero = /^(string|int32|int64|double|bool|bytes|\[\].*|map\[.*)$/;
+
+/** A field's facts: [type, protobuf number or path, extras]; see src/api/catalog/index.ts for the reader. */
+function fieldFacts(go: GoField, type: string, property: Property, required: boolean): unknown[] {
   const extras: Record<string, unknown> = {};
-  if (definition.required?.includes(name)) extras['r'] = 1;
+  if (required) extras['r'] = 1;
   if (property['x-kubernetes-list-type']) extras['l'] = property['x-kubernetes-list-type'];
   if (property['x-kubernetes-list-map-keys']) extras['k'] = property['x-kubernetes-list-map-keys'];
   if (property['x-kubernetes-map-type']) extras['m'] = property['x-kubernetes-map-type'];
   if (property['x-kubernetes-patch-merge-key']) extras['pk'] = property['x-kubernetes-patch-merge-key'];
   if (property['x-kubernetes-patch-strategy']) extras['ps'] = property['x-kubernetes-patch-strategy'];
-  const facts: unknown[] = [typeOf(property), message[name]?.[0] ?? 0];
+  if (hasZero.test(type) && (go.flags === '' || go.flags.includes('p'))) extras['p'] = 1;
+  const facts: unknown[] = [type, go.number];
   if (Object.keys(extras).length > 0) facts.push(extras);
   return facts;
 }
@@ -251,19 +260,31 @@ for (const extra of [
 wanted.add('io.k8s.api.core.v1.PodTemplateSpec');
 
 interface TypeFacts {
+  /** Full definition name. */
   d: string;
+  /** The whole object is one value for server-side apply (x-kubernetes-map-type: atomic). */
+  m?: 1;
   f: Record<string, unknown[]>;
 }
 const types: Record<string, TypeFacts> = {};
-const definitions = new Map<string, Definition>();
+// A set grows while it is walked: what a field refers to is wanted too. Fields that v1.35's Go types lack are dropped.
 for (const name of wanted) {
   const definition = openapi.definitions[name];
   if (!definition) throw new Error(`no definition ${name}`);
-  definitions.set(shortName(name), definition);
-  const message = protoMessage(name);
   const fields: Record<string, unknown[]> = {};
-  for (const [field, property] of Object.entries(definition.properties ?? {}))
-    fields[field] = fieldFacts(field, property, definition, message);
+  for (const go of goFields(shortName(name))) {
+    const property = definition.properties?.[go.name];
+    if (!property) continue;
+    fields[go.name] = fieldFacts(go, typeOf(property), property, definition.required?.includes(go.name) ?? false);
+  }
+  types[shortName(name)] = { d: name, f: fields, ...(definition['x-kubernetes-map-type'] && { m: 1 as const }) };
+}
+for (const [name, extra] of Object.entries(extraTypes)) {
+  const fields: Record<string, unknown[]> = {};
+  for (const go of goFields(shortName(name))) {
+    const type = extra[go.name];
+    if (type) fields[go.name] = fieldFacts(go, type, {}, false);
+  }
   types[shortName(name)] = { d: name, f: fields };
 }
 const sorted = Object.fromEntries(Object.entries(types).sort(([a], [b]) => a.localeCompare(b)));
@@ -290,6 +311,9 @@ const scalars: Record<string, string> = {
   fieldsV1: 'FieldsV1',
   raw: 'RawExtension',
   json: 'JsonValue',
+  schemaOrArray: 'JsonValue',
+  schemaOrBool: 'JsonValue',
+  schemaOrStrings: 'JsonValue',
 };
 function fileOf(type: string): string {
   const [group, version] = type.split('.');
@@ -347,17 +371,22 @@ for (const [file, names] of byFile) {
     const facts = sorted[name];
     if (!facts) continue;
     const isTop = topLevel.has(name);
-    const lines = Object.entries(facts.f).map(([field, entry]) => {
-      const extras = entry[2] as { r?: number } | undefined;
-      let required = extras?.r === 1;
-      let type = tsType(entry[0] as string, file, imports);
-      if (isTop && (field === 'metadata' || field === 'spec')) required = true;
-      if (name === 'meta.v1.ObjectMeta' && field === 'name') required = true;
-      if (type === 'ObjectMeta' && !isTop) type = 'Partial<ObjectMeta>';
-      const key = /^[A-Za-z_][A-Za-z0-9_]*$/.test(field) ? field : JSON.stringify(field);
-      return `  ${key}${required ? '' : '?'}: ${type};`;
-    });
-    blocks.push(`export interface ${name.split('.')[2]} {\n${lines.join('\n')}\n}`);
+    const lines = Object.entries(facts.f)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([field, entry]) => {
+        const extras = entry[2] as { r?: number } | undefined;
+        let required = extras?.r === 1;
+        let type = tsType(entry[0] as string, file, imports);
+        if (isTop && (field === 'metadata' || field === 'spec')) required = true;
+        if (name === 'meta.v1.ObjectMeta' && field === 'name') required = true;
+        if (type === 'ObjectMeta' && !isTop) type = 'Partial<ObjectMeta>';
+        const key = /^[A-Za-z_$][\w$]*$/.test(field) ? field : JSON.stringify(field);
+        return `  ${key}${required ? '' : '?'}: ${type};`;
+      });
+    const short = name.split('.')[2];
+    blocks.push(
+      lines.length > 0 ? `export interface ${short} {\n${lines.join('\n')}\n}` : `export type ${short} = {};`,
+    );
   }
   const header = [...imports]
     .sort()

@@ -72,6 +72,8 @@ interface Common {
 export interface ScalarSchema extends Common {
   readonly kind: 'scalar';
   readonly type: ScalarType;
+  /** 'json' that is a JSON schema or something else (apiextensions' JSONSchemaPropsOrArray, OrBool, OrStringArray). */
+  readonly union?: { readonly or: 'array' | 'bool' | 'strings'; readonly schema: ObjectSchema };
 }
 export interface ListSchema extends Common {
   readonly kind: 'list';
@@ -107,6 +109,10 @@ export interface Field {
   readonly schema: Schema;
   /** 0 when the type has no protobuf form. */
   readonly protobuf: number;
+  /** Numbers of the messages around the field: Go inlines them in JSON, protobuf nests them. Outermost first. */
+  readonly protobufPath?: readonly number[];
+  /** Zero values ("", 0, false, [], {}) mean the same as absence and are dropped on decoding, as Go's omitempty does. */
+  readonly omitZero?: boolean;
 }
 export type Schema = ScalarSchema | ListSchema | MapSchema | ObjectSchema;
 

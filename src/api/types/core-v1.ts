@@ -526,10 +526,6 @@ export interface ImageVolumeSource {
   reference?: string;
 }
 
-export interface ImageVolumeStatus {
-  imageRef: string;
-}
-
 export interface ISCSIPersistentVolumeSource {
   chapAuthDiscovery?: boolean;
   chapAuthSession?: boolean;
@@ -677,12 +673,6 @@ export interface NodeAffinity {
   requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector;
 }
 
-export interface NodeAllocatableResourceClaimStatus {
-  containers?: string[];
-  resourceClaimName: string;
-  resources: Record<string, Quantity>;
-}
-
 export interface NodeCondition {
   lastHeartbeatTime?: Time;
   lastTransitionTime?: Time;
@@ -709,6 +699,12 @@ export interface NodeDaemonEndpoints {
 
 export interface NodeFeatures {
   supplementalGroupsPolicy?: boolean;
+}
+
+export interface NodeProxyOptions {
+  apiVersion?: string;
+  kind?: string;
+  path?: string;
 }
 
 export interface NodeRuntimeHandler {
@@ -927,6 +923,16 @@ export interface PodAntiAffinity {
   requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
 }
 
+export interface PodAttachOptions {
+  apiVersion?: string;
+  container?: string;
+  kind?: string;
+  stderr?: boolean;
+  stdin?: boolean;
+  stdout?: boolean;
+  tty?: boolean;
+}
+
 export interface PodCertificateProjection {
   certificateChainPath?: string;
   credentialBundlePath?: string;
@@ -958,6 +964,17 @@ export interface PodDNSConfigOption {
   value?: string;
 }
 
+export interface PodExecOptions {
+  apiVersion?: string;
+  command?: string[];
+  container?: string;
+  kind?: string;
+  stderr?: boolean;
+  stdin?: boolean;
+  stdout?: boolean;
+  tty?: boolean;
+}
+
 export interface PodExtendedResourceClaimStatus {
   requestMappings: ContainerExtendedResourceRequest[];
   resourceClaimName: string;
@@ -967,8 +984,35 @@ export interface PodIP {
   ip: string;
 }
 
+export interface PodLogOptions {
+  apiVersion?: string;
+  container?: string;
+  follow?: boolean;
+  insecureSkipTLSVerifyBackend?: boolean;
+  kind?: string;
+  limitBytes?: number;
+  previous?: boolean;
+  sinceSeconds?: number;
+  sinceTime?: Time;
+  stream?: string;
+  tailLines?: number;
+  timestamps?: boolean;
+}
+
 export interface PodOS {
   name: string;
+}
+
+export interface PodPortForwardOptions {
+  apiVersion?: string;
+  kind?: string;
+  ports?: number[];
+}
+
+export interface PodProxyOptions {
+  apiVersion?: string;
+  kind?: string;
+  path?: string;
 }
 
 export interface PodReadinessGate {
@@ -988,10 +1032,6 @@ export interface PodResourceClaimStatus {
 
 export interface PodSchedulingGate {
   name: string;
-}
-
-export interface PodSchedulingGroup {
-  podGroupName?: string;
 }
 
 export interface PodSecurityContext {
@@ -1042,7 +1082,6 @@ export interface PodSpec {
   runtimeClassName?: string;
   schedulerName?: string;
   schedulingGates?: PodSchedulingGate[];
-  schedulingGroup?: PodSchedulingGroup;
   securityContext?: PodSecurityContext;
   serviceAccount?: string;
   serviceAccountName?: string;
@@ -1065,7 +1104,6 @@ export interface PodStatus {
   hostIPs?: HostIP[];
   initContainerStatuses?: ContainerStatus[];
   message?: string;
-  nodeAllocatableResourceClaimStatuses?: NodeAllocatableResourceClaimStatus[];
   nominatedNodeName?: string;
   observedGeneration?: number;
   phase?: string;
@@ -1202,7 +1240,6 @@ export interface ResourceFieldSelector {
 
 export interface ResourceHealth {
   health?: string;
-  message?: string;
   resourceID: string;
 }
 
@@ -1370,6 +1407,12 @@ export interface ServicePort {
   targetPort?: IntOrString;
 }
 
+export interface ServiceProxyOptions {
+  apiVersion?: string;
+  kind?: string;
+  path?: string;
+}
+
 export interface ServiceSpec {
   allocateLoadBalancerNodePorts?: boolean;
   clusterIP?: string;
@@ -1534,7 +1577,6 @@ export interface VolumeMountStatus {
   name: string;
   readOnly?: boolean;
   recursiveReadOnly?: string;
-  volumeStatus?: VolumeStatus;
 }
 
 export interface VolumeNodeAffinity {
@@ -1553,10 +1595,6 @@ export interface VolumeProjection {
 export interface VolumeResourceRequirements {
   limits?: Record<string, Quantity>;
   requests?: Record<string, Quantity>;
-}
-
-export interface VolumeStatus {
-  image?: ImageVolumeStatus;
 }
 
 export interface VsphereVirtualDiskVolumeSource {

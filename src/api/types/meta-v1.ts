@@ -52,6 +52,14 @@ export interface Condition {
   type: string;
 }
 
+export interface CreateOptions {
+  apiVersion?: string;
+  dryRun?: string[];
+  fieldManager?: string;
+  fieldValidation?: string;
+  kind?: string;
+}
+
 export interface DeleteOptions {
   apiVersion?: string;
   dryRun?: string[];
@@ -69,10 +77,20 @@ export interface FieldSelectorRequirement {
   values?: string[];
 }
 
+export interface GetOptions {
+  apiVersion?: string;
+  kind?: string;
+  resourceVersion?: string;
+}
+
 export interface GroupVersionForDiscovery {
   groupVersion: string;
   version: string;
 }
+
+export type GroupVersionKind = {};
+
+export type GroupVersionResource = {};
 
 export interface LabelSelector {
   matchExpressions?: LabelSelectorRequirement[];
@@ -90,7 +108,21 @@ export interface ListMeta {
   remainingItemCount?: number;
   resourceVersion?: string;
   selfLink?: string;
-  shardInfo?: ShardInfo;
+}
+
+export interface ListOptions {
+  allowWatchBookmarks?: boolean;
+  apiVersion?: string;
+  continue?: string;
+  fieldSelector?: string;
+  kind?: string;
+  labelSelector?: string;
+  limit?: number;
+  resourceVersion?: string;
+  resourceVersionMatch?: string;
+  sendInitialEvents?: boolean;
+  timeoutSeconds?: number;
+  watch?: boolean;
 }
 
 export interface ManagedFieldsEntry {
@@ -130,6 +162,28 @@ export interface OwnerReference {
   uid: string;
 }
 
+export interface PartialObjectMetadata {
+  apiVersion?: string;
+  kind?: string;
+  metadata?: Partial<ObjectMeta>;
+}
+
+export interface PartialObjectMetadataList {
+  apiVersion?: string;
+  items?: PartialObjectMetadata[];
+  kind?: string;
+  metadata?: ListMeta;
+}
+
+export interface PatchOptions {
+  apiVersion?: string;
+  dryRun?: string[];
+  fieldManager?: string;
+  fieldValidation?: string;
+  force?: boolean;
+  kind?: string;
+}
+
 export interface Preconditions {
   resourceVersion?: string;
   uid?: string;
@@ -138,10 +192,6 @@ export interface Preconditions {
 export interface ServerAddressByClientCIDR {
   clientCIDR: string;
   serverAddress: string;
-}
-
-export interface ShardInfo {
-  selector: string;
 }
 
 export interface Status {
@@ -168,6 +218,42 @@ export interface StatusDetails {
   name?: string;
   retryAfterSeconds?: number;
   uid?: string;
+}
+
+export interface Table {
+  apiVersion?: string;
+  columnDefinitions?: TableColumnDefinition[];
+  kind?: string;
+  metadata?: ListMeta;
+  rows?: TableRow[];
+}
+
+export interface TableColumnDefinition {
+  description?: string;
+  format?: string;
+  name?: string;
+  priority?: number;
+  type?: string;
+}
+
+export interface TableRow {
+  conditions?: TableRowCondition[];
+  object?: RawExtension;
+}
+
+export interface TableRowCondition {
+  message?: string;
+  reason?: string;
+  status?: string;
+  type?: string;
+}
+
+export interface UpdateOptions {
+  apiVersion?: string;
+  dryRun?: string[];
+  fieldManager?: string;
+  fieldValidation?: string;
+  kind?: string;
 }
 
 export interface WatchEvent {

@@ -58,7 +58,6 @@ export interface Device {
   capacity?: Record<string, DeviceCapacity>;
   consumesCounters?: DeviceCounterConsumption[];
   name: string;
-  nodeAllocatableResourceMappings?: Record<string, NodeAllocatableResourceMapping>;
   nodeName?: string;
   nodeSelector?: NodeSelector;
   taints?: DeviceTaint[];
@@ -77,13 +76,9 @@ export interface DeviceAllocationResult {
 
 export interface DeviceAttribute {
   bool?: boolean;
-  bools?: boolean[];
   int?: number;
-  ints?: number[];
   string?: string;
-  strings?: string[];
   version?: string;
-  versions?: string[];
 }
 
 export interface DeviceCapacity {
@@ -192,11 +187,6 @@ export interface NetworkDeviceData {
   hardwareAddress?: string;
   interfaceName?: string;
   ips?: string[];
-}
-
-export interface NodeAllocatableResourceMapping {
-  allocationMultiplier?: Quantity;
-  capacityKey?: string;
 }
 
 export interface OpaqueDeviceConfiguration {

@@ -15,7 +15,6 @@ export interface CSIDriverSpec {
   fsGroupPolicy?: string;
   nodeAllocatableUpdatePeriodSeconds?: number;
   podInfoOnMount?: boolean;
-  preventPodSchedulingIfMissing?: boolean;
   requiresRepublish?: boolean;
   seLinuxMount?: boolean;
   serviceAccountTokenInSecrets?: boolean;
