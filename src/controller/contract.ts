@@ -54,6 +54,10 @@ export interface Loop {
 export interface Controller {
   /** As upstream's `--controllers` names it, e.g. "deployment-controller". */
   readonly name: string;
+  /** Who its events come from, where upstream's name for that differs from the controller's. */
+  readonly component?: string;
+  /** Older names that `--controllers` also takes. */
+  readonly aliases?: readonly string[];
   /** Not started by `*`. */
   readonly disabledByDefault?: boolean;
   /** Asks the context for informers and returns its loops. Called once, before informers start. */
