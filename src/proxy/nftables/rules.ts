@@ -18,6 +18,8 @@ export type MapName =
   | 'node_ports_internal'
   | 'endpoints'
   | 'node_port_endpoints'
+  | 'identities'
+  | 'node_port_identities'
   | 'hairpin'
   | 'refused'
   | 'dropped'
@@ -65,10 +67,18 @@ export function elementsOf(
     const internal = treatment === 'internal';
     if (frontend.address === undefined) put(internal ? 'node_ports_internal' : 'node_ports', key, `goto ${chain.name}`);
     else put(internal ? 'services_internal' : 'services', key, `goto ${chain.name}`);
+    const identities = frontend.affinitySeconds === undefined ? undefined : identitiesOf(backends);
     backends.forEach((backend, index) => {
+      const identity = identities?.[index] ?? index;
+      if (identities)
+        put(
+          frontend.address === undefined ? 'node_port_identities' : 'identities',
+          `${key} . ${mark(treatment, index)}`,
+          mark(treatment, identity),
+        );
       put(
         frontend.address === undefined ? 'node_port_endpoints' : 'endpoints',
-        `${key} . ${mark(treatment, index)}`,
+        `${key} . ${mark(treatment, identity)}`,
         `${backend.ip} . ${backend.port}`,
       );
       put('hairpin', `${backend.ip} . ${backend.ip}`);
@@ -86,6 +96,21 @@ export function elementsOf(
     else put(frontend.whenEmpty === 'drop' ? 'dropped' : 'refused', frontendKey(frontend));
   }
   return { elements, chains: [...chains.values()] };
+}
+
+/**
+ * Numbers that stay with a backend while others come and go, so that a client kept by session affinity stays where it is: a hash of the
+ * address in the upper half of the 16 bits, moved up while taken.
+ */
+function identitiesOf(backends: readonly Backend[]): number[] {
+  const taken = new Set<number>();
+  return backends.map(({ ip, port }) => {
+    let identity = 0;
+    for (const char of `${ip} ${port}`) identity = (Math.imul(identity, 31) + char.charCodeAt(0)) & 0x7fff;
+    while (taken.has(identity)) identity = (identity + 1) & 0x7fff;
+    taken.add(identity);
+    return identity | 0x8000;
+  });
 }
 
 function restrict(frontend: Frontend, put: (map: MapName, key: string) => void): void {
@@ -127,6 +152,8 @@ table ${table} {
   map node_ports_internal { type inet_proto . inet_service : verdict; }
   map endpoints { type ${frontend} . mark : ${address} . inet_service; }
   map node_port_endpoints { type inet_proto . inet_service . mark : ${address} . inet_service; }
+  map identities { type ${frontend} . mark : mark; }
+  map node_port_identities { type inet_proto . inet_service . mark : mark; }
   map affinity { type ${address} . ${frontend} : mark; flags dynamic, timeout; size 262144; timeout 3h; }
   set hairpin { type ${address} . ${address}; }
   set refused { type ${frontend}; }
@@ -187,15 +214,21 @@ export function chainScript(family: Family, table: string, chain: PickChain): st
   const frontend = `${family} daddr . meta l4proto . th dport`;
   const client = `${family} saddr . ${frontend}`;
   const draw = `meta mark set numgen random mod ${chain.count} offset ${mark(chain.treatment, 0)}`;
-  const keep = chain.affinitySeconds;
+  const toService = `dnat ${family} to ${frontend} . meta mark map @endpoints`;
+  const toNodePort = `dnat ${family} to meta l4proto . th dport . meta mark map @node_port_endpoints`;
+  const remember = `update @affinity { ${client} timeout ${chain.affinitySeconds}s : meta mark }`;
+  const recall = `meta mark set ${client} map @affinity`;
   const rules =
-    keep === undefined
-      ? [draw]
-      : [draw, `meta mark set ${client} map @affinity`, `update @affinity { ${client} timeout ${keep}s : meta mark }`];
-  rules.push(
-    `dnat ${family} to ${frontend} . meta mark map @endpoints`,
-    `dnat ${family} to meta l4proto . th dport . meta mark map @node_port_endpoints`,
-  );
+    chain.affinitySeconds === undefined
+      ? [draw, toService, toNodePort]
+      : [
+          // A backend that is gone is in no map: the rule ends there and the next one draws anew.
+          `${recall} ${remember} ${toService}`,
+          `${recall} ${remember} ${toNodePort}`,
+          draw,
+          `meta mark set ${frontend} . meta mark map @identities ${remember} ${toService}`,
+          `meta mark set meta l4proto . th dport . meta mark map @node_port_identities ${remember} ${toNodePort}`,
+        ];
   return [`add chain ${where}`, `flush chain ${where}`, ...rules.map(rule => `add rule ${where} ${rule}`)].join('\n');
 }
 

@@ -1,0 +1,100 @@
+/** What the node's own network needs besides pods: forwarding, masquerading of pods that leave the cluster, and a device that holds the cluster's service addresses. */
+import { execFile, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+
+/** Runs a program; rejects with its standard error. */
+export function runProgram(file: string, args: readonly string[], input?: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    if (input === undefined) {
+      execFile(file, args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) =>
+        error ? reject(new Error(`${file} ${args.join(' ')}: ${stderr.trim() || error.message}`)) : resolve(stdout),
+      );
+      return;
+    }
+    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    let complaint = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      complaint = (complaint + chunk.toString()).slice(0, 2000);
+    });
+    child.once('error', reject);
+    child.once('close', code => (code === 0 ? resolve('') : reject(new Error(`${file}: ${complaint.trim()}`))));
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}
+
+export interface HostNetworkOptions {
+  /** nftables table, one per cluster on a machine. */
+  readonly table: string;
+  /** Pod ranges of the whole cluster. */
+  readonly podCidrs: readonly string[];
+  /** Service ranges: routed to the device, so that a machine without a default route reaches them too. */
+  readonly serviceCidrs: readonly string[];
+  /** A dummy device that holds `localAddresses`; at most 15 characters. */
+  readonly device: string;
+  /** Addresses served on this node itself (the cluster's DNS). */
+  readonly localAddresses: readonly string[];
+}
+
+const familyOf = (text: string) => (text.includes(':') ? 'ip6' : 'ip');
+
+/** The nftables script that masquerades what pods send out of the cluster. Pure. */
+export function masqueradeScript(options: Pick<HostNetworkOptions, 'table' | 'podCidrs'>): string {
+  return (['ip', 'ip6'] as const)
+    .map(family => {
+      const own = options.podCidrs.filter(cidr => familyOf(cidr) === family);
+      const table = `${family} ${options.table}`;
+      const rules =
+        own.length === 0
+          ? ''
+          : `\n    ${family} saddr { ${own.join(', ')} } ${family} daddr != { ${own.join(', ')} } fib daddr type != { local, multicast } masquerade`;
+      return `add table ${table}\ndelete table ${table}\ntable ${table} {\n  chain postrouting {\n    type nat hook postrouting priority 100${rules}\n  }\n}`;
+    })
+    .join('\n');
+}
+
+function sysctl(name: string, value: string): void {
+  writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value);
+}
+
+/** Idempotent. */
+export async function ensureHostNetwork(options: HostNetworkOptions): Promise<void> {
+  sysctl('net.ipv4.ip_forward', '1');
+  const v6 = [...options.podCidrs, ...options.serviceCidrs].some(cidr => familyOf(cidr) === 'ip6');
+  if (v6) sysctl('net.ipv6.conf.all.forwarding', '1');
+  await runProgram('ip', ['link', 'add', options.device, 'type', 'dummy']).catch(ignoreExists);
+  await runProgram('ip', ['link', 'set', options.device, 'up']);
+  for (const address of options.localAddresses) {
+    await runProgram('ip', [
+      'address',
+      'replace',
+      `${address}/${familyOf(address) === 'ip6' ? 128 : 32}`,
+      'dev',
+      options.device,
+    ]);
+  }
+  for (const cidr of options.serviceCidrs) {
+    await runProgram('ip', [
+      ...(familyOf(cidr) === 'ip6' ? ['-6'] : []),
+      'route',
+      'replace',
+      cidr,
+      'dev',
+      options.device,
+    ]);
+  }
+  await runProgram('nft', ['-f', '-'], masqueradeScript(options));
+}
+
+export async function removeHostNetwork(options: Pick<HostNetworkOptions, 'table' | 'device'>): Promise<void> {
+  await runProgram('ip', ['link', 'delete', options.device]).catch(() => {});
+  const script = ['ip', 'ip6']
+    .map(family => `add table ${family} ${options.table}\ndelete table ${family} ${options.table}`)
+    .join('\n');
+  await runProgram('nft', ['-f', '-'], script).catch(() => {});
+}
+
+function ignoreExists(error: unknown): string {
+  if (error instanceof Error && error.message.includes('File exists')) return '';
+  throw error;
+}

@@ -1,0 +1,97 @@
+/** Network namespaces that a test makes and removes: a "host" with a bridge, and "pods" on it. */
+import { execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+/** Runs a program in a namespace; rejects with what it said. */
+export async function inNamespace(namespace: string, ...command: string[]): Promise<string> {
+  const { stdout } = await execute('ip', ['netns', 'exec', namespace, ...command], { maxBuffer: 64 << 20 });
+  return stdout;
+}
+
+export interface Namespace {
+  readonly name: string;
+  run(...command: string[]): Promise<string>;
+  /** Feeds a script to nft. */
+  nft(script: string): Promise<void>;
+  /** A process that lives until the namespace is removed; resolves when it printed a line. */
+  start(...command: string[]): Promise<string>;
+  remove(): Promise<void>;
+}
+
+let sequence = 0;
+
+export async function createNamespace(label: string): Promise<Namespace> {
+  sequence += 1;
+  const name = `tsk-${process.pid}-${sequence}-${label}`;
+  await execute('ip', ['netns', 'add', name]);
+  await execute('ip', ['netns', 'exec', name, 'ip', 'link', 'set', 'lo', 'up']);
+  const children: ReturnType<typeof spawn>[] = [];
+  return {
+    name,
+    run: (...command) => inNamespace(name, ...command),
+    nft: script =>
+      new Promise((resolve, reject) => {
+        const child = spawn('ip', ['netns', 'exec', name, 'nft', '-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+        let complaint = '';
+        child.stderr.on('data', (chunk: Buffer) => {
+          complaint = (complaint + chunk.toString()).slice(0, 3000);
+        });
+        child.once('close', code => (code === 0 ? resolve() : reject(new Error(complaint))));
+        child.stdin.end(script);
+      }),
+    start: (...command) =>
+      new Promise((resolve, reject) => {
+        const child = spawn('ip', ['netns', 'exec', name, ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
+        children.push(child);
+        child.once('error', reject);
+        child.once('exit', code => reject(new Error(`${command[0]} ended with ${code}`)));
+        child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+      }),
+    async remove() {
+      for (const child of children) {
+        child.removeAllListeners('exit');
+        child.kill('SIGKILL');
+      }
+      await execute('ip', ['netns', 'delete', name]).catch(() => {});
+    },
+  };
+}
+
+export interface PodNetwork {
+  readonly host: Namespace;
+  readonly pods: readonly Namespace[];
+  remove(): Promise<void>;
+}
+
+/** A namespace with a bridge at 10.88.0.1/24 and pods at 10.88.0.2 and up, each pod routed through the bridge. */
+export async function createPodNetwork(count: number): Promise<PodNetwork> {
+  const host = await createNamespace('host');
+  const pods: Namespace[] = [];
+  const remove = async () => {
+    for (const pod of pods) await pod.remove();
+    await host.remove();
+  };
+  try {
+    await host.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
+    await host.run('ip', 'address', 'add', '10.88.0.1/24', 'dev', 'br0');
+    await host.run('ip', 'link', 'set', 'br0', 'up');
+    await host.run('ip', 'route', 'add', 'default', 'dev', 'br0');
+    await host.run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+    for (let i = 0; i < count; i++) {
+      const pod = await createNamespace(`pod${i}`);
+      pods.push(pod);
+      await host.run('ip', 'link', 'add', `veth${i}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pod.name);
+      await host.run('ip', 'link', 'set', `veth${i}`, 'master', 'br0', 'up');
+      await host.run('bridge', 'link', 'set', 'dev', `veth${i}`, 'hairpin', 'on');
+      await pod.run('ip', 'address', 'add', `10.88.0.${i + 2}/24`, 'dev', 'eth0');
+      await pod.run('ip', 'link', 'set', 'eth0', 'up');
+      await pod.run('ip', 'route', 'add', 'default', 'via', '10.88.0.1');
+    }
+    return { host, pods, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
