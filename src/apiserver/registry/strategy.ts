@@ -29,6 +29,19 @@ export interface Column<T> {
   cell(obj: T, now: number): string | number | boolean | null;
 }
 
+/** Reads the value that a field selector compares. */
+export interface FieldReader<T> {
+  read(obj: T): string;
+}
+
+/** How a version other than the storage version maps to it. Both functions take and give whole objects and never change their argument. */
+export interface Conversion {
+  /** The served version this is for, such as "autoscaling/v1". */
+  readonly apiVersion: string;
+  toStorage(obj: KubeObject): KubeObject;
+  fromStorage(obj: KubeObject): KubeObject;
+}
+
 export interface Strategy<T extends KubeObject = KubeObject> {
   /** "group/plural"; the core group's is "/pods". */
   readonly resource: string;
@@ -50,7 +63,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    */
   readonly subresources?: Readonly<Record<string, SubresourceStrategy<T>>>;
   /** Field selectors besides metadata.name and metadata.namespace. */
-  readonly selectableFields?: Readonly<Record<string, (obj: T) => string>>;
+  readonly selectableFields?: Readonly<Record<string, FieldReader<T>['read']>>;
   readonly columns?: readonly Column<T>[];
   /** The name need not be a DNS subdomain (upstream's NameIsDNSLabel, path segment, …). Gives the complaints; empty when fine. */
   validateName?(name: string, prefix: boolean): string[];
@@ -66,6 +79,12 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly generation?: boolean;
   /** Seconds after which the store drops the object (events). */
   ttlSeconds?(obj: T): number | undefined;
+  /** The apiVersion objects are stored in, when it is not the only one served. The strategy's functions see objects of this version. */
+  readonly storageVersion?: string;
+  /** The resource ("/events") whose storage this one shares; defaults, validation and selectors still run on the stored form. */
+  readonly storedAs?: string;
+  /** One entry per served version that is not the storage version. */
+  readonly conversions?: readonly Conversion[];
   /** Scale subresource: JSON paths, as for CRDs. */
   readonly scale?: { specReplicas: string; statusReplicas: string; selector: string };
 }

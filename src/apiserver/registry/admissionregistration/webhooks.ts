@@ -1,0 +1,37 @@
+import type {
+  MutatingWebhook,
+  MutatingWebhookConfiguration,
+  ValidatingWebhook,
+  ValidatingWebhookConfiguration,
+} from '../../../api/types/admissionregistration-v1.ts';
+import { ageColumn, integer, nameColumn } from '../columns.ts';
+import { clusterScoped } from '../define.ts';
+
+function defaultWebhook(hook: ValidatingWebhook): void {
+  hook.failurePolicy ??= 'Fail';
+  hook.matchPolicy ??= 'Equivalent';
+  hook.namespaceSelector ??= {};
+  hook.objectSelector ??= {};
+  hook.timeoutSeconds ??= 10;
+  for (const rule of hook.rules ?? []) rule.scope ??= '*';
+  if (hook.clientConfig?.service) hook.clientConfig.service.port ??= 443;
+}
+
+function defaultMutatingWebhook(hook: MutatingWebhook): void {
+  defaultWebhook(hook);
+  hook.reinvocationPolicy ??= 'Never';
+}
+
+export const mutatingWebhookConfigurations = clusterScoped<MutatingWebhookConfiguration>({
+  resource: 'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  generation: true,
+  default: obj => obj.webhooks?.forEach(defaultMutatingWebhook),
+  columns: [nameColumn, integer('Webhooks', obj => obj.webhooks?.length ?? 0), ageColumn],
+});
+
+export const validatingWebhookConfigurations = clusterScoped<ValidatingWebhookConfiguration>({
+  resource: 'admissionregistration.k8s.io/validatingwebhookconfigurations',
+  generation: true,
+  default: obj => obj.webhooks?.forEach(defaultWebhook),
+  columns: [nameColumn, integer('Webhooks', obj => obj.webhooks?.length ?? 0), ageColumn],
+});

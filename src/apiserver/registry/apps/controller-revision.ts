@@ -1,0 +1,16 @@
+import { controllerOf } from '../../../api/object.ts';
+import type { ControllerRevision } from '../../../api/types/apps-v1.ts';
+import { ageColumn, integer, nameColumn, text } from '../columns.ts';
+import { namespaced } from '../define.ts';
+
+function owner(revision: ControllerRevision): string {
+  const ref = controllerOf(revision);
+  if (!ref) return '<none>';
+  const group = ref.apiVersion.includes('/') ? `.${ref.apiVersion.split('/')[0]}` : '';
+  return `${ref.kind.toLowerCase()}${group}/${ref.name}`;
+}
+
+export const controllerRevisions = namespaced<ControllerRevision>({
+  resource: 'apps/controllerrevisions',
+  columns: [nameColumn, text('Controller', owner), integer('Revision', obj => obj.revision), ageColumn],
+});

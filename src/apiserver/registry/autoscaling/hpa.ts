@@ -1,0 +1,59 @@
+import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../../api/types/autoscaling-v2.ts';
+import { ageColumn, firstFew, integer, nameColumn, text } from '../columns.ts';
+import { namespaced } from '../define.ts';
+import { fromV2, toV2 } from './convert.ts';
+import { metricCell } from './metric-cell.ts';
+
+const scaleUpPolicies = [
+  { type: 'Pods', value: 4, periodSeconds: 15 },
+  { type: 'Percent', value: 100, periodSeconds: 15 },
+];
+const scaleDownPolicies = [{ type: 'Percent', value: 100, periodSeconds: 15 }];
+
+function targets(spec: readonly MetricSpec[] = [], status: readonly MetricStatus[] = []): string {
+  return firstFew(
+    spec.map((metric, i) => metricCell(metric, status[i])),
+    2,
+    '<none>',
+    ', ',
+  );
+}
+
+export const horizontalPodAutoscalers = namespaced<HorizontalPodAutoscaler>({
+  resource: 'autoscaling/horizontalpodautoscalers',
+  storageVersion: 'autoscaling/v2',
+  conversions: [{ apiVersion: 'autoscaling/v1', toStorage: toV2, fromStorage: fromV2 }],
+  default(hpa) {
+    hpa.status ??= { desiredReplicas: 0 };
+    const { spec } = hpa;
+    if (!spec) return;
+    spec.minReplicas ??= 1;
+    if (!spec.metrics?.length) {
+      spec.metrics = [
+        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
+      ];
+    }
+    if (!spec.behavior) return;
+    spec.behavior.scaleUp = {
+      selectPolicy: 'Max',
+      stabilizationWindowSeconds: 0,
+      policies: structuredClone(scaleUpPolicies),
+      ...spec.behavior.scaleUp,
+    };
+    spec.behavior.scaleDown = {
+      selectPolicy: 'Max',
+      policies: structuredClone(scaleDownPolicies),
+      ...spec.behavior.scaleDown,
+    };
+  },
+  initialStatus: () => ({ desiredReplicas: 0 }),
+  columns: [
+    nameColumn,
+    text('Reference', ({ spec: { scaleTargetRef: ref } }) => `${ref.kind}/${ref.name}`),
+    text('Targets', obj => targets(obj.spec.metrics, obj.status?.currentMetrics)),
+    text('MinPods', obj => (obj.spec.minReplicas === undefined ? '<unset>' : String(obj.spec.minReplicas))),
+    integer('MaxPods', obj => obj.spec.maxReplicas),
+    integer('Replicas', obj => obj.status?.currentReplicas ?? 0),
+    ageColumn,
+  ],
+});

@@ -1,0 +1,39 @@
+import type { LoadBalancerStatus, Service } from '../../../api/types/core-v1.ts';
+import { ageColumn, formatLabels, nameColumn, orNone, text, wideText } from '../columns.ts';
+import { namespaced } from '../define.ts';
+import { defaultService } from './service/defaults.ts';
+
+function balancerAddresses(status: LoadBalancerStatus | undefined): string[] {
+  const found = (status?.ingress ?? []).flatMap(i => (i.ip ? [i.ip] : i.hostname ? [i.hostname] : []));
+  return [...new Set(found)].sort();
+}
+
+/** The EXTERNAL-IP cell. */
+function externalAddresses({ spec, status }: Service): string {
+  const own = spec.externalIPs ?? [];
+  if (spec.type === 'ExternalName') return spec.externalName ?? '';
+  if (spec.type !== 'LoadBalancer') return orNone(own.join(','));
+  const balancer = balancerAddresses(status?.loadBalancer).join(',');
+  return [...(balancer ? [balancer] : []), ...own].join(',') || '<pending>';
+}
+
+function ports({ spec }: Service): string {
+  const cells = (spec.ports ?? []).map(p => `${p.port}${p.nodePort ? `:${p.nodePort}` : ''}/${p.protocol}`);
+  return orNone(cells.join(','));
+}
+
+export const services = namespaced<Service>({
+  resource: '/services',
+  default: defaultService,
+  initialStatus: () => ({ loadBalancer: {} }),
+  columns: [
+    nameColumn,
+    text('Type', obj => obj.spec.type ?? ''),
+    text('Cluster-IP', obj => orNone(obj.spec.clusterIPs?.[0] ?? obj.spec.clusterIP)),
+    text('External-IP', externalAddresses),
+    text('Port(s)', ports),
+    ageColumn,
+    wideText('Selector', obj => formatLabels(obj.spec.selector)),
+  ],
+  selectableFields: { 'spec.clusterIP': obj => obj.spec.clusterIP ?? '', 'spec.type': obj => obj.spec.type ?? '' },
+});

@@ -1,0 +1,54 @@
+/** Turns what is particular about a kind into a full strategy: metadata rules, status handling and re-validation are the same for all. */
+import type { KubeObject } from '../../api/object.ts';
+import type { FieldError } from './field-errors.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from './meta/object-meta.ts';
+import type { RequestContext, Strategy } from './strategy.ts';
+
+export interface Definition<T extends KubeObject> extends Strategy<T> {
+  /**
+   * The kind's status belongs to the status subresource: on create it becomes what this gives, and an update of the main resource
+   * keeps the old one.
+   */
+  initialStatus?(obj: T): unknown;
+  /** Validate the whole new object on update, too. Default true. */
+  readonly revalidate?: boolean;
+}
+
+interface WithStatus {
+  status?: unknown;
+}
+
+function keepStatus(obj: WithStatus, old: WithStatus): void {
+  if (old.status === undefined) delete obj.status;
+  else obj.status = old.status;
+}
+
+function define<T extends KubeObject>(namespaced: boolean, definition: Definition<T>): Strategy<T> {
+  const { initialStatus, revalidate = true, ...own } = definition;
+  const meta = (obj: T) => validateObjectMeta(obj.metadata, namespaced, definition.validateName);
+  return {
+    generation: false,
+    ...own,
+    prepareForCreate(obj: T, context: RequestContext) {
+      if (initialStatus) (obj as WithStatus).status = initialStatus(obj);
+      own.prepareForCreate?.(obj, context);
+    },
+    prepareForUpdate(obj: T, old: T, context: RequestContext) {
+      if (initialStatus) keepStatus(obj as WithStatus, old as WithStatus);
+      own.prepareForUpdate?.(obj, old, context);
+    },
+    validate: (obj: T, context: RequestContext): FieldError[] => [
+      ...meta(obj),
+      ...(own.validate?.(obj, context) ?? []),
+    ],
+    validateUpdate: (obj: T, old: T, context: RequestContext): FieldError[] => [
+      ...validateObjectMetaUpdate(obj.metadata, old.metadata),
+      ...(revalidate ? (own.validate?.(obj, context) ?? []) : []),
+      ...(own.validateUpdate?.(obj, old, context) ?? []),
+    ],
+  };
+}
+
+export const namespaced = <T extends KubeObject>(definition: Definition<T>): Strategy<T> => define(true, definition);
+export const clusterScoped = <T extends KubeObject>(definition: Definition<T>): Strategy<T> =>
+  define(false, definition);

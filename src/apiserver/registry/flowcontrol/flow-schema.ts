@@ -1,0 +1,25 @@
+import type { FlowSchema } from '../../../api/types/flowcontrol-v1.ts';
+import { ageColumn, integer, nameColumn, text } from '../columns.ts';
+import { clusterScoped } from '../define.ts';
+
+function dangling({ status }: FlowSchema): string {
+  return status?.conditions?.find(c => c.type === 'Dangling')?.status ?? '?';
+}
+
+export const flowSchemas = clusterScoped<FlowSchema>({
+  resource: 'flowcontrol.apiserver.k8s.io/flowschemas',
+  generation: true,
+  default(obj) {
+    obj.status ??= {};
+    if (obj.spec) obj.spec.matchingPrecedence ||= 1000;
+  },
+  initialStatus: () => ({}),
+  columns: [
+    nameColumn,
+    text('PriorityLevel', obj => obj.spec.priorityLevelConfiguration.name),
+    integer('MatchingPrecedence', obj => obj.spec.matchingPrecedence ?? 0),
+    text('DistinguisherMethod', obj => obj.spec.distinguisherMethod?.type ?? '<none>'),
+    ageColumn,
+    text('MissingPL', dangling),
+  ],
+});

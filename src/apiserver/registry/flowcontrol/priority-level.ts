@@ -1,0 +1,48 @@
+import type { PriorityLevelConfiguration, QueuingConfiguration } from '../../../api/types/flowcontrol-v1.ts';
+import { ageColumn, nameColumn, text } from '../columns.ts';
+import { clusterScoped } from '../define.ts';
+
+function defaultSpec(spec: PriorityLevelConfiguration['spec']): void {
+  if (spec.exempt) {
+    spec.exempt.nominalConcurrencyShares ??= 0;
+    spec.exempt.lendablePercent ??= 0;
+  }
+  const { limited } = spec;
+  if (!limited) return;
+  limited.nominalConcurrencyShares ??= 30;
+  limited.lendablePercent ??= 0;
+  const { queuing } = limited.limitResponse ?? {};
+  if (!queuing) return;
+  queuing.handSize ||= 8;
+  queuing.queues ||= 64;
+  queuing.queueLengthLimit ||= 50;
+}
+
+function shares({ spec }: PriorityLevelConfiguration): string {
+  const value = spec.limited?.nominalConcurrencyShares ?? spec.exempt?.nominalConcurrencyShares;
+  return value === undefined ? '<none>' : String(value);
+}
+
+const queuing = (key: keyof QueuingConfiguration) => (obj: PriorityLevelConfiguration) => {
+  const value = obj.spec.limited?.limitResponse?.queuing?.[key];
+  return value === undefined ? '<none>' : String(value);
+};
+
+export const priorityLevelConfigurations = clusterScoped<PriorityLevelConfiguration>({
+  resource: 'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations',
+  generation: true,
+  default(obj) {
+    obj.status ??= {};
+    if (obj.spec) defaultSpec(obj.spec);
+  },
+  initialStatus: () => ({}),
+  columns: [
+    nameColumn,
+    text('Type', obj => obj.spec.type),
+    text('NominalConcurrencyShares', shares),
+    text('Queues', queuing('queues')),
+    text('HandSize', queuing('handSize')),
+    text('QueueLengthLimit', queuing('queueLengthLimit')),
+    ageColumn,
+  ],
+});

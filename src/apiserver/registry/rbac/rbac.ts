@@ -1,0 +1,61 @@
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  Role,
+  RoleBinding,
+  RoleRef,
+  Subject,
+} from '../../../api/types/rbac-v1.ts';
+import { ageColumn, createdColumn, nameColumn, text, wideText } from '../columns.ts';
+import { clusterScoped, namespaced } from '../define.ts';
+import type { Column } from '../strategy.ts';
+
+interface Binding {
+  metadata: RoleBinding['metadata'];
+  roleRef: RoleRef;
+  subjects?: Subject[];
+}
+
+const rbacGroup = 'rbac.authorization.k8s.io';
+
+/** Users and groups live in RBAC's own group, service accounts in the core group. */
+function defaultBinding(binding: Binding): void {
+  if (binding.roleRef) binding.roleRef.apiGroup ||= rbacGroup;
+  for (const subject of binding.subjects ?? []) {
+    if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup ||= rbacGroup;
+  }
+}
+
+const subjectsOf = (binding: Binding, kind: string) =>
+  (binding.subjects ?? [])
+    .filter(s => s.kind === kind)
+    .map(s => (kind === 'ServiceAccount' ? `${s.namespace ?? ''}/${s.name}` : s.name))
+    .join(', ');
+
+const bindingColumns: readonly Column<Binding>[] = [
+  nameColumn,
+  text('Role', ({ roleRef }) => `${roleRef.kind}/${roleRef.name}`),
+  ageColumn,
+  wideText('Users', obj => subjectsOf(obj, 'User')),
+  wideText('Groups', obj => subjectsOf(obj, 'Group')),
+  wideText('ServiceAccounts', obj => subjectsOf(obj, 'ServiceAccount')),
+];
+
+export const roles = namespaced<Role>({
+  resource: `${rbacGroup}/roles`,
+  columns: [nameColumn, createdColumn],
+});
+export const clusterRoles = clusterScoped<ClusterRole>({
+  resource: `${rbacGroup}/clusterroles`,
+  columns: [nameColumn, createdColumn],
+});
+export const roleBindings = namespaced<RoleBinding>({
+  resource: `${rbacGroup}/rolebindings`,
+  default: defaultBinding,
+  columns: bindingColumns,
+});
+export const clusterRoleBindings = clusterScoped<ClusterRoleBinding>({
+  resource: `${rbacGroup}/clusterrolebindings`,
+  default: defaultBinding,
+  columns: bindingColumns,
+});

@@ -1,0 +1,16 @@
+import type { ResourceSlice } from '../../../api/types/resource-v1.ts';
+import { ageColumn, nameColumn, text } from '../columns.ts';
+import { clusterScoped } from '../define.ts';
+
+export const resourceSlices = clusterScoped<ResourceSlice>({
+  resource: 'resource.k8s.io/resourceslices',
+  generation: true,
+  columns: [
+    nameColumn,
+    text('Node', obj => obj.spec.nodeName ?? '<unset>'),
+    text('Driver', obj => obj.spec.driver),
+    text('Pool', obj => obj.spec.pool.name),
+    ageColumn,
+  ],
+  selectableFields: { 'spec.nodeName': obj => obj.spec.nodeName ?? '', 'spec.driver': obj => obj.spec.driver },
+});
