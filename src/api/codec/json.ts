@@ -1,0 +1,123 @@
+/**
+ * JSON bodies in and out. Decoding follows upstream's serializer (k8s.io/apimachinery/pkg/runtime/serializer/json) with two
+ * stricter rules: invalid UTF-8 is refused instead of replaced, and integers that a double cannot hold are refused instead of
+ * kept, because values live as JavaScript numbers here.
+ */
+import { type ApiError, errors } from '../../base/errors.ts';
+import { type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../schema.ts';
+import { coerce } from './coerce.ts';
+import { DecodeError } from './decode-error.ts';
+import { countMembers, duplicateKeys, maxDepth, survey, unsafeInteger } from './scan.ts';
+
+/** What to do about unknown and repeated fields (the fieldValidation parameter). */
+export type FieldValidation = 'strict' | 'warn' | 'ignore';
+
+export interface DecodeOptions {
+  schema: ObjectSchema;
+  mode: FieldValidation;
+  /** The kind that the request's path asks for: named in errors, and used when the body names none. */
+  kind: GroupVersionKind;
+}
+export interface Decoded<T = Record<string, unknown>> {
+  value: T;
+  /** In mode "warn": one text per unknown or repeated field. Empty otherwise. */
+  warnings: string[];
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export interface Parsed {
+  value: unknown;
+  /** `duplicate field "a.b"` */
+  duplicates: string[];
+}
+
+/** Parses a JSON text within the limits. @throws DecodeError */
+export function parseJson(bytes: Uint8Array, findDuplicates = false): Parsed {
+  const found = survey(bytes);
+  if (found.tooDeep) throw new DecodeError(`json: exceeded max depth of ${maxDepth}`);
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    throw new DecodeError('json: invalid UTF-8 in the body');
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (e) {
+    throw new DecodeError(syntaxMessage(e, text));
+  }
+  const unsafe = found.longNumbers ? unsafeInteger(text) : undefined;
+  if (unsafe) throw new DecodeError(`json: cannot unmarshal number ${unsafe}: integers beyond 2^53 are not supported`);
+  const repeated = findDuplicates && countMembers(value) !== found.members;
+  return { value, duplicates: repeated ? duplicateKeys(text).map(path => `duplicate field "${path}"`) : [] };
+}
+
+/** Go's words where they can be told from V8's. */
+function syntaxMessage(e: unknown, text: string): string {
+  const message = e instanceof Error ? e.message : String(e);
+  if (/end of JSON input|Unterminated/.test(message) || text.trim() === '') return 'unexpected end of JSON input';
+  const at = /position (\d+)/.exec(message)?.[1];
+  const c = at === undefined ? /token '(.)'/u.exec(message)?.[1] : text[Number(at)];
+  return c === undefined ? `json: ${message}` : `invalid character '${c}' looking for beginning of value`;
+}
+
+/**
+ * Decodes a body of one kind. Custom resources (a schema without a name) are pruned, with their metadata checked; their values
+ * are checked later against the structural schema.
+ * @throws ApiError 400 with upstream's message.
+ */
+export function decodeJson(bytes: Uint8Array, options: DecodeOptions): Decoded {
+  let parsed: Parsed;
+  try {
+    parsed = parseJson(bytes, options.mode !== 'ignore');
+  } catch (e) {
+    throw e instanceof DecodeError ? unrecognized(e.message, bytes, options.kind) : e;
+  }
+  return decodeValue(parsed.value, options, parsed.duplicates);
+}
+
+/** The same for a value that was parsed from another format; `problems` are strict errors found while parsing. */
+export function decodeValue(parsed: unknown, options: DecodeOptions, problems: string[] = []): Decoded {
+  const kind = bodyKind(parsed, options.kind);
+  const found: string[] = [...problems];
+  let value: Record<string, unknown>;
+  try {
+    value = coerce(parsed, options.schema, { unknown: options.mode === 'ignore' ? undefined : found });
+  } catch (e) {
+    if (!(e instanceof DecodeError)) throw e;
+    throw cannotHandle(kind, options.kind, e.message);
+  }
+  if (found.length === 0 || options.mode === 'ignore') return { value, warnings: [] };
+  if (options.mode === 'warn') return { value, warnings: found };
+  throw cannotHandle(kind, options.kind, `strict decoding error: ${found.join(', ')}`);
+}
+
+function bodyKind(value: unknown, expected: GroupVersionKind): GroupVersionKind {
+  if (typeof value !== 'object' || value === null) return expected;
+  const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
+  const gv = typeof apiVersion === 'string' && apiVersion ? parseApiVersion(apiVersion) : expected;
+  return { group: gv.group, version: gv.version, kind: typeof kind === 'string' && kind ? kind : expected.kind };
+}
+
+function cannotHandle(body: GroupVersionKind, expected: GroupVersionKind, why: string): ApiError {
+  return errors.badRequest(`${body.kind} in version "${body.version}" cannot be handled as a ${expected.kind}: ${why}`);
+}
+
+function unrecognized(why: string, bytes: Uint8Array, expected: GroupVersionKind): ApiError {
+  const message = `couldn't get version/kind; json parse error: ${why}`;
+  return errors.badRequest(
+    `the object provided is unrecognized (must be of type ${expected.kind}): ${message} (${summary(bytes)})`,
+  );
+}
+
+/** The beginning of a body, for messages. */
+export function summary(bytes: Uint8Array, max = 30): string {
+  if (bytes.length === 0) return '<empty>';
+  const head = bytes.subarray(0, max);
+  const more = bytes.length > max ? ' ...' : '';
+  if (bytes[0] === 0x7b) return new TextDecoder().decode(head) + more;
+  return Array.from(head, b => b.toString(16).padStart(2, '0')).join('') + more;
+}
+export { encodeJson } from './encode.ts';
