@@ -1,0 +1,121 @@
+/** Enforces network policies for the pods of this node. */
+import { messageOf } from '../../base/errors.ts';
+import type { InformerFactory } from '../../client/contract.ts';
+import type { Environment } from '../../controller/contract.ts';
+import { runProgram } from '../host.ts';
+import { compilePolicies, type Family } from './model.ts';
+import { type PolicyTable, policyScript, policyTable } from './rules.ts';
+
+export interface PolicyOptions extends Environment {
+  readonly informers: InformerFactory;
+  readonly nodeName: string;
+  readonly table: string;
+  readonly families: readonly Family[];
+  /** Feeds nft; default: the program of this machine. */
+  readonly run?: (script: string) => Promise<void>;
+}
+
+export interface PolicyEnforcer {
+  /** Resolves when all changes seen so far are in the kernel. */
+  flushed(): Promise<void>;
+  /** Stops following; the rules stay. */
+  stop(): Promise<void>;
+}
+
+const retryMs = 1000;
+const gatherMs = 10;
+
+export async function startNetworkPolicy(options: PolicyOptions): Promise<PolicyEnforcer> {
+  const { clock, log } = options;
+  const run = options.run ?? (script => runProgram('nft', ['-f', '-'], script).then(() => {}));
+  const policies = options.informers.informer('networking.k8s.io/v1/networkpolicies');
+  const pods = options.informers.informer('v1/pods');
+  const namespaces = options.informers.informer('v1/namespaces');
+  const applied = new Map<Family, PolicyTable>();
+  let dirty = true;
+  let stopped = false;
+  let running: Promise<void> | undefined;
+
+  async function apply(): Promise<void> {
+    const view = {
+      policies: policies.store.list(),
+      pods: pods.store.list(),
+      namespaces: namespaces.store.list(),
+      nodeName: options.nodeName,
+    };
+    const state = compilePolicies(view);
+    const next = options.families.map(family => [family, policyTable(state, family, options.table)] as const);
+    const script = next
+      .map(([family, table]) => policyScript(applied.get(family), table, family, options.table))
+      .join('\n');
+    if (script.trim() === '') return;
+    try {
+      await run(script);
+    } catch (error) {
+      // What the kernel holds is unknown now: the next round writes whole tables.
+      applied.clear();
+      throw error;
+    }
+    for (const [family, table] of next) applied.set(family, table);
+  }
+
+  async function work(): Promise<void> {
+    while (dirty && !stopped) {
+      await new Promise<void>(resolve => clock.setTimer(resolve, gatherMs));
+      dirty = false;
+      try {
+        await apply();
+      } catch (error) {
+        log.error('network policies are not in the packet filter, trying again', { error: messageOf(error) });
+        dirty = true;
+        await new Promise<void>(resolve => clock.setTimer(resolve, retryMs, { background: true }));
+      }
+    }
+  }
+  const touch = () => {
+    dirty = true;
+    running ??= work().finally(() => {
+      running = undefined;
+      if (dirty && !stopped) touch();
+    });
+  };
+
+  await Promise.all([policies.synced(), pods.synced(), namespaces.synced()]);
+  const any = { onAdd: touch, onUpdate: touch, onDelete: touch };
+  const unsubscribe = [
+    policies.addHandler(any),
+    namespaces.addHandler({
+      ...any,
+      onUpdate: (a, b) => (sameJson(a.metadata.labels, b.metadata.labels) ? undefined : touch()),
+    }),
+  ];
+  unsubscribe.push(
+    pods.addHandler({
+      // Without any policy, pods change nothing.
+      onAdd: () => (policies.store.size > 0 ? touch() : undefined),
+      onDelete: () => (policies.store.size > 0 ? touch() : undefined),
+      onUpdate: (pod, old) => {
+        const matters =
+          !sameJson(pod.metadata.labels, old.metadata.labels) ||
+          !sameJson(pod.status?.podIPs, old.status?.podIPs) ||
+          pod.status?.phase !== old.status?.phase;
+        if (matters && policies.store.size > 0) touch();
+      },
+    }),
+  );
+  touch();
+  return {
+    async flushed() {
+      while (running) await running;
+    },
+    async stop() {
+      stopped = true;
+      for (const stop of unsubscribe) stop();
+      await running;
+    },
+  };
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
