@@ -73,7 +73,7 @@ export type OpResult =
   | ({ readonly type: 'range' } & RangeResult);
 
 export interface Txn {
-  /** All must hold for `success` to run; a missing key compares as revision 0, version 0, empty value. */
+  /** All must hold for `success` to run; a missing key compares as revision 0, version 0, lease 0, and fails any comparison of its value. */
   readonly compare: readonly Compare[];
   readonly success: readonly Op[];
   readonly failure?: readonly Op[];
@@ -166,7 +166,11 @@ export class StoreError extends Error {
 
 /** The range of all keys that start with `prefix`. */
 export function prefixRange(prefix: string): KeyRange {
-  if (prefix === '') return { start: '', end: '' };
-  const last = prefix.charCodeAt(prefix.length - 1);
-  return { start: prefix, end: prefix.slice(0, -1) + String.fromCharCode(last + 1) };
+  const points = Array.from(prefix);
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    const next = (last.codePointAt(0) ?? 0) + 1;
+    if (next > 0x10ffff) continue;
+    return { start: prefix, end: points.join('') + String.fromCodePoint(next === 0xd800 ? 0xe000 : next) };
+  }
+  return { start: prefix, end: '' };
 }
