@@ -122,7 +122,7 @@ function goFields(type: string, path: number[] = []): GoField[] {
 }
 
 /** A zero value of these is left out by Go's encoder when the field is "omitempty" and no pointer. */
-const hasZero = /^(string|int32|int64|double|bool|bytes|\[\].*|map\[.*)$/;
+const hasZero = /^(intOrString|string|int32|int64|double|bool|bytes|\[\].*|map\[.*)$/;
 
 /** A field's facts: [type, protobuf number or path, extras]; see src/api/catalog/index.ts for the reader. */
 function fieldFacts(go: GoField, type: string, property: Property, required: boolean): unknown[] {

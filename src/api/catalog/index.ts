@@ -117,7 +117,7 @@ class CatalogField implements Field {
     return this.#schema;
   }
 }
-const dropsZero = /^(string|int32|int64|double|bool|bytes|\[\].*|map\[.*)$/;
+const dropsZero = /^(intOrString|string|int32|int64|double|bool|bytes|\[\].*|map\[.*)$/;
 
 class CatalogObject implements ObjectSchema {
   readonly kind = 'object';

@@ -7,10 +7,12 @@ import { type ApiError, errors } from '../../base/errors.ts';
 import { type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../schema.ts';
 import { coerce } from './coerce.ts';
 import { DecodeError } from './decode-error.ts';
-import { countMembers, duplicateKeys, maxDepth, survey, unsafeInteger } from './scan.ts';
+import { type Parsed, parseJson } from './json-parse.ts';
 
 /** What to do about unknown and repeated fields (the fieldValidation parameter). */
 export type FieldValidation = 'strict' | 'warn' | 'ignore';
+
+const jsonPrefix = "couldn't get version/kind; json parse error: ";
 
 export interface DecodeOptions {
   schema: ObjectSchema;
@@ -24,45 +26,6 @@ export interface Decoded<T = Record<string, unknown>> {
   warnings: string[];
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-export interface Parsed {
-  value: unknown;
-  /** `duplicate field "a.b"` */
-  duplicates: string[];
-}
-
-/** Parses a JSON text within the limits. @throws DecodeError */
-export function parseJson(bytes: Uint8Array, findDuplicates = false): Parsed {
-  const found = survey(bytes);
-  if (found.tooDeep) throw new DecodeError(`json: exceeded max depth of ${maxDepth}`);
-  let text: string;
-  try {
-    text = utf8.decode(bytes);
-  } catch {
-    throw new DecodeError('json: invalid UTF-8 in the body');
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (e) {
-    throw new DecodeError(syntaxMessage(e, text));
-  }
-  const unsafe = found.longNumbers ? unsafeInteger(text) : undefined;
-  if (unsafe) throw new DecodeError(`json: cannot unmarshal number ${unsafe}: integers beyond 2^53 are not supported`);
-  const repeated = findDuplicates && countMembers(value) !== found.members;
-  return { value, duplicates: repeated ? duplicateKeys(text).map(path => `duplicate field "${path}"`) : [] };
-}
-
-/** Go's words where they can be told from V8's. */
-function syntaxMessage(e: unknown, text: string): string {
-  const message = e instanceof Error ? e.message : String(e);
-  if (/end of JSON input|Unterminated/.test(message) || text.trim() === '') return 'unexpected end of JSON input';
-  const at = /position (\d+)/.exec(message)?.[1];
-  const c = at === undefined ? /token '(.)'/u.exec(message)?.[1] : text[Number(at)];
-  return c === undefined ? `json: ${message}` : `invalid character '${c}' looking for beginning of value`;
-}
-
 /**
  * Decodes a body of one kind. Custom resources (a schema without a name) are pruned, with their metadata checked; their values
  * are checked later against the structural schema.
@@ -73,7 +36,7 @@ export function decodeJson(bytes: Uint8Array, options: DecodeOptions): Decoded {
   try {
     parsed = parseJson(bytes, options.mode !== 'ignore');
   } catch (e) {
-    throw e instanceof DecodeError ? unrecognized(e.message, bytes, options.kind) : e;
+    throw e instanceof DecodeError ? unrecognized(`${jsonPrefix}${e.message}`, bytes, options.kind) : e;
   }
   return decodeValue(parsed.value, options, parsed.duplicates);
 }
@@ -105,10 +68,10 @@ function cannotHandle(body: GroupVersionKind, expected: GroupVersionKind, why: s
   return errors.badRequest(`${body.kind} in version "${body.version}" cannot be handled as a ${expected.kind}: ${why}`);
 }
 
-function unrecognized(why: string, bytes: Uint8Array, expected: GroupVersionKind): ApiError {
-  const message = `couldn't get version/kind; json parse error: ${why}`;
+/** The body could not be read at all. */
+export function unrecognized(why: string, bytes: Uint8Array, expected: GroupVersionKind): ApiError {
   return errors.badRequest(
-    `the object provided is unrecognized (must be of type ${expected.kind}): ${message} (${summary(bytes)})`,
+    `the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summary(bytes)})`,
   );
 }
 
