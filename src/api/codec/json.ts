@@ -9,6 +9,8 @@ import { coerce } from './coerce.ts';
 import { DecodeError } from './decode-error.ts';
 import { type Parsed, parseJson } from './json-parse.ts';
 
+export { type Parsed, parseJson } from './json-parse.ts';
+
 /** What to do about unknown and repeated fields (the fieldValidation parameter). */
 export type FieldValidation = 'strict' | 'warn' | 'ignore';
 
