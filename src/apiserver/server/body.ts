@@ -1,0 +1,42 @@
+/** Request bodies to objects, checked against what the path says. */
+import type { Unstructured } from '../../api/object.ts';
+import { apiVersionOf, type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../../api/schema.ts';
+import { errors } from '../../base/errors.ts';
+import { decodeObjectBody } from './codec.ts';
+import { bodyFormat } from './negotiation.ts';
+import type { WriteParameters } from './options.ts';
+import type { Scope } from './scope.ts';
+
+const shownProblems = 20;
+
+/** Decodes the body as `expected`. Unknown and duplicate fields are refused, warned of or ignored, as the client asked. */
+export function readBody(
+  scope: Scope,
+  expected: GroupVersionKind,
+  schema: ObjectSchema,
+  { fieldValidation }: Pick<WriteParameters, 'fieldValidation'>,
+): Unstructured {
+  const { body, headers } = scope.request;
+  const format = bodyFormat(headers['content-type']);
+  if (!body || body.length === 0) throw errors.badRequest('the body of the request must not be empty');
+  const { object, warnings } = decodeObjectBody(body, format, expected, schema, fieldValidation);
+  for (const warning of warnings.slice(0, shownProblems)) scope.warn(warning);
+  return identified(object, expected);
+}
+
+/** Checks that the object is of the kind that is expected here; an object that names none becomes it. */
+export function identified(object: Unstructured, expected: GroupVersionKind): Unstructured {
+  const wanted = apiVersionOf(expected);
+  object.apiVersion ||= wanted;
+  object.kind ||= expected.kind;
+  if (object.kind !== expected.kind)
+    throw errors.badRequest(
+      `${object.kind} in version ${JSON.stringify(parseApiVersion(object.apiVersion).version)} cannot be handled as a ${expected.kind}: no kind ${JSON.stringify(object.kind)} is expected here`,
+    );
+  if (object.apiVersion !== wanted)
+    throw errors.badRequest(
+      `the API version in the data (${object.apiVersion}) does not match the expected API version (${wanted})`,
+    );
+  object.metadata ??= { name: '' };
+  return object;
+}

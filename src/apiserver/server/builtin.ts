@@ -1,0 +1,97 @@
+/** The built-in kinds as served resources. */
+import { builtinResources } from '../../api/catalog/index.ts';
+import type { Unstructured } from '../../api/object.ts';
+import { apiVersionOf, type ResourceInfo } from '../../api/schema.ts';
+import type { Store } from '../../store/contract.ts';
+import type { Column, Strategy } from '../registry/strategy.ts';
+import type { Cacher } from '../storage/cacher.ts';
+import { kindPrefix } from '../storage/keys.ts';
+import { createObjectStore, type ObjectStore } from '../storage/object-store.ts';
+import type { Hooks, Served, Virtual } from './scope.ts';
+
+export const corePlurals: ReadonlySet<string> = new Set(
+  builtinResources()
+    .filter(info => info.group === '')
+    .map(info => info.plural),
+);
+
+export interface StorageInputs {
+  readonly store: Store;
+  readonly cacher: Cacher;
+  readonly lease: (ttlSeconds: number) => Promise<number>;
+}
+
+/** Kinds whose deletion is answered with the object (upstream: ReturnDeletedObject). */
+const returnsDeleted = new Set([
+  '/persistentvolumeclaims',
+  '/persistentvolumes',
+  '/pods',
+  '/podtemplates',
+  '/resourcequotas',
+  '/serviceaccounts',
+  '/services',
+]);
+
+const noStrategy = (resource: string): Strategy => ({ resource, generation: false });
+
+/** The storage of a resource, shared by all its versions and by resources stored as it. */
+export function storageFor(inputs: StorageInputs) {
+  const stores = new Map<string, ObjectStore>();
+  return (group: string, plural: string): ObjectStore => {
+    const prefix = kindPrefix(group, plural);
+    let made = stores.get(prefix);
+    if (!made) {
+      made = createObjectStore({ ...inputs, prefix, resource: { group, resource: plural } });
+      stores.set(prefix, made);
+    }
+    return made;
+  };
+}
+
+/** Field values of stored objects, for selectors. */
+export function fieldReader(strategy: Strategy): (obj: Unstructured) => Record<string, string> {
+  const readers = Object.entries(strategy.selectableFields ?? {});
+  return obj => {
+    const out: Record<string, string> = {};
+    for (const [name, read] of readers) out[name] = read(obj) ?? '';
+    return out;
+  };
+}
+
+export interface BuiltinInputs {
+  readonly strategies: readonly Strategy[];
+  readonly hooks: Readonly<Record<string, Hooks>>;
+  readonly virtual: Readonly<Record<string, Virtual>>;
+  readonly storage: (group: string, plural: string) => ObjectStore;
+}
+
+export function builtinServed(inputs: BuiltinInputs): Served[] {
+  const byResource = new Map(inputs.strategies.map(s => [s.resource, s]));
+  return builtinResources().map(info => servedFor(info, byResource, inputs));
+}
+
+function servedFor(info: ResourceInfo, strategies: ReadonlyMap<string, Strategy>, inputs: BuiltinInputs): Served {
+  const resource = `${info.group}/${info.plural}`;
+  const own = strategies.get(resource) ?? noStrategy(resource);
+  const storedName = own.storedAs ?? resource;
+  const apiVersion = apiVersionOf(info);
+  const [group = '', plural = ''] = storedName.split('/');
+  const virtual = inputs.virtual[resource];
+  const stored = !virtual && info.verbs.includes('get');
+  const store = stored ? inputs.storage(group, plural) : undefined;
+  if (store && own.storedAs === undefined) store.cache.setFields(fieldReader(own));
+  const storedApiVersion = own.storageVersion ?? apiVersion;
+  const conversion = own.conversions?.find(c => c.apiVersion === apiVersion);
+  return {
+    info,
+    strategy: own,
+    store,
+    conversion,
+    storedApiVersion,
+    storedAs: () => true,
+    hooks: inputs.hooks[resource] ?? {},
+    ...(virtual && { virtual }),
+    returnsDeleted: returnsDeleted.has(resource),
+    columns: (own.columns ?? []) as readonly Column<Unstructured>[],
+  };
+}

@@ -1,0 +1,160 @@
+/** POST of an object. */
+import type { Unstructured } from '../../api/object.ts';
+import type { ApiResponse } from '../../api/transport.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { errors, isAlreadyExists } from '../../base/errors.ts';
+import { nameSuffix, uuid } from '../../base/random.ts';
+import { aggregate } from '../registry/field-errors.ts';
+import type { RequestContext } from '../registry/strategy.ts';
+import type { Entry } from '../storage/kind-cache.ts';
+import { admissionRequest, admit, validateAdmission } from './admission.ts';
+import { readBody } from './body.ts';
+import { trackCreate } from './managed-fields.ts';
+import { type WriteParameters, writeParameters } from './options.ts';
+import { respondValue } from './output.ts';
+import { groupResource, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
+import type { Scope, Served, Undo } from './scope.ts';
+
+const generatedNameTries = 8;
+const maxGeneratedPrefix = 58;
+
+export async function createObject(scope: Scope, served: Served): Promise<ApiResponse> {
+  const media = negotiated(scope, served, writeOffer);
+  const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'CreateOptions');
+  const obj = readBody(scope, served.info, served.info.schema, parameters);
+  if (served.virtual) {
+    checkNamespace(scope, served, obj);
+    return respondValue(201, await served.virtual(obj, scope), media);
+  }
+  const entry = await createFrom(scope, served, obj, parameters);
+  return respondEntry(scope, served, 201, entry, media);
+}
+
+/** Carries out a creation of an object in the served version. */
+export async function createFrom(
+  scope: Scope,
+  served: Served,
+  obj: Unstructured,
+  parameters: WriteParameters,
+): Promise<Entry> {
+  if (served.custom && !served.custom.acceptsCreates) throw errors.methodNotSupported(groupResource(served), 'create');
+  checkNamespace(scope, served, obj);
+  if (obj.metadata.resourceVersion)
+    throw errors.badRequest('resourceVersion should not be set on objects to be created');
+  const { generateName = '' } = obj.metadata;
+  const generated = !obj.metadata.name && generateName !== '';
+  if (!obj.metadata.name && !generated) throw nameRequired(served);
+  for (let i = 1; ; i++) {
+    const attempt = generated ? structuredClone(obj) : obj;
+    if (generated) attempt.metadata.name = generateName.slice(0, maxGeneratedPrefix) + nameSuffix(scope.core.random);
+    try {
+      return await createOnce(scope, served, attempt, parameters);
+    } catch (e) {
+      if (!generated || !isAlreadyExists(e) || i === generatedNameTries) throw e;
+    }
+  }
+}
+
+function nameRequired(served: Served) {
+  const list = [
+    {
+      type: 'FieldValueRequired' as const,
+      field: 'metadata.name',
+      message: 'Required value: name or generateName is required',
+    },
+  ];
+  const { causes, message } = aggregate(list);
+  return errors.invalid(served.info, '', causes, message);
+}
+
+/** Fills the namespace from the path; the two must agree. */
+export function checkNamespace(scope: Scope, served: Served, obj: Unstructured): void {
+  const { namespace } = scope.info;
+  if (!served.info.namespaced) {
+    if (obj.metadata.namespace && served.info.plural !== 'namespaces')
+      throw errors.badRequest('namespace may not be set on a cluster-scoped object');
+    delete obj.metadata.namespace;
+    return;
+  }
+  if (!namespace) throw errors.badRequest('an empty namespace may not be set during creation');
+  if (!obj.metadata.namespace) obj.metadata.namespace = namespace;
+  else if (obj.metadata.namespace !== namespace)
+    throw errors.badRequest('the namespace of the provided object does not match the namespace sent on the request');
+}
+
+export function requestContext(scope: Scope, dryRun: boolean, subresource = scope.info.subresource): RequestContext {
+  const { core, user, info } = scope;
+  return { user, namespace: info.namespace, dryRun, clock: core.clock, random: core.random, subresource };
+}
+
+/** The object in the stored version, with defaults. */
+export function toStored(served: Served, obj: Unstructured): Unstructured {
+  const stored = (served.conversion ? served.conversion.toStorage(obj) : obj) as Unstructured;
+  stored.apiVersion = served.storedApiVersion;
+  served.strategy.default?.(stored);
+  return stored;
+}
+
+async function createOnce(
+  scope: Scope,
+  served: Served,
+  requested: Unstructured,
+  parameters: WriteParameters,
+): Promise<Entry> {
+  const { core } = scope;
+  const { strategy, hooks } = served;
+  const { dryRun } = parameters;
+  const obj = toStored(served, requested);
+  const context = requestContext(scope, dryRun, '');
+  fillSystemMetadata(scope, served, obj);
+  const request = admissionRequest(scope, served, {
+    operation: 'CREATE',
+    subresource: '',
+    name: obj.metadata.name,
+    object: obj,
+    oldObject: undefined,
+    options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1', ...(dryRun && { dryRun: ['All'] }) },
+    dryRun,
+  });
+  await admit(core.admission, request);
+  strategy.prepareForCreate?.(obj, context);
+  if (wantsGeneration(served) && obj.metadata.generation === undefined) obj.metadata.generation = 1;
+  const undoHook = await hooks.beginCreate?.(obj, scope, dryRun);
+  let undoAdmission: Undo | undefined;
+  try {
+    trackCreate(served, obj, parameters.fieldManager, core.clock.now());
+    const invalid = strategy.validate?.(obj, context) ?? [];
+    if (invalid.length > 0) {
+      const { causes, message } = aggregate(invalid);
+      throw errors.invalid(served.info, obj.metadata.name, causes, message);
+    }
+    for (const text of strategy.warnings?.(obj, undefined) ?? []) scope.warn(text);
+    if (served.custom?.deprecationWarning) scope.warn(served.custom.deprecationWarning);
+    strategy.canonicalize?.(obj);
+    undoAdmission = await validateAdmission(core.admission, request);
+    const ttlSeconds = strategy.ttlSeconds?.(obj);
+    const entry = await storeOf(served).create(obj, { dryRun, ...(ttlSeconds !== undefined && { ttlSeconds }) });
+    if (dryRun) await undoHook?.();
+    return entry;
+  } catch (e) {
+    await undoAdmission?.();
+    await undoHook?.();
+    throw e;
+  }
+}
+
+/** What only the server sets, before admission sees the object. */
+function fillSystemMetadata(scope: Scope, served: Served, obj: Unstructured): void {
+  const { metadata } = obj;
+  metadata.uid = uuid(scope.core.random);
+  metadata.creationTimestamp = rfc3339(scope.core.clock.now());
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.selfLink;
+  if (wantsGeneration(served)) delete metadata.generation;
+}
+
+/** Whether the pipeline counts generations for this kind. */
+export function wantsGeneration(served: Served): boolean {
+  return served.strategy.generation ?? 'status' in served.info.subresources;
+}

@@ -1,0 +1,276 @@
+/** DELETE of one object and of collections (upstream: k8s.io/apiserver/pkg/registry/generic/registry/store.go). */
+import { schemaOf } from '../../api/catalog/index.ts';
+import type { Unstructured } from '../../api/object.ts';
+import type { ApiResponse } from '../../api/transport.ts';
+import type { DeleteOptions } from '../../api/types/meta-v1.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { errors, isConflict, isNotFound } from '../../base/errors.ts';
+import type { Entry } from '../storage/kind-cache.ts';
+import type { Change, Stored } from '../storage/object-store.ts';
+import { admissionRequest, admit, deepFreeze, validateAdmission } from './admission.ts';
+import { decodeObjectBody } from './codec.ts';
+import { equalObjects } from './equality.ts';
+import { bodyFormat } from './negotiation.ts';
+import { listParameters } from './options.ts';
+import { respondValue } from './output.ts';
+import { groupResource, listOffer, negotiated, queryEntries, respondEntry, storeOf, writeOffer } from './read.ts';
+import { isTrue } from './request-info.ts';
+import type { Scope, Served } from './scope.ts';
+import { liveObject, pendingFinalizers } from './update.ts';
+
+export interface DeleteRequest {
+  readonly gracePeriodSeconds: number | undefined;
+  readonly propagation: 'Orphan' | 'Background' | 'Foreground' | undefined;
+  readonly uid: string | undefined;
+  readonly resourceVersion: string | undefined;
+  readonly dryRun: boolean;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+const deleteKind = { group: 'meta.k8s.io', version: 'v1', kind: 'DeleteOptions' };
+
+/** Options come in the body or in the query. */
+export function deleteRequest(scope: Scope): DeleteRequest {
+  const { body, headers, query } = scope.request;
+  const options: Partial<DeleteOptions> =
+    body && body.length > 0 ? fromBody(body, headers['content-type']) : fromQuery(query);
+  const invalid = (field: string, reason: string, message: string) =>
+    errors.invalid(
+      { group: 'meta.k8s.io', kind: 'DeleteOptions' },
+      '',
+      [{ reason, message, field }],
+      `${field}: ${message}`,
+    );
+  const { propagationPolicy, orphanDependents, gracePeriodSeconds, preconditions, dryRun } = options;
+  if (propagationPolicy && orphanDependents !== undefined)
+    throw invalid(
+      'propagationPolicy',
+      'FieldValueInvalid',
+      `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`,
+    );
+  if (propagationPolicy && !['Orphan', 'Background', 'Foreground'].includes(propagationPolicy))
+    throw invalid(
+      'propagationPolicy',
+      'FieldValueNotSupported',
+      `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Background", "Foreground", "Orphan"`,
+    );
+  for (const value of dryRun ?? [])
+    if (value !== 'All')
+      throw invalid(
+        'dryRun',
+        'FieldValueNotSupported',
+        `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
+      );
+  const legacy = orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background';
+  return {
+    gracePeriodSeconds: gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds,
+    propagation: (propagationPolicy as 'Orphan' | undefined) ?? legacy,
+    uid: preconditions?.uid,
+    resourceVersion: preconditions?.resourceVersion,
+    dryRun: (dryRun?.length ?? 0) > 0 || query.getAll('dryRun').includes('All'),
+    options: { ...options, kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1' },
+  };
+}
+
+function fromBody(body: Uint8Array, contentType: string | undefined): Partial<DeleteOptions> {
+  const schema = schemaOf('meta.v1.DeleteOptions');
+  const { object } = decodeObjectBody(body, bodyFormat(contentType), deleteKind, schema, 'Ignore');
+  return object as unknown as Partial<DeleteOptions>;
+}
+
+function fromQuery(query: URLSearchParams): Partial<DeleteOptions> {
+  const grace = query.get('gracePeriodSeconds');
+  if (grace !== null && !/^-?\d{1,15}$/.test(grace))
+    throw errors.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`);
+  const orphan = query.get('orphanDependents');
+  const policy = query.get('propagationPolicy');
+  return {
+    ...(grace !== null && { gracePeriodSeconds: Number(grace) }),
+    ...(orphan !== null && { orphanDependents: isTrue(orphan) }),
+    ...(policy && { propagationPolicy: policy }),
+    ...(query.has('dryRun') && { dryRun: query.getAll('dryRun') }),
+  };
+}
+
+export async function deleteObject(scope: Scope, served: Served): Promise<ApiResponse> {
+  const media = negotiated(scope, served, writeOffer);
+  const request = deleteRequest(scope);
+  const result = await runDelete(scope, served, scope.info.name, request);
+  if (!result.gone || served.returnsDeleted) {
+    const accepted = !result.gone && request.propagation === 'Foreground' ? 202 : 200;
+    return respondEntry(scope, served, served.custom || accepted === 200 ? 200 : 202, result.entry, media);
+  }
+  const { name, uid } = result.object.metadata;
+  const { group, resource } = groupResource(served);
+  const details = { name, ...(group && { group }), kind: resource, uid };
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+  return respondValue(200, status, { ...media, shape: 'object', contentType: media.contentType.split(';')[0] ?? '' });
+}
+
+interface DeleteResult {
+  readonly entry: Entry;
+  readonly object: Unstructured;
+  /** False when it waits for finalizers or its grace period. */
+  readonly gone: boolean;
+}
+
+export async function runDelete(
+  scope: Scope,
+  served: Served,
+  name: string,
+  request: DeleteRequest,
+): Promise<DeleteResult> {
+  const namespace = served.info.namespaced ? scope.info.namespace : '';
+  let gone = false;
+  let object: Unstructured | undefined;
+  const { entry } = await storeOf(served).update(
+    namespace,
+    name,
+    async current => {
+      const live = liveObject(served, current);
+      object = live;
+      await admitDelete(scope, served, name, deepFreeze(structuredClone(live)), request);
+      const change = await deletionOf(scope, served, live, request, current);
+      gone = change.type === 'delete';
+      return change;
+    },
+    { dryRun: request.dryRun },
+  );
+  if (!object) throw errors.internal('nothing was read before the deletion');
+  if (gone && !request.dryRun) await served.hooks.afterDelete?.(object, scope);
+  return { entry, object, gone };
+}
+
+async function admitDelete(
+  scope: Scope,
+  served: Served,
+  name: string,
+  live: Unstructured,
+  request: DeleteRequest,
+): Promise<void> {
+  const admission = admissionRequest(scope, served, {
+    operation: 'DELETE',
+    name,
+    object: undefined,
+    oldObject: live,
+    options: request.options,
+    dryRun: request.dryRun,
+  });
+  await admit(scope.core.admission, admission);
+  await validateAdmission(scope.core.admission, admission);
+}
+
+function checkPreconditions(served: Served, live: Unstructured, request: DeleteRequest): void {
+  const { name, uid, resourceVersion } = live.metadata;
+  const failed = (what: string) => errors.conflict(groupResource(served), name, `Precondition failed: ${what}`);
+  if (request.uid !== undefined && request.uid !== uid)
+    throw failed(`UID in precondition: ${request.uid}, UID in object meta: ${uid}`);
+  if (request.resourceVersion !== undefined && request.resourceVersion !== resourceVersion)
+    throw failed(
+      `ResourceVersion in precondition: ${request.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`,
+    );
+}
+
+/** What a deletion makes of the object: nothing, a mark, or its end. */
+async function deletionOf(
+  scope: Scope,
+  served: Served,
+  live: Unstructured,
+  request: DeleteRequest,
+  current: Stored,
+): Promise<Change> {
+  checkPreconditions(served, live, request);
+  await served.hooks.beforeDelete?.(live, scope);
+  const obj = current.decode();
+  const { metadata } = obj;
+  const finalizers = finalizersFor(served, obj, request);
+  if (finalizers.length > 0) metadata.finalizers = finalizers;
+  else delete metadata.finalizers;
+  const grace = graceFor(served, live, request);
+  const now = scope.core.clock.now();
+  if (metadata.deletionTimestamp) {
+    if (grace !== undefined && metadata.deletionGracePeriodSeconds !== undefined) {
+      if (grace >= metadata.deletionGracePeriodSeconds && grace > 0) return unchangedOr(obj, current);
+      shorten(obj, grace);
+    }
+  } else if (grace !== undefined && grace > 0) {
+    mark(obj, now, grace);
+    return { type: 'put', object: obj };
+  }
+  if (finalizers.length === 0 && !pendingFinalizers(served, obj) && !stillTerminating(obj, grace))
+    return { type: 'delete' };
+  if (!metadata.deletionTimestamp) mark(obj, now, 0);
+  else if (finalizers.length === 0) return unchangedOr(obj, current);
+  else if (grace === undefined || grace === 0) metadata.deletionGracePeriodSeconds = 0;
+  return unchangedOr(obj, current);
+}
+
+/** A graceful deletion goes on until somebody deletes with a grace period of zero. */
+function stillTerminating(obj: Unstructured, grace: number | undefined): boolean {
+  return (obj.metadata.deletionGracePeriodSeconds ?? 0) > 0 && grace !== undefined && grace > 0;
+}
+
+function unchangedOr(obj: Unstructured, current: Stored): Change {
+  return equalObjects(obj, current.decode()) ? { type: 'none' } : { type: 'put', object: obj };
+}
+
+function mark(obj: Unstructured, now: number, grace: number): void {
+  obj.metadata.deletionTimestamp = rfc3339(now + grace * 1_000);
+  obj.metadata.deletionGracePeriodSeconds = grace;
+  if (obj.metadata.generation) obj.metadata.generation += 1;
+}
+
+/** A second, shorter deletion: the clock still runs from the first. */
+function shorten(obj: Unstructured, grace: number): void {
+  const { metadata } = obj;
+  const granted = metadata.deletionGracePeriodSeconds ?? 0;
+  const started = Date.parse(metadata.deletionTimestamp ?? '') - granted * 1_000;
+  metadata.deletionTimestamp = rfc3339(started + grace * 1_000);
+  metadata.deletionGracePeriodSeconds = grace;
+}
+
+function graceFor(served: Served, live: Unstructured, request: DeleteRequest): number | undefined {
+  return served.strategy.gracePeriod?.(live, request.gracePeriodSeconds);
+}
+
+const orphanFinalizer = 'orphan';
+const foregroundFinalizer = 'foregroundDeletion';
+
+/** Finalizers after a deletion with this propagation (upstream: deletionFinalizersForGarbageCollection). */
+function finalizersFor(served: Served, obj: Unstructured, request: DeleteRequest): string[] {
+  const present = obj.metadata.finalizers ?? [];
+  const others = present.filter(f => f !== orphanFinalizer && f !== foregroundFinalizer);
+  if (request.propagation === 'Orphan') return [...others, orphanFinalizer];
+  if (request.propagation === 'Foreground') return [...others, foregroundFinalizer];
+  if (request.propagation === 'Background') return others;
+  if (present.includes(orphanFinalizer)) return [...others, orphanFinalizer];
+  if (present.includes(foregroundFinalizer)) return [...others, foregroundFinalizer];
+  return served.strategy.defaultPropagation === 'orphan' ? [...others, orphanFinalizer] : others;
+}
+
+const deleteWorkers = 10;
+
+export async function deleteCollection(scope: Scope, served: Served): Promise<ApiResponse> {
+  const media = negotiated(scope, served, listOffer);
+  const request = deleteRequest(scope);
+  const result = await queryEntries(scope, served, listParameters(scope.request.query, false));
+  const pending = [...result.items];
+  const one = async () => {
+    for (let entry = pending.shift(); entry; entry = pending.shift()) await deleteEntry(scope, served, entry, request);
+  };
+  await Promise.all(Array.from({ length: Math.min(deleteWorkers, pending.length) }, one));
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' };
+  return respondValue(200, status, { ...media, shape: 'object', contentType: media.contentType.split(';')[0] ?? '' });
+}
+
+async function deleteEntry(scope: Scope, served: Served, entry: Entry, request: DeleteRequest): Promise<void> {
+  const slash = served.info.namespaced ? entry.key.indexOf('/') : -1;
+  const namespace = slash < 0 ? '' : entry.key.slice(0, slash);
+  const name = entry.key.slice(slash + 1);
+  const inner: Scope = { ...scope, info: { ...scope.info, namespace: namespace || scope.info.namespace, name } };
+  try {
+    await runDelete(inner, served, name, request);
+  } catch (e) {
+    if (!isNotFound(e) && !(isConflict(e) && request.uid !== undefined)) throw e;
+  }
+}

@@ -1,0 +1,64 @@
+/** From a request that passed the filters to its handler. */
+import type { ApiResponse } from '../../api/transport.ts';
+import { errors } from '../../base/errors.ts';
+import { createObject } from './create.ts';
+import { deleteCollection, deleteObject } from './delete.ts';
+import type { Exchange } from './filters.ts';
+import { patchObject } from './patch.ts';
+import { getObject, listObjects } from './read.ts';
+import type { Core, Scope, VerbHandler } from './scope.ts';
+import { subresourceHandler } from './subresources.ts';
+import { updateObject } from './update.ts';
+import { watchObjects } from './watch.ts';
+
+const verbs: Readonly<Record<string, VerbHandler>> = {
+  get: getObject,
+  list: listObjects,
+  watch: watchObjects,
+  create: createObject,
+  update: updateObject,
+  patch: patchObject,
+  delete: deleteObject,
+  deletecollection: deleteCollection,
+};
+
+const warningsLimit = 50;
+
+export function scopeOf(core: Core, exchange: Exchange): Scope {
+  const { request, info, user, warnings, annotations } = exchange;
+  return {
+    core,
+    request,
+    info,
+    user,
+    warnings,
+    annotations,
+    warn(text) {
+      if (warnings.length < warningsLimit && !warnings.includes(text)) warnings.push(text);
+    },
+  };
+}
+
+/** Serves a request for a resource. Throws 404 and 405 for what there is not. */
+export async function serveResource(core: Core, exchange: Exchange): Promise<ApiResponse> {
+  const { info } = exchange;
+  const served = core.resources.find(info.group, info.version, info.resource);
+  if (!served) throw errors.unknownPath();
+  if (served.info.namespaced && info.namespace === '' && info.name !== '' && !listVerbs.has(info.verb))
+    throw errors.unknownPath();
+  if (!served.info.namespaced && info.namespace !== '' && served.info.plural !== 'namespaces')
+    throw errors.unknownPath();
+  const scope = scopeOf(core, exchange);
+  const groupResource = { group: info.group, resource: info.resource };
+  if (info.subresource) {
+    const handler = subresourceHandler(served, info.subresource, info.verb, exchange.request.method);
+    if (handler) return handler(scope, served);
+    if (!(info.subresource in served.info.subresources)) throw errors.unknownPath();
+    throw errors.methodNotSupported(groupResource, exchange.request.method);
+  }
+  const handler = verbs[info.verb];
+  if (!handler || !served.info.verbs.includes(info.verb)) throw errors.methodNotSupported(groupResource, info.verb);
+  return handler(scope, served);
+}
+
+const listVerbs = new Set(['list', 'watch', 'deletecollection']);

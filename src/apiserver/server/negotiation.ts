@@ -1,0 +1,122 @@
+/** Content negotiation (upstream: k8s.io/apiserver/pkg/endpoints/handlers/negotiation). */
+import { errors } from '../../base/errors.ts';
+
+export type Format = 'json' | 'yaml' | 'protobuf';
+export type Shape = 'object' | 'table' | 'partial' | 'partial-list' | 'discovery';
+
+export interface Negotiated {
+  readonly format: Format;
+  /** What the client wants in place of the object itself. */
+  readonly shape: Shape;
+  /** For the response's content-type. */
+  readonly contentType: string;
+  readonly pretty: boolean;
+  /** The request asked for `;stream=watch`. */
+  readonly stream: boolean;
+}
+
+const formats: Record<string, Format> = {
+  'application/json': 'json',
+  'application/yaml': 'yaml',
+  'application/vnd.kubernetes.protobuf': 'protobuf',
+  '*/*': 'json',
+  'application/*': 'json',
+};
+const mediaTypes: Record<Format, string> = {
+  json: 'application/json',
+  yaml: 'application/yaml',
+  protobuf: 'application/vnd.kubernetes.protobuf',
+};
+const supported = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+
+interface Clause {
+  type: string;
+  parameters: Record<string, string>;
+  quality: number;
+}
+
+function parseClause(text: string): Clause {
+  const [type = '', ...rest] = text.split(';').map(part => part.trim());
+  const parameters: Record<string, string> = Object.create(null);
+  for (const part of rest) {
+    const eq = part.indexOf('=');
+    if (eq > 0) parameters[part.slice(0, eq).toLowerCase()] = part.slice(eq + 1).replace(/^"|"$/g, '');
+  }
+  const quality = parameters['q'] === undefined ? 1 : Number(parameters['q']);
+  return { type: type.toLowerCase(), parameters, quality: Number.isFinite(quality) ? quality : 0 };
+}
+
+/** What kinds of answers a request may be given. */
+export interface Offer {
+  readonly shapes: readonly Shape[];
+  readonly formats: readonly Format[];
+}
+
+function shapeOf(p: Record<string, string>): Shape | undefined {
+  const as = p['as'];
+  if (as === undefined) return 'object';
+  if (p['g'] === 'apidiscovery.k8s.io')
+    return as === 'APIGroupDiscoveryList' && p['v'] === 'v2' ? 'discovery' : undefined;
+  if (p['g'] !== 'meta.k8s.io' || p['v'] !== 'v1') return undefined;
+  if (as === 'Table') return 'table';
+  if (as === 'PartialObjectMetadata') return 'partial';
+  return as === 'PartialObjectMetadataList' ? 'partial-list' : undefined;
+}
+
+const cache = new Map<string, Negotiated>();
+const cacheLimit = 200;
+
+/** Chooses the first acceptable clause. Throws 406 when there is none. */
+export function negotiate(accept: string | undefined, pretty: boolean, offer: Offer): Negotiated {
+  const key = `${accept ?? ''}|${pretty}|${offer.shapes.join()}|${offer.formats.join()}`;
+  const known = cache.get(key);
+  if (known) return known;
+  const chosen = choose(accept ?? '*/*', pretty, offer);
+  if (cache.size < cacheLimit && key.length < 1_000) cache.set(key, chosen);
+  return chosen;
+}
+
+function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
+  const clauses = accept
+    .split(',', 64)
+    .map(parseClause)
+    .filter(c => c.quality > 0);
+  clauses.sort((a, b) => b.quality - a.quality);
+  for (const { type, parameters } of accept.trim() === '' ? [parseClause('*/*')] : clauses) {
+    const format = formats[type];
+    const shape = shapeOf(parameters);
+    if (!format || !shape || !offer.formats.includes(format) || !offer.shapes.includes(shape)) continue;
+    const suffix = shape === 'object' ? '' : parameterText(parameters);
+    return {
+      format,
+      shape,
+      contentType: mediaTypes[format] + suffix,
+      pretty,
+      stream: parameters['stream'] === 'watch',
+    };
+  }
+  throw errors.notAcceptable(`only the following media types are accepted: ${supported}`);
+}
+
+function parameterText(p: Record<string, string>): string {
+  return ['as', 'g', 'v'].map(k => (p[k] === undefined ? '' : `;${k}=${p[k]}`)).join('');
+}
+
+/** The format of a request body. Throws 415. */
+export function bodyFormat(contentType: string | undefined): Format {
+  const type = (contentType ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? '';
+  const format = type === '' ? 'json' : formats[type];
+  if (!format || type.includes('*'))
+    throw errors.unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${supported}`,
+    );
+  return format;
+}
+
+/** Browsers and curl like to read: upstream's rule for `pretty` left out. */
+export function wantsPretty(query: URLSearchParams, headers: Readonly<Record<string, string>>): boolean {
+  const asked = query.get('pretty');
+  if (asked !== null) return asked !== 'false' && asked !== '0';
+  const agent = headers['user-agent'] ?? '';
+  return agent.startsWith('curl') || agent.startsWith('Wget') || agent.startsWith('Mozilla');
+}

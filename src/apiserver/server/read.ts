@@ -1,0 +1,146 @@
+/** GET of one object and of lists. */
+import { apiVersionOf } from '../../api/schema.ts';
+import type { ApiResponse } from '../../api/transport.ts';
+import { errors } from '../../base/errors.ts';
+import { utf8 } from '../storage/encoding.ts';
+import type { Entry } from '../storage/kind-cache.ts';
+import { type ListResult, listEntries } from '../storage/list.ts';
+import { protobufList } from './codec.ts';
+import { listBody } from './list-body.ts';
+import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
+import { type ListParameters, listParameters, parseRevision } from './options.ts';
+import { entryEncoder, respond, respondValue, servedObject } from './output.ts';
+import type { Scope, Served } from './scope.ts';
+import { selectionOf } from './selection.ts';
+import { columnDefinitions, includeObject, table, tableRow } from './table.ts';
+
+const builtinFormats = ['json', 'yaml', 'protobuf'] as const;
+const customFormats = ['json', 'yaml'] as const;
+export const objectOffer: Offer = { shapes: ['object', 'table', 'partial'], formats: builtinFormats };
+export const listOffer: Offer = { shapes: ['object', 'table', 'partial', 'partial-list'], formats: builtinFormats };
+export const writeOffer = objectOffer;
+
+export function offerFor(served: Served, base: Offer): Offer {
+  return served.custom ? (base === listOffer ? customList : customObject) : base;
+}
+const customList: Offer = { shapes: listOffer.shapes, formats: customFormats };
+const customObject: Offer = { shapes: objectOffer.shapes, formats: customFormats };
+
+export function negotiated(scope: Scope, served: Served, base: Offer): Negotiated {
+  const { headers, query } = scope.request;
+  return negotiate(headers['accept'], wantsPretty(query, headers), offerFor(served, base));
+}
+
+export function storeOf(served: Served) {
+  if (served.store) return served.store;
+  throw errors.methodNotSupported({ group: served.info.group, resource: served.info.plural }, 'get');
+}
+
+export const groupResource = (served: Served) => ({ group: served.info.group, resource: served.info.plural });
+
+/** The answer of a request about one object, in the negotiated shape. */
+export function respondEntry(
+  scope: Scope,
+  served: Served,
+  status: number,
+  entry: Entry,
+  media: Negotiated,
+): ApiResponse {
+  if (media.shape !== 'table') return respond(status, media.contentType, entryEncoder(served, media).encode(entry));
+  const obj = servedObject(served, entry);
+  const { resourceVersion } = obj.metadata;
+  const include = includeObject(scope.request.query);
+  return respondValue(status, table(served, [obj], include, scope.core.clock.now(), { resourceVersion }), media);
+}
+
+export async function getObject(scope: Scope, served: Served): Promise<ApiResponse> {
+  const media = negotiated(scope, served, objectOffer);
+  return respondEntry(scope, served, 200, await readEntry(scope, served), media);
+}
+
+export async function readEntry(scope: Scope, served: Served): Promise<Entry> {
+  const { core, info, request } = scope;
+  const store = storeOf(served);
+  const revision = parseRevision(request.query.get('resourceVersion') ?? undefined);
+  let entry: Entry | undefined;
+  if (revision === undefined) entry = await store.get(served.info.namespaced ? info.namespace : '', info.name);
+  else {
+    if (revision > 0) await core.cacher.waitFor(revision);
+    entry = store.cache.get(served.info.namespaced ? `${info.namespace}/${info.name}` : info.name);
+  }
+  if (!entry) throw errors.notFound(groupResource(served), info.name);
+  return entry;
+}
+
+export async function queryEntries(scope: Scope, served: Served, parameters: ListParameters): Promise<ListResult> {
+  const { core } = scope;
+  const { cache } = storeOf(served);
+  const { start, end, exactKey, unfiltered, matches } = selectionOf(scope, served, cache, parameters);
+  return listEntries(core.cacher, cache, core.store, {
+    start,
+    end,
+    exactKey,
+    unfiltered,
+    matches,
+    limit: parameters.limit,
+    continueToken: parameters.continueToken,
+    resourceVersion: parseRevision(parameters.resourceVersion),
+    match: parameters.resourceVersionMatch,
+  });
+}
+
+export async function listObjects(scope: Scope, served: Served): Promise<ApiResponse> {
+  const media = negotiated(scope, served, listOffer);
+  const parameters = listParameters(scope.request.query, false);
+  const result = await queryEntries(scope, served, parameters);
+  const metadata = listMetadata(result);
+  if (media.shape === 'table') return respondTable(scope, served, media, result, metadata);
+  const partial = media.shape === 'partial' || media.shape === 'partial-list';
+  const kind = partial ? 'PartialObjectMetadataList' : listKind(served);
+  const apiVersion = partial ? 'meta.k8s.io/v1' : apiVersionOf(served.info);
+  const encoder = entryEncoder(served, { ...media, pretty: false });
+  if (media.format === 'protobuf')
+    return respond(200, media.contentType, protobufList(apiVersion, kind, metadata, result.items.map(encoder.encode)));
+  if (media.format === 'yaml' || media.pretty) {
+    const items = result.items.map(entry => servedObject(served, entry));
+    return respondValue(200, { kind, apiVersion, metadata, items }, media);
+  }
+  const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
+  const parts = { head: utf8(head), tail: utf8(']}\n'), separator: utf8(',') };
+  return respond(200, media.contentType, listBody(parts, result.items, encoder.encode));
+}
+
+export function listKind(served: Served): string {
+  return served.listKind ?? `${served.info.kind}List`;
+}
+
+function listMetadata(result: ListResult): Record<string, unknown> {
+  return {
+    resourceVersion: String(result.revision),
+    ...(result.continueToken && { continue: result.continueToken }),
+    ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
+  };
+}
+
+function respondTable(
+  scope: Scope,
+  served: Served,
+  media: Negotiated,
+  result: ListResult,
+  metadata: object,
+): ApiResponse {
+  const include = includeObject(scope.request.query);
+  const now = scope.core.clock.now();
+  const row = (entry: Entry) => tableRow(served, servedObject(served, entry), include, now);
+  if (media.format !== 'json' || media.pretty) {
+    const objects = result.items.map(entry => servedObject(served, entry));
+    return respondValue(200, table(served, objects, include, now, metadata), media);
+  }
+  const head = `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":${JSON.stringify(metadata)},"columnDefinitions":${JSON.stringify(columnDefinitions(served))},"rows":[`;
+  const parts = { head: utf8(head), tail: utf8(']}\n'), separator: utf8(',') };
+  return respond(
+    200,
+    media.contentType,
+    listBody(parts, result.items, entry => utf8(JSON.stringify(row(entry)))),
+  );
+}

@@ -1,0 +1,255 @@
+/** PUT, and what every kind of update has in common. */
+import type { Unstructured } from '../../api/object.ts';
+import { apiVersionOf } from '../../api/schema.ts';
+import type { ApiResponse } from '../../api/transport.ts';
+import { errors } from '../../base/errors.ts';
+import { aggregate, type FieldError } from '../registry/field-errors.ts';
+import type { RequestContext, SubresourceStrategy } from '../registry/strategy.ts';
+import { decodeObject } from '../storage/encoding.ts';
+import type { Entry } from '../storage/kind-cache.ts';
+import type { Change, Stored } from '../storage/object-store.ts';
+import { admissionRequest, admit, deepFreeze, validateAdmission } from './admission.ts';
+import { readBody } from './body.ts';
+import { createFrom, requestContext, toStored, wantsGeneration } from './create.ts';
+import { equalObjects } from './equality.ts';
+import { trackUpdate } from './managed-fields.ts';
+import { type WriteParameters, writeParameters } from './options.ts';
+import { toServed } from './output.ts';
+import { groupResource, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
+import type { Scope, Served, Undo } from './scope.ts';
+
+/** How an update makes the new object. Both sides are in the served version; `live` may be changed. */
+export interface UpdatePlan {
+  readonly subresource: string;
+  produce(live: Unstructured): Promise<Unstructured> | Unstructured;
+  /** Asked when there is no object; absent: 404. */
+  readonly missing?: () => Promise<Unstructured>;
+  /** Set by apply, which keeps its own account of managed fields. */
+  readonly applied?: boolean;
+  /** The object that admission sees, when it is not the whole (Scale). */
+  admissionView?(obj: Unstructured): Unstructured;
+  readonly operationOptions: string;
+}
+
+export async function updateObject(scope: Scope, served: Served): Promise<ApiResponse> {
+  const media = negotiated(scope, served, writeOffer);
+  const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'UpdateOptions');
+  const { info } = scope;
+  const obj = readBody(scope, served.info, served.info.schema, parameters);
+  checkName(scope, served, obj);
+  const creates = served.strategy.allowCreateOnUpdate && info.subresource === '';
+  const result = await runUpdate(scope, served, parameters, {
+    subresource: info.subresource,
+    produce: () => structuredClone(obj),
+    operationOptions: 'UpdateOptions',
+    ...(creates && { missing: async () => obj }),
+  });
+  return respondEntry(scope, served, result.created ? 201 : 200, result.entry, media);
+}
+
+export function checkName(scope: Scope, served: Served, obj: Unstructured): void {
+  const { info } = scope;
+  if (!obj.metadata.name)
+    throw errors.badRequest('name must be provided: the name of the object ("") does not match the name on the URL');
+  if (obj.metadata.name !== info.name)
+    throw errors.badRequest(
+      `the name of the object (${obj.metadata.name}) does not match the name on the URL (${info.name})`,
+    );
+  if (!served.info.namespaced) {
+    delete obj.metadata.namespace;
+    return;
+  }
+  obj.metadata.namespace ||= info.namespace;
+  if (obj.metadata.namespace !== info.namespace)
+    throw errors.badRequest(
+      `the namespace of the object (${obj.metadata.namespace}) does not match the namespace on the request (${info.namespace})`,
+    );
+}
+
+export async function runUpdate(
+  scope: Scope,
+  served: Served,
+  parameters: WriteParameters,
+  plan: UpdatePlan,
+): Promise<{ entry: Entry; created: boolean }> {
+  const store = storeOf(served);
+  const undo: Undo[] = [];
+  const namespace = served.info.namespaced ? scope.info.namespace : '';
+  try {
+    if (plan.missing && !(await store.get(namespace, scope.info.name))) {
+      const entry = await createFrom(scope, served, await plan.missing(), parameters);
+      return { entry, created: true };
+    }
+    const result = await store.update(
+      namespace,
+      scope.info.name,
+      async current => {
+        for (const step of undo.splice(0).reverse()) await step();
+        return changeFor(scope, served, parameters, plan, current, undo);
+      },
+      { dryRun: parameters.dryRun },
+    );
+    if (parameters.dryRun) for (const step of undo.splice(0).reverse()) await step();
+    return { entry: result.entry, created: false };
+  } catch (e) {
+    for (const step of undo.splice(0).reverse()) await step();
+    throw e;
+  }
+}
+
+/** The stored object as strategies see it. */
+export function liveObject(served: Served, current: Stored): Unstructured {
+  const live = current.decode();
+  if (served.conversion) return live;
+  live.apiVersion = served.storedApiVersion;
+  return served.read ? served.read(live) : live;
+}
+
+async function changeFor(
+  scope: Scope,
+  served: Served,
+  parameters: WriteParameters,
+  plan: UpdatePlan,
+  current: Stored,
+  undo: Undo[],
+): Promise<Change> {
+  const { core } = scope;
+  const { strategy, hooks } = served;
+  const live = deepFreeze(liveObject(served, current));
+  const produced = await plan.produce(toServed(served, liveObject(served, current)));
+  checkPreconditions(served, produced, live);
+  const obj = toStored(served, produced);
+  keepSystemMetadata(obj, live);
+  const request = admissionRequest(scope, served, {
+    operation: 'UPDATE',
+    subresource: plan.subresource,
+    name: scope.info.name,
+    object: obj,
+    oldObject: live,
+    options: {
+      kind: plan.operationOptions,
+      apiVersion: 'meta.k8s.io/v1',
+      ...(parameters.dryRun && { dryRun: ['All'] }),
+    },
+    dryRun: parameters.dryRun,
+  });
+  await admit(core.admission, request);
+  const context = requestContext(scope, parameters.dryRun, plan.subresource);
+  const sub = plan.subresource === '' ? undefined : subresourceStrategy(served, plan.subresource);
+  if (sub) sub.prepareForUpdate?.(obj, live, context);
+  else strategy.prepareForUpdate?.(obj, live, context);
+  if (wantsGeneration(served)) countGeneration(obj, live);
+  trackUpdate(served, live, obj, parameters.fieldManager, plan.subresource, core.clock.now(), plan.applied === true);
+  if (hooks.beginUpdate && plan.subresource === '') {
+    const step = await hooks.beginUpdate(obj, live, scope, parameters.dryRun);
+    if (step) undo.push(step);
+  }
+  check(served, obj, validateUpdate(served, sub, obj, live, context));
+  for (const text of (sub ? sub.warnings?.(obj, live) : strategy.warnings?.(obj, live)) ?? []) scope.warn(text);
+  if (served.custom?.deprecationWarning) scope.warn(served.custom.deprecationWarning);
+  strategy.canonicalize?.(obj);
+  undo.push(await validateAdmission(core.admission, request));
+  return decide(served, obj, live, strategy.ttlSeconds?.(obj));
+}
+
+function decide(served: Served, obj: Unstructured, live: Unstructured, ttlSeconds: number | undefined): Change {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = obj.metadata;
+  if (deletionTimestamp && !finalizers?.length && !deletionGracePeriodSeconds && !pendingFinalizers(served, obj))
+    return { type: 'delete' };
+  if (equalObjects(obj, live)) return { type: 'none' };
+  return { type: 'put', object: obj, ttlSeconds };
+}
+
+/** Namespaces also have finalizers in their spec. */
+export function pendingFinalizers(served: Served, obj: Unstructured): boolean {
+  if (served.info.group !== '' || served.info.plural !== 'namespaces') return false;
+  return ((obj['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length ?? 0) > 0;
+}
+
+function check(served: Served, obj: Unstructured, invalid: readonly FieldError[]): void {
+  if (invalid.length === 0) return;
+  const { causes, message } = aggregate(invalid);
+  throw errors.invalid(served.info, obj.metadata.name, causes, message);
+}
+
+function validateUpdate(
+  served: Served,
+  sub: SubresourceStrategy<Unstructured> | undefined,
+  obj: Unstructured,
+  live: Unstructured,
+  context: RequestContext,
+): FieldError[] {
+  if (sub) return sub.validateUpdate?.(obj, live, context) ?? [];
+  return served.strategy.validateUpdate?.(obj, live, context) ?? [];
+}
+
+function checkPreconditions(served: Served, obj: Unstructured, live: Unstructured): void {
+  const { uid, resourceVersion, name } = { ...obj.metadata, name: live.metadata.name };
+  if (uid && uid !== live.metadata.uid)
+    throw errors.conflict(
+      groupResource(served),
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`,
+    );
+  if (resourceVersion && resourceVersion !== live.metadata.resourceVersion)
+    throw errors.conflict(
+      groupResource(served),
+      name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    );
+  if (!resourceVersion && served.strategy.allowUnconditionalUpdate === false)
+    check(served, live, [
+      {
+        type: 'FieldValueInvalid',
+        field: 'metadata.resourceVersion',
+        message: 'Invalid value: 0: must be specified for an update',
+      },
+    ]);
+}
+
+/** What a client may leave out of an update stays as it was (upstream: ValidateObjectMetaUpdate and BeforeUpdate). */
+function keepSystemMetadata(obj: Unstructured, live: Unstructured): void {
+  const { metadata } = obj;
+  const old = live.metadata;
+  metadata.resourceVersion = old.resourceVersion ?? '';
+  metadata.uid ||= old.uid ?? '';
+  metadata.creationTimestamp ||= old.creationTimestamp ?? '';
+  if (old.generation === undefined) delete metadata.generation;
+  else metadata.generation = old.generation;
+  if (old.deletionTimestamp && !metadata.deletionTimestamp) metadata.deletionTimestamp = old.deletionTimestamp;
+  if (old.deletionGracePeriodSeconds !== undefined)
+    metadata.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds;
+  delete metadata.selfLink;
+}
+
+function countGeneration(obj: Unstructured, live: Unstructured): void {
+  const { metadata: _a, status: _b, ...now } = obj;
+  const { metadata: _c, status: _d, ...before } = live;
+  const old = live.metadata.generation ?? 0;
+  if (obj.metadata.generation !== live.metadata.generation) return;
+  obj.metadata.generation = equalObjects(now, before) ? old || 1 : old + 1;
+}
+
+/** Status writes change the status and nothing else, unless the kind says otherwise. */
+const statusStrategy: SubresourceStrategy<Unstructured> = {
+  prepareForUpdate(obj, old) {
+    for (const key of Object.keys(obj)) if (key !== 'status' && !(key in old)) delete obj[key];
+    for (const [key, value] of Object.entries(old))
+      if (key !== 'status' && key !== 'metadata') obj[key] = structuredClone(value);
+    const { managedFields, resourceVersion } = obj.metadata;
+    obj.metadata = structuredClone(old.metadata);
+    if (managedFields) obj.metadata.managedFields = managedFields;
+    if (resourceVersion) obj.metadata.resourceVersion = resourceVersion;
+  },
+};
+
+function subresourceStrategy(served: Served, name: string): SubresourceStrategy<Unstructured> | undefined {
+  const own = served.strategy.subresources?.[name] as SubresourceStrategy<Unstructured> | undefined;
+  return own ?? (name === 'status' ? statusStrategy : undefined);
+}
+
+export function storedObject(entry: Entry): Unstructured {
+  return decodeObject(entry.bytes);
+}
+
+export const gvOf = (served: Served) => apiVersionOf(served.info);

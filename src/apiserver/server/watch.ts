@@ -1,0 +1,225 @@
+/** WATCH: a stream of frames from the kind's cache. Frames are encoded once per event and media type and shared by all watchers. */
+import { apiVersionOf } from '../../api/schema.ts';
+import type { ApiResponse } from '../../api/transport.ts';
+import { type ApiError, errors } from '../../base/errors.ts';
+import { replaceRevision, utf8 } from '../storage/encoding.ts';
+import type { CacheEvent, Entry, KindCache } from '../storage/kind-cache.ts';
+import { toApiError } from '../storage/object-store.ts';
+import { protobufBytes, watchFrameProtobuf } from './codec.ts';
+import { frameQueue } from './frame-queue.ts';
+import type { Negotiated } from './negotiation.ts';
+import { negotiate } from './negotiation.ts';
+import { type ListParameters, listParameters, parseRevision } from './options.ts';
+import { entryEncoder, partialOf, servedObject } from './output.ts';
+import { objectOffer, offerFor, storeOf } from './read.ts';
+import type { Scope, Served } from './scope.ts';
+import { type Selection, selectionOf } from './selection.ts';
+import { includeObject, table } from './table.ts';
+
+type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+
+/** Encodes the events of one watch. */
+interface FrameEncoder {
+  entry(type: EventType, entry: Entry, event: CacheEvent | undefined): Uint8Array;
+  value(type: EventType, value: object): Uint8Array;
+}
+
+const prefixes: Record<EventType, Uint8Array> = {
+  ADDED: utf8('{"type":"ADDED","object":'),
+  MODIFIED: utf8('{"type":"MODIFIED","object":'),
+  DELETED: utf8('{"type":"DELETED","object":'),
+  BOOKMARK: utf8('{"type":"BOOKMARK","object":'),
+  ERROR: utf8('{"type":"ERROR","object":'),
+};
+
+function jsonFrame(type: EventType, object: Uint8Array): Uint8Array {
+  const prefix = prefixes[type];
+  const out = new Uint8Array(prefix.length + object.length + 2);
+  out.set(prefix, 0);
+  out.set(object, prefix.length);
+  out[out.length - 2] = 0x7d;
+  out[out.length - 1] = 0x0a;
+  return out;
+}
+
+function frameEncoder(scope: Scope, served: Served, media: Negotiated): FrameEncoder {
+  const frame = media.format === 'protobuf' ? watchFrameProtobuf : jsonFrame;
+  const value = (type: EventType, object: object) =>
+    frame(type, media.format === 'protobuf' ? protobufBytes(object as never, undefined) : utf8(JSON.stringify(object)));
+  if (media.shape === 'table') return tableFrames(scope, served, value);
+  const encoder = entryEncoder(served, { ...media, pretty: false });
+  return {
+    value,
+    entry(type, entry, event) {
+      if (!event) return frame(type, encoder.encode(entry));
+      const name = `${encoder.name}|${type}${entry === event.entry ? '' : '|previous'}`;
+      event.frames ??= new Map();
+      let bytes = event.frames.get(name);
+      if (!bytes) {
+        bytes = frame(type, encoder.encode(entry));
+        event.frames.set(name, bytes);
+      }
+      return bytes;
+    },
+  };
+}
+
+/** Column definitions come with the first event only. */
+function tableFrames(scope: Scope, served: Served, value: FrameEncoder['value']): FrameEncoder {
+  const include = includeObject(scope.request.query);
+  let headers = true;
+  return {
+    value(type, object) {
+      if (type === 'ERROR') return value(type, object);
+      const { metadata } = object as { metadata: object };
+      return value(type, table(served, [], include, 0, metadata, false));
+    },
+    entry(type, entry) {
+      const obj = servedObject(served, entry);
+      const { resourceVersion } = obj.metadata;
+      const one = table(served, [obj], include, scope.core.clock.now(), { resourceVersion }, headers);
+      headers = false;
+      return value(type, one);
+    },
+  };
+}
+
+export async function watchObjects(scope: Scope, served: Served): Promise<ApiResponse> {
+  const { request, core } = scope;
+  const offer = offerFor(served, objectOffer);
+  const media = negotiate(request.headers['accept'], false, {
+    ...offer,
+    formats: offer.formats.filter(f => f !== 'yaml'),
+  });
+  const parameters = listParameters(request.query, true);
+  const { cache } = storeOf(served);
+  const selection = selectionOf(scope, served, cache, parameters);
+  const revision = parseRevision(parameters.resourceVersion);
+  const encoder = frameEncoder(scope, served, media);
+  const headers = { 'content-type': watchContentType(media) };
+  try {
+    if (revision === undefined) await core.cacher.fresh();
+    else if (parameters.sendInitialEvents && revision > 0) await core.cacher.waitFor(revision);
+  } catch (e) {
+    throw toApiError(e);
+  }
+  const fromState = parameters.sendInitialEvents ?? (revision === undefined || revision === 0);
+  if (!fromState && revision !== undefined && revision > 0 && revision < cache.oldest)
+    return { status: 200, headers, body: single(encoder.value('ERROR', tooOld(revision, cache.oldest).status)) };
+  const start = fromState || revision === undefined || revision === 0 ? undefined : revision;
+  const body = openWatch({ scope, served, cache, selection, encoder, parameters, media, fromState, revision: start });
+  return { status: 200, headers, body };
+}
+
+function watchContentType(media: Negotiated): string {
+  if (media.format === 'protobuf') return 'application/vnd.kubernetes.protobuf;stream=watch';
+  return media.stream && media.shape === 'object' ? 'application/json;stream=watch' : media.contentType;
+}
+
+function tooOld(revision: number, oldest: number): ApiError {
+  return errors.expired(`too old resource version: ${revision} (${oldest})`);
+}
+
+async function* single(frame: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield frame;
+}
+
+interface WatchInputs {
+  scope: Scope;
+  served: Served;
+  cache: KindCache;
+  selection: Selection;
+  encoder: FrameEncoder;
+  parameters: ListParameters;
+  media: Negotiated;
+  /** Begin with the state of now as ADDED events. */
+  fromState: boolean;
+  /** Else begin after this revision; undefined for "now". */
+  revision: number | undefined;
+}
+
+/** The frame for an event as this selection sees it; undefined when it does not. */
+function frameFor(event: CacheEvent, selection: Selection, encoder: FrameEncoder): Uint8Array | undefined {
+  const { entry, previous } = event;
+  if (!selection.inRange(entry.key)) return undefined;
+  const matched = previous !== undefined && selection.matches(previous);
+  if (event.deleted) return matched ? encoder.entry('DELETED', entry, event) : undefined;
+  if (selection.matches(entry)) return encoder.entry(matched ? 'MODIFIED' : 'ADDED', entry, event);
+  if (!matched) return undefined;
+  const gone = { ...previous, bytes: replaceRevision(previous.bytes, event.revision), variants: undefined };
+  return encoder.entry('DELETED', gone, event);
+}
+
+function bookmark(served: Served, media: Negotiated, revision: number, initial: boolean): object {
+  const metadata = {
+    name: '',
+    resourceVersion: String(revision),
+    ...(initial && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
+  };
+  const obj = { kind: served.info.kind, apiVersion: apiVersionOf(served.info), metadata: omitName(metadata) };
+  return media.shape === 'partial' ? partialOf(obj as never) : obj;
+}
+function omitName({ name: _name, ...rest }: { name: string; resourceVersion: string }): object {
+  return { ...rest, creationTimestamp: null };
+}
+
+const minimumMs = 1_800_000;
+
+function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
+  const { scope, served, cache, selection, encoder, parameters, media } = inputs;
+  const { core } = scope;
+  const queue = frameQueue(initialFrames(inputs), () => close());
+  const stop = () => queue.end();
+  const unsubscribe = cache.subscribe({
+    onEvent(event) {
+      const frame = frameFor(event, selection, encoder);
+      if (frame) queue.push(frame);
+    },
+    onReset: stop,
+  });
+  const sendBookmark = (initial = false) =>
+    queue.push(encoder.value('BOOKMARK', bookmark(served, media, core.cacher.revision, initial)));
+  const lasts =
+    parameters.timeoutSeconds !== undefined && parameters.timeoutSeconds > 0
+      ? parameters.timeoutSeconds * 1_000
+      : minimumMs * (1 + core.random.next());
+  const timer = core.clock.setTimer(stop, lasts, { background: true });
+  const unmark = parameters.allowWatchBookmarks ? core.bookmarks.add(() => sendBookmark()) : undefined;
+  scope.request.signal.addEventListener('abort', stop, { once: true });
+  core.stopping.addEventListener('abort', stop, { once: true });
+  function close(): void {
+    unsubscribe();
+    timer.cancel();
+    unmark?.();
+    scope.request.signal.removeEventListener('abort', stop);
+    core.stopping.removeEventListener('abort', stop);
+  }
+  if (scope.request.signal.aborted || core.stopping.aborted) stop();
+  core.metrics.counter('apiserver_watch_starts_total', 'Watches that were opened.').inc();
+  return queue;
+}
+
+/** What is sent before live events. Taken from the cache in the same turn as the subscription, so that nothing falls between. */
+function initialFrames(inputs: WatchInputs): Iterator<Uint8Array> | undefined {
+  const { scope, served, cache, selection, encoder, parameters, media, fromState, revision } = inputs;
+  const now = scope.core.cacher.revision;
+  if (fromState) {
+    const items = cache.root.values(selection.start, selection.end);
+    return stateFrames();
+    function* stateFrames(): Generator<Uint8Array> {
+      for (const entry of items)
+        if (selection.inRange(entry.key) && selection.matches(entry)) yield encoder.entry('ADDED', entry, undefined);
+      if (parameters.sendInitialEvents && parameters.allowWatchBookmarks)
+        yield encoder.value('BOOKMARK', bookmark(served, media, now, true));
+    }
+  }
+  if (revision === undefined) return undefined;
+  const missed = cache.eventsAfter(revision);
+  return missedFrames();
+  function* missedFrames(): Generator<Uint8Array> {
+    for (const event of missed) {
+      const frame = frameFor(event, selection, encoder);
+      if (frame) yield frame;
+    }
+  }
+}

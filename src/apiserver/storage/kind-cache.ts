@@ -1,0 +1,222 @@
+/** The watch cache of one kind: the newest objects in key order, recent snapshots, and a window of recent events. */
+import type { Unstructured } from '../../api/object.ts';
+import { PersistentMap } from '../../base/persistent-map.ts';
+import type { KeyValue } from '../../store/contract.ts';
+import { decodeObject, replaceRevision, withRevision } from './encoding.ts';
+
+/** What selectors look at, kept beside the bytes. */
+export interface Selectable {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** One object at one revision. Immutable but for its memo fields. */
+export interface Entry {
+  /** "namespace/name" or "name". */
+  readonly key: string;
+  /** JSON in the storage version, with resourceVersion. */
+  readonly bytes: Uint8Array;
+  readonly modRevision: number;
+  readonly createRevision: number;
+  readonly lease: number;
+  /** Memo; see `selectableOf`. */
+  selectable: Selectable | undefined;
+  /** Memo: the object in other encodings and versions, by encoder name. */
+  variants: Map<string, Uint8Array> | undefined;
+}
+
+export interface CacheEvent {
+  readonly revision: number;
+  /** The new state; for a deletion the last state, with the deletion's revision. */
+  readonly entry: Entry;
+  readonly previous: Entry | undefined;
+  readonly deleted: boolean;
+  /** All objects after this event. */
+  readonly root: PersistentMap<Entry>;
+  /** Memo: encoded watch frames, by encoder name and event type. */
+  frames: Map<string, Uint8Array> | undefined;
+}
+
+export interface Listener {
+  onEvent(event: CacheEvent): void;
+  /** The cache lost its place and was rebuilt: the watch must end. */
+  onReset(): void;
+}
+
+export interface KindCache {
+  readonly prefix: string;
+  get(key: string): Entry | undefined;
+  /** The newest objects. */
+  readonly root: PersistentMap<Entry>;
+  /** Objects as of a revision; undefined when it is older than the window. */
+  rootAt(revision: number): PersistentMap<Entry> | undefined;
+  /** Watches may start at this revision or later. */
+  readonly oldest: number;
+  /** Events after `revision` in order. Only for `revision >= oldest`. */
+  eventsAfter(revision: number): readonly CacheEvent[];
+  subscribe(listener: Listener): () => void;
+  readonly listeners: number;
+  put(kv: KeyValue, hint: WriteHint | undefined): Entry;
+  remove(key: string, revision: number): void;
+  /** Replaces everything (in key order), at `revision`; ends watches that were there. */
+  reset(kvs: Iterable<KeyValue>, revision: number): void;
+  /** How fields are read from an object of this kind. Changing it forgets what was memoized. */
+  setFields(fieldsOf: FieldsOf): void;
+  selectableOf(entry: Entry): Selectable;
+}
+
+export type FieldsOf = (obj: Unstructured) => Record<string, string>;
+
+/** What the writer in this process already knows about a value: spares the cache a decode. */
+export interface WriteHint {
+  readonly value: Uint8Array;
+  readonly object: Unstructured;
+}
+
+export interface WindowLimits {
+  readonly events: number;
+  readonly bytes: number;
+}
+export const defaultWindow: WindowLimits = { events: 10_000, bytes: 32 << 20 };
+
+const noLabels: Readonly<Record<string, string>> = Object.freeze({});
+
+function metadataFields(obj: Unstructured): Record<string, string> {
+  const { name = '', namespace } = obj.metadata;
+  return namespace ? { 'metadata.name': name, 'metadata.namespace': namespace } : { 'metadata.name': name };
+}
+
+/** A queue of events that forgets the oldest when it is full, by count or by bytes. */
+function eventWindow(limits: WindowLimits) {
+  let events: CacheEvent[] = [];
+  let head = 0;
+  let size = 0;
+  const weight = (e: CacheEvent) => e.entry.bytes.length;
+  return {
+    push(event: CacheEvent, dropped: (event: CacheEvent) => void) {
+      events.push(event);
+      size += weight(event);
+      while (events.length - head > limits.events || (size > limits.bytes && events.length - head > 1)) {
+        const oldest = events[head] as CacheEvent;
+        size -= weight(oldest);
+        head += 1;
+        dropped(oldest);
+      }
+      if (head > 1024 && head * 2 > events.length) {
+        events = events.slice(head);
+        head = 0;
+      }
+    },
+    clear() {
+      events = [];
+      head = 0;
+      size = 0;
+    },
+    /** Index of the first event whose revision is greater. */
+    after(revision: number): number {
+      let low = head;
+      let high = events.length;
+      while (low < high) {
+        const mid = (low + high) >> 1;
+        if ((events[mid] as CacheEvent).revision > revision) high = mid;
+        else low = mid + 1;
+      }
+      return low;
+    },
+    at: (index: number): CacheEvent | undefined => (index < head ? undefined : events[index]),
+    from: (index: number): readonly CacheEvent[] => events.slice(index),
+  };
+}
+
+function newEntry(key: string, bytes: Uint8Array, kv: KeyValue, selectable: Selectable | undefined): Entry {
+  const { modRevision, createRevision, lease } = kv;
+  return { key, bytes, modRevision, createRevision, lease, selectable, variants: undefined };
+}
+
+export function createKindCache(prefix: string, revision: number, limits: WindowLimits = defaultWindow): KindCache {
+  const byKey = new Map<string, Entry>();
+  let root = PersistentMap.empty<Entry>();
+  /** What `root` was before the first event of the window. */
+  let baseRoot = root;
+  let oldest = revision;
+  let fieldsOf: FieldsOf = () => ({});
+  const window = eventWindow(limits);
+  const listeners = new Set<Listener>();
+
+  const describe = (obj: Unstructured): Selectable => ({
+    labels: obj.metadata.labels ?? noLabels,
+    fields: { ...metadataFields(obj), ...fieldsOf(obj) },
+  });
+  function publish(event: CacheEvent): void {
+    window.push(event, dropped => {
+      oldest = dropped.revision;
+      baseRoot = dropped.root;
+    });
+    for (const listener of listeners) listener.onEvent(event);
+  }
+  return {
+    prefix,
+    get: key => byKey.get(key),
+    get root() {
+      return root;
+    },
+    get oldest() {
+      return oldest;
+    },
+    rootAt(at) {
+      if (at < oldest) return undefined;
+      const index = window.after(at);
+      if (!window.at(index)) return root;
+      return window.at(index - 1)?.root ?? baseRoot;
+    },
+    eventsAfter: at => window.from(window.after(at)),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    get listeners() {
+      return listeners.size;
+    },
+    put(kv, hint) {
+      const key = kv.key.slice(prefix.length);
+      const previous = byKey.get(key);
+      const entry = newEntry(key, withRevision(kv.value, kv.modRevision), kv, hint && describe(hint.object));
+      byKey.set(key, entry);
+      root = root.set(key, entry);
+      publish({ revision: kv.modRevision, entry, previous, deleted: false, root, frames: undefined });
+      return entry;
+    },
+    remove(key, at) {
+      const previous = byKey.get(key);
+      if (!previous) return;
+      byKey.delete(key);
+      root = root.delete(key);
+      const entry: Entry = {
+        ...previous,
+        bytes: replaceRevision(previous.bytes, at),
+        modRevision: at,
+        variants: undefined,
+      };
+      publish({ revision: at, entry, previous, deleted: true, root, frames: undefined });
+    },
+    reset(kvs, at) {
+      byKey.clear();
+      window.clear();
+      for (const kv of kvs) {
+        const key = kv.key.slice(prefix.length);
+        byKey.set(key, newEntry(key, withRevision(kv.value, kv.modRevision), kv, undefined));
+      }
+      root = PersistentMap.fromSorted([...byKey]);
+      baseRoot = root;
+      oldest = at;
+      const ended = [...listeners];
+      listeners.clear();
+      for (const listener of ended) listener.onReset();
+    },
+    setFields(of) {
+      fieldsOf = of;
+      for (const entry of byKey.values()) entry.selectable = undefined;
+    },
+    selectableOf: entry => (entry.selectable ??= describe(decodeObject(entry.bytes))),
+  };
+}
