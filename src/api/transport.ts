@@ -22,8 +22,11 @@ export interface Peer {
   /** The verified client certificate (chain to the client CA, validity and usage checked by the adapter). */
   certificate?: {
     commonName: string;
-    organizations: readonly string[] /** DER, for audit and proxies. */;
+    organizations: readonly string[];
+    /** DER, for audit and proxies. */
     raw?: Uint8Array;
+    /** Which authority the chain leads to; absent means the client CA. */
+    authority?: 'client' | 'front-proxy';
   };
   /** Set by the in-process transport only: an identity that needs no credentials (loopback client of the same process). */
   user?: UserInfo;
