@@ -1,0 +1,101 @@
+/** Removes pods that no kubelet will ever finish (pkg/controller/podgc of upstream). */
+import { splitKey } from '../../api/object.ts';
+import type { Pod } from '../../api/types/index.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { isNotFound } from '../../base/errors.ts';
+import { type Controller, watch } from '../../controller/contract.ts';
+
+export interface PodGcOptions {
+  /** Ended pods beyond this number go, the oldest first; 0 keeps all. Default 12,500. */
+  readonly terminatedThreshold?: number;
+}
+
+/** A node must be missing this long before its pods go. */
+const quarantineMs = 40_000;
+const everyMs = 20_000;
+const outOfService = 'node.kubernetes.io/out-of-service';
+const sweep = 'all';
+
+const hasEnded = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+
+/** Ended pods over the threshold, the oldest first. Pure. */
+export function surplus(pods: readonly Pod[], threshold: number): Pod[] {
+  if (threshold <= 0) return [];
+  const ended = pods.filter(pod => hasEnded(pod) && !pod.metadata.deletionTimestamp);
+  const byAge = ended.sort(
+    (a, b) =>
+      (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
+      a.metadata.name.localeCompare(b.metadata.name),
+  );
+  return byAge.slice(0, Math.max(0, byAge.length - threshold));
+}
+
+export function podGcController(options: PodGcOptions = {}): Controller {
+  return {
+    name: 'pod-garbage-collector-controller',
+    setUp({ client, clock, informers }) {
+      const pods = informers.informer('v1/pods');
+      const nodes = informers.informer('v1/nodes');
+      const missingSince = new Map<string, number>();
+
+      async function remove(pod: Pod, disruption: string | undefined): Promise<void> {
+        const { namespace = '', name, uid = '' } = pod.metadata;
+        try {
+          if (!hasEnded(pod)) {
+            const condition = disruption && {
+              type: 'DisruptionTarget',
+              status: 'True',
+              reason: 'DeletionByPodGC',
+              message: disruption,
+              lastTransitionTime: rfc3339(clock.now()),
+            };
+            await client
+              .pods(namespace)
+              .patch(
+                name,
+                'strategic',
+                { metadata: { uid }, status: { phase: 'Failed', ...(condition && { conditions: [condition] }) } },
+                { subresource: 'status' },
+              );
+          }
+          await client.pods(namespace).delete(name, { gracePeriodSeconds: 0, preconditions: { uid } });
+        } catch (error) {
+          if (!isNotFound(error)) throw error;
+        }
+      }
+
+      function isOrphaned(pod: Pod, now: number): boolean {
+        const name = pod.spec.nodeName;
+        if (!name || nodes.store.get(name)) return false;
+        const since = missingSince.get(name) ?? now;
+        missingSince.set(name, since);
+        return now - since >= quarantineMs;
+      }
+
+      function isOutOfService(pod: Pod): boolean {
+        const node = pod.spec.nodeName ? nodes.store.get(pod.spec.nodeName) : undefined;
+        const ready = node?.status?.conditions?.find(c => c.type === 'Ready')?.status;
+        return node !== undefined && ready !== 'True' && node.spec.taints?.some(t => t.key === outOfService) === true;
+      }
+
+      return {
+        sources: [watch<'v1/nodes'>(nodes, (_node, _old, kind) => (kind === 'delete' ? [sweep] : []))],
+        resync: { everyMs, keys: () => [sweep] },
+        concurrency: 1,
+        async reconcile(key) {
+          if (splitKey(key).name !== sweep) return;
+          const now = clock.monotonic();
+          const all = pods.store.list();
+          for (const name of missingSince.keys()) if (nodes.store.get(name)) missingSince.delete(name);
+          for (const pod of surplus(all, options.terminatedThreshold ?? 12_500)) await remove(pod, undefined);
+          for (const pod of all) {
+            const { deletionTimestamp } = pod.metadata;
+            if (isOrphaned(pod, now)) await remove(pod, 'PodGC: node no longer exists');
+            else if (deletionTimestamp && !pod.spec.nodeName) await remove(pod, undefined);
+            else if (deletionTimestamp && isOutOfService(pod)) await remove(pod, undefined);
+          }
+        },
+      };
+    },
+  };
+}
