@@ -79,6 +79,16 @@ export class Writer {
   }
 }
 
+/** Cheaper than a TextDecoder for short texts; undefined when a byte is not ASCII. */
+function ascii(bytes: Uint8Array): string | undefined {
+  let out = '';
+  for (const b of bytes) {
+    if (b > 0x7f) return undefined;
+    out += String.fromCharCode(b);
+  }
+  return out;
+}
+
 export class Reader {
   readonly #buffer: Uint8Array;
   at: number;
@@ -146,10 +156,12 @@ export class Reader {
     return value;
   }
   string(): string {
+    const bytes = this.bytes();
+    const short = bytes.length <= 32 ? ascii(bytes) : undefined;
+    if (short !== undefined) return short;
     try {
-      return decoder.decode(this.bytes());
-    } catch (e) {
-      if (e instanceof DecodeError) throw e;
+      return decoder.decode(bytes);
+    } catch {
       throw new DecodeError('proto: string field contains invalid UTF-8');
     }
   }

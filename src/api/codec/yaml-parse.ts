@@ -1,0 +1,172 @@
+/**
+ * YAML as Go's sigs.k8s.io/yaml reads it: YAML 1.1 booleans (yes, on, y), Go's integer forms, timestamps as strings, keys of any
+ * scalar type as strings, merge keys; then JSON values. Aliases are expanded within a budget.
+ */
+import {
+  CORE_SCHEMA,
+  defineMappingTag,
+  defineScalarTag,
+  EVENT_ID,
+  type Event,
+  loadAll,
+  mergeTag,
+  NOT_RESOLVED,
+  parseEvents,
+  type Schema,
+} from 'js-yaml';
+import { setOwn } from './coerce.ts';
+import { DecodeError } from './decode-error.ts';
+
+const tagPrefix = 'tag:yaml.org,2002:';
+const booleans = new Map<string, boolean>();
+for (const word of ['y', 'yes', 'true', 'on', 'n', 'no', 'false', 'off']) {
+  const value = ['y', 'yes', 'true', 'on'].includes(word);
+  for (const form of [word, word.toUpperCase(), (word[0] ?? '').toUpperCase() + word.slice(1)])
+    booleans.set(form, value);
+}
+const nulls = new Set(['', '~', 'null', 'Null', 'NULL']);
+const floatShape = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
+const specialFloats = new Set([
+  '.nan',
+  '.NaN',
+  '.NAN',
+  ...['', '+', '-'].flatMap(s => [`${s}.inf`, `${s}.Inf`, `${s}.INF`]),
+]);
+
+/** What a plain scalar means; a string unless it looks like something else. */
+export function resolvePlain(text: string): string | number | boolean | null {
+  if (nulls.has(text)) return null;
+  const first = text.charCodeAt(0);
+  const numeric = (first >= 0x30 && first <= 0x39) || first === 0x2b || first === 0x2d || first === 0x2e;
+  if (!numeric) return booleans.get(text) ?? text;
+  return goInteger(text) ?? goFloat(text) ?? text;
+}
+
+/** strconv.ParseInt with base 0, after underscores are taken out. */
+function goInteger(source: string): number | undefined {
+  const match = /^([-+]?)(0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|0|[1-9][0-9]*)$/.exec(source.replaceAll('_', ''));
+  if (!match) return undefined;
+  const digits = match[2] ?? '';
+  const text = /^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits;
+  const value = Number(text) * (match[1] === '-' ? -1 : 1);
+  if (!Number.isSafeInteger(value) && digits.length <= 20)
+    throw new DecodeError(`cannot unmarshal number ${source}: integers beyond 2^53 are not supported`);
+  return Number.isSafeInteger(value) ? value || 0 : undefined;
+}
+
+function goFloat(source: string): number | undefined {
+  const plain = source.replaceAll('_', '');
+  if (floatShape.test(plain)) return Number(plain);
+  if (specialFloats.has(source)) throw new DecodeError(`json: unsupported value: ${source}`);
+  return undefined;
+}
+
+const typed = (name: string, accepts: (value: unknown) => boolean) =>
+  defineScalarTag(tagPrefix + name, {
+    implicit: true,
+    resolve: source => {
+      const value = resolvePlain(source);
+      return accepts(value) ? value : NOT_RESOLVED;
+    },
+    identify: () => false,
+  });
+const mapping = defineMappingTag<Record<string, unknown>>(`${tagPrefix}map`, {
+  create: () => ({}),
+  addPair(carrier, key, value) {
+    if (key === null || typeof key === 'object') return 'unsupported map key';
+    setOwn(carrier, String(key), value);
+    return '';
+  },
+  // Repeated keys are found by their own pass; the last one wins here.
+  has: () => false,
+  keys: Object.keys,
+  get: (result, key) => result[String(key)],
+  identify: () => false,
+});
+const schema: Schema = CORE_SCHEMA.withTags(
+  typed('null', v => v === null),
+  typed('bool', v => typeof v === 'boolean'),
+  typed('int', v => Number.isInteger(v)),
+  typed('float', v => typeof v === 'number'),
+  mergeTag,
+  mapping,
+);
+
+export interface ParsedYaml {
+  value: unknown;
+  /** `line 3: key "a" already set in map` */
+  duplicates: string[];
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** All documents of a text. @throws DecodeError */
+export function parseYaml(input: Uint8Array | string, findDuplicates = false): ParsedYaml[] {
+  let text: string;
+  try {
+    text = typeof input === 'string' ? input : utf8.decode(input);
+  } catch {
+    throw new DecodeError('yaml: invalid UTF-8 in the body');
+  }
+  let values: unknown[];
+  let duplicates: string[][] = [];
+  try {
+    values = loadAll(text, { schema, maxDepth: 1000, json: true });
+    if (findDuplicates) duplicates = repeatedKeys(text);
+  } catch (e) {
+    if (e instanceof DecodeError) throw e;
+    throw new DecodeError(`yaml: ${e instanceof Error ? (e.message.split('\n')[0] ?? '') : String(e)}`);
+  }
+  const shared = /(^|[\s,[{])\*\S/.test(text);
+  return values.map((value, i) => ({
+    value: shared ? expand(value, { left: 1_000_000 }) : value,
+    duplicates: duplicates[i] ?? [],
+  }));
+}
+
+/** A tree without shared parts. Go's parser refuses documents whose aliases blow up; so does the budget. */
+function expand(value: unknown, budget: { left: number }): unknown {
+  if (--budget.left < 0) throw new DecodeError('yaml: document contains excessive aliasing');
+  if (Array.isArray(value)) return value.map(item => expand(item, budget));
+  if (typeof value !== 'object' || value === null) return value;
+  const out: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(value)) setOwn(out, key, expand(inner, budget));
+  return out;
+}
+
+interface Frame {
+  keys: Set<string> | undefined;
+  atKey: boolean;
+}
+
+/** Per document, the repeated keys of its mappings. */
+function repeatedKeys(text: string): string[][] {
+  const documents: string[][] = [];
+  const stack: Frame[] = [];
+  for (const event of parseEvents(text, { maxDepth: 1000 })) {
+    if (event.type === EVENT_ID.POP) {
+      stack.pop();
+      continue;
+    }
+    const top = stack.at(-1);
+    if (event.type === EVENT_ID.DOCUMENT) documents.push([]);
+    else if (top?.keys) {
+      if (top.atKey) noteKey(event, text, top.keys, documents.at(-1) ?? []);
+      top.atKey = !top.atKey;
+    }
+    if (event.type === EVENT_ID.MAPPING) stack.push({ keys: new Set(), atKey: true });
+    else if (event.type === EVENT_ID.SEQUENCE || event.type === EVENT_ID.DOCUMENT)
+      stack.push({ keys: undefined, atKey: false });
+  }
+  return documents;
+}
+
+function noteKey(event: Event, text: string, keys: Set<string>, found: string[]): void {
+  if (event.type !== EVENT_ID.SCALAR) return;
+  const key = text.slice(event.valueStart, event.valueEnd);
+  if (keys.has(key) && key !== '<<')
+    found.push(
+      `line ${text.slice(0, event.valueStart).split('\n').length}: key ${JSON.stringify(key)} already set in map`,
+    );
+  keys.add(key);
+}
