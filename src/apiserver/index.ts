@@ -29,6 +29,9 @@ export interface Security {
   readonly admission: readonly AdmissionPlugin[];
   /** Answers for kinds that are not stored, by "group/plural". */
   readonly reviews?: Readonly<Record<string, Virtual>>;
+  /** Called when the kinds are served: fills what decisions are made from. Until it resolves the server is not ready. */
+  readonly start?: () => Promise<void>;
+  readonly close?: () => void;
 }
 
 export interface ApiServerOptions extends Environment {
@@ -107,9 +110,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const { strategies } = options;
       for (const served of builtinServed({ strategies, hooks: {}, virtual: security.reviews ?? {}, storage }))
         resources.set(served);
+      await security.start?.();
     },
     async close() {
       stopping.abort(new Error('the server is stopping'));
+      security.close?.();
       await loopback.close();
       await cacher.close();
     },
