@@ -1,4 +1,5 @@
 /** The API server: one function from requests to responses, over a store. Sockets are the business of `http/`. */
+import type { Unstructured } from '../api/object.ts';
 import type { ApiRequest, ApiResponse, Handler, Transport, UserInfo } from '../api/transport.ts';
 import { errors } from '../base/errors.ts';
 import { uuid } from '../base/random.ts';
@@ -29,6 +30,8 @@ export interface Security {
   readonly admission: readonly AdmissionPlugin[];
   /** Answers for kinds that are not stored, by "group/plural". */
   readonly reviews?: Readonly<Record<string, Virtual>>;
+  /** Answers serviceaccounts/token: the account and the TokenRequest to the TokenRequest with its status. */
+  readonly issueToken?: (account: Unstructured, request: Unstructured) => Promise<Unstructured>;
   /** Called when the kinds are served: fills what decisions are made from. Until it resolves the server is not ready. */
   readonly start?: () => Promise<void>;
   readonly close?: () => void;

@@ -1,0 +1,173 @@
+/** Puts authentication, authorization, reviews and admission together over the server's own loopback client. */
+import type { Unstructured } from '../api/object.ts';
+import type {
+  AuthenticationTokenRequest,
+  ClusterRole,
+  LocalSubjectAccessReview,
+  RoleBinding,
+  SelfSubjectAccessReview,
+  SelfSubjectReview,
+  SelfSubjectRulesReview,
+  ServiceAccount,
+  SubjectAccessReview,
+  TokenReview,
+} from '../api/types/index.ts';
+import type { Client, InformerFactory } from '../client/contract.ts';
+import { createInformerFactory } from '../client/informer.ts';
+import type { Environment } from '../controller/contract.ts';
+import type { AdmissionPlugin, AdmissionPluginFactory } from './admission/contract.ts';
+import type { Authorizer } from './auth/contract.ts';
+import {
+  createAuthentication,
+  createAuthorization,
+  createToken,
+  reconcileDefaultPolicy,
+  reviewLocalSubjectAccess,
+  reviewOwnAccess,
+  reviewOwnRules,
+  reviewSelf,
+  reviewSubjectAccess,
+  reviewToken,
+  type TokenRequestOptions,
+  type TokenSigner,
+} from './auth/index.ts';
+import { checkBinding, checkRole } from './auth/rbac/escalation.ts';
+import type { RbacSource } from './auth/rbac/source.ts';
+import type { Security } from './index.ts';
+import type { Virtual } from './server/scope.ts';
+
+export interface SecurityOptions {
+  readonly signer: TokenSigner;
+  /** The first one issues; all are accepted. */
+  readonly issuers: readonly string[];
+  readonly audiences: readonly string[];
+  /** Content of a static token file. */
+  readonly staticTokens?: string;
+  readonly frontProxyNames?: readonly string[];
+  readonly admission: readonly AdmissionPluginFactory[];
+  /** Names of plugins to switch on or off besides their defaults. */
+  readonly enableAdmission?: readonly string[];
+  readonly disableAdmission?: readonly string[];
+}
+
+/** For `ApiServerOptions.security`. */
+export function createSecurity(options: SecurityOptions): (environment: Environment & { client: Client }) => Security {
+  return environment => {
+    const { client, clock, random } = environment;
+    const stopping = new AbortController();
+    const informers = createInformerFactory(client, environment);
+    const authentication = createAuthentication({ ...options, clock, client });
+    const { authorizer, rbac } = createAuthorization(informers);
+    const admissionInformers = createInformerFactory(client, environment);
+    const plugins = choosePlugins(options).map(factory =>
+      factory.create({ ...environment, client, informers: admissionInformers, authorizer }),
+    );
+    const tokenOptions: TokenRequestOptions = { ...authentication.serviceAccounts, random };
+    return {
+      authenticators: [{ name: 'union', authenticate: request => authentication.authenticate(request) }],
+      authorizer,
+      admission: [...plugins, escalationPlugin(rbac, authorizer)],
+      reviews: reviews(authentication, authorizer, rbac, options.audiences),
+      issueToken: (account, request) =>
+        createToken(
+          account as unknown as ServiceAccount,
+          request as unknown as AuthenticationTokenRequest,
+          tokenOptions,
+        ) as Promise<unknown> as Promise<Unstructured>,
+      async start() {
+        informers.start(stopping.signal);
+        admissionInformers.start(stopping.signal);
+        await informers.synced();
+        await reconcileDefaultPolicy(client);
+        await admissionInformers.synced();
+        await policySeen(informers);
+      },
+      close: () => stopping.abort(new Error('the server is stopping')),
+    };
+  };
+}
+
+/** Until the cache shows the default policy, nobody but system:masters could do anything. */
+async function policySeen(informers: InformerFactory): Promise<void> {
+  const roles = informers.informer('rbac.authorization.k8s.io/v1/clusterroles');
+  if (roles.store.get('cluster-admin')) return;
+  await new Promise<void>(resolve => {
+    const stop = roles.addHandler({
+      onAdd(role) {
+        if (role.metadata.name !== 'cluster-admin') return;
+        queueMicrotask(() => stop());
+        resolve();
+      },
+    });
+  });
+}
+
+function choosePlugins(options: SecurityOptions): AdmissionPluginFactory[] {
+  const known = new Set(options.admission.map(factory => factory.name));
+  for (const name of [...(options.enableAdmission ?? []), ...(options.disableAdmission ?? [])]) {
+    if (!known.has(name)) throw new Error(`admission plugin "${name}" is unknown; known are ${[...known].join(', ')}`);
+  }
+  const on = new Set(options.enableAdmission);
+  const off = new Set(options.disableAdmission);
+  return options.admission.filter(
+    factory => !off.has(factory.name) && (on.has(factory.name) || !factory.disabledByDefault),
+  );
+}
+
+function reviews(
+  authentication: ReturnType<typeof createAuthentication>,
+  authorizer: Authorizer,
+  rbac: RbacSource,
+  audiences: readonly string[],
+): Record<string, Virtual> {
+  const answer =
+    <T>(review: (obj: T, scope: Parameters<Virtual>[1]) => Promise<T> | T): Virtual =>
+    async (obj, scope) =>
+      (await review(obj as unknown as T, scope)) as unknown as Unstructured;
+  return {
+    'authentication.k8s.io/tokenreviews': answer<TokenReview>(obj =>
+      reviewToken(obj, authentication.tokens, audiences),
+    ),
+    'authentication.k8s.io/selfsubjectreviews': answer<SelfSubjectReview>((obj, scope) =>
+      reviewSelf(obj, scope.user, scope.core.clock.now()),
+    ),
+    'authorization.k8s.io/subjectaccessreviews': answer<SubjectAccessReview>(obj =>
+      reviewSubjectAccess(obj, authorizer),
+    ),
+    'authorization.k8s.io/localsubjectaccessreviews': answer<LocalSubjectAccessReview>((obj, scope) =>
+      reviewLocalSubjectAccess(obj, scope.info.namespace, authorizer),
+    ),
+    'authorization.k8s.io/selfsubjectaccessreviews': answer<SelfSubjectAccessReview>((obj, scope) =>
+      reviewOwnAccess(obj, scope.user, authorizer),
+    ),
+    'authorization.k8s.io/selfsubjectrulesreviews': answer<SelfSubjectRulesReview>((obj, scope) =>
+      reviewOwnRules(obj, scope.user, rbac),
+    ),
+  };
+}
+
+/** Roles and bindings are checked against what their author holds, after everything else has had its say. */
+function escalationPlugin(source: RbacSource, authorizer: Authorizer): AdmissionPlugin {
+  const sameRules = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  return {
+    name: 'RBACEscalation',
+    handles: operation => operation === 'CREATE' || operation === 'UPDATE',
+    async validate({ resource, subresource, object, oldObject, user, namespace, name }) {
+      if (resource.group !== 'rbac.authorization.k8s.io' || subresource !== '' || !object) return;
+      const context = { source, authorizer, user, namespace };
+      if (resource.plural === 'roles' || resource.plural === 'clusterroles') {
+        const [role, old] = [object as unknown as ClusterRole, oldObject as unknown as ClusterRole | undefined];
+        if (old && sameRules(old.rules, role.rules) && sameRules(old.aggregationRule, role.aggregationRule)) return;
+        await checkRole(context, resource.plural, {
+          name,
+          rules: role.rules ?? [],
+          aggregated: role.aggregationRule !== undefined,
+        });
+      } else if (resource.plural === 'rolebindings' || resource.plural === 'clusterrolebindings') {
+        const [binding, old] = [object as unknown as RoleBinding, oldObject as unknown as RoleBinding | undefined];
+        if (old && sameRules(old.subjects, binding.subjects)) return;
+        await checkBinding(context, resource.plural, { name, roleRef: binding.roleRef });
+      }
+    },
+  };
+}
