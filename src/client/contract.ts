@@ -118,6 +118,8 @@ export interface Informer<T extends KubeObject> {
   /** Resolves when the first list is in the cache and handlers have seen it. */
   synced(): Promise<void>;
   readonly hasSynced: boolean;
+  /** The cache holds every change of its selection up to this resourceVersion; "" before the first list. */
+  readonly revision: string;
 }
 export interface EventHandler<T> {
   onAdd?(obj: T, initial: boolean): void;

@@ -1,4 +1,5 @@
 import { type KubeObject, keyOf } from '../api/object.ts';
+import { apiVersionOf } from '../api/schema.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import { isExpired, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -45,11 +46,14 @@ export function createInformer<T extends KubeObject>(
   source: ResourceClient<T>,
   selection: Selection,
   environment: InformerEnvironment,
+  /** Given to objects that come without (items of a list). */
+  identity: { apiVersion?: string; kind?: string } = {},
 ): RunnableInformer<T> {
   const cache = createCache<T>();
   const handlers = new Set<EventHandler<T>>();
   const log = environment.log;
   let hasSynced = false;
+  let revision = '';
   const ready = Promise.withResolvers<void>();
   const notify = (tell: (handler: EventHandler<T>) => void, handler: EventHandler<T>) => {
     try {
@@ -60,7 +64,8 @@ export function createInformer<T extends KubeObject>(
   };
   const sink: Sink<T> = {
     put(obj) {
-      const next = environment.freeze ? deepFreeze(obj) : obj;
+      const whole = obj.kind ? obj : { ...identity, ...obj };
+      const next = environment.freeze ? deepFreeze(whole) : whole;
       const old = cache.put(next);
       const initial = !hasSynced;
       for (const handler of [...handlers])
@@ -76,11 +81,17 @@ export function createInformer<T extends KubeObject>(
       hasSynced = true;
       ready.resolve();
     },
+    reached(at) {
+      revision = at;
+    },
   };
   return {
     store: cache,
     get hasSynced() {
       return hasSynced;
+    },
+    get revision() {
+      return revision;
     },
     synced: () => ready.promise,
     addIndex: (name, keys) => cache.addIndex(name, keys),
@@ -97,6 +108,8 @@ interface Sink<T> {
   put(obj: T): void;
   remove(key: string, last?: T): void;
   synced(): void;
+  /** The cache is as new as this revision. Called before the handlers hear of the event that carried it. */
+  reached(revision: string): void;
 }
 
 /** List, then watch from there; resume after each end; list again when the revision is gone; back off after failures. */
@@ -117,6 +130,7 @@ async function reflect<T extends KubeObject>(
       if (revision === undefined) {
         // The first list may come from the server's cache; after an expiry it must not, or it could be as old again.
         revision = await listInto(source, selection, cache, sink, expiries > 0 ? '' : '0', signal);
+        sink.reached(revision);
         sink.synced();
       }
       const began = clock.monotonic();
@@ -148,7 +162,6 @@ async function listInto<T extends KubeObject>(
   signal: AbortSignal,
 ): Promise<string> {
   const list = await source.list({ ...selection, ...(resourceVersion && { resourceVersion }), signal });
-  const typed = { apiVersion: list.apiVersion, kind: list.kind?.replace(/List$/, '') };
   const gone = new Set(cache.keys());
   for (const item of list.items) {
     const key = keyOf(item);
@@ -156,8 +169,7 @@ async function listInto<T extends KubeObject>(
     const known = cache.get(key);
     const same =
       known?.metadata.uid === item.metadata.uid && known?.metadata.resourceVersion === item.metadata.resourceVersion;
-    // Items of a list carry no kind; give them what a watch event would.
-    if (!known || !same) sink.put({ ...typed, ...item });
+    if (!known || !same) sink.put(item);
   }
   for (const key of gone) sink.remove(key);
   return list.metadata.resourceVersion ?? '';
@@ -191,8 +203,9 @@ async function watchInto<T extends KubeObject>(
     const events = source.watch({ ...options, allowWatchBookmarks: true, timeoutSeconds, signal: dead.signal });
     for await (const event of events) {
       if (signal.aborted) break;
-      applyEvent(event, sink);
       result.revision = event.object.metadata.resourceVersion ?? result.revision;
+      sink.reached(result.revision);
+      applyEvent(event, sink);
       result.sawEvents = true;
     }
   } catch (e) {
@@ -220,12 +233,15 @@ export function createInformerFactory(client: Client, environment: InformerEnvir
       options: { namespace?: string; labelSelector?: string; fieldSelector?: string } = {},
     ) {
       const { namespace, ...selection } = options;
-      const id = resourceId(descriptorOf(resource));
+      const descriptor = descriptorOf(resource);
+      const id = resourceId(descriptor);
       const key = JSON.stringify([id, namespace, selection.labelSelector, selection.fieldSelector]);
       const known = informers.get(key);
       if (known) return known as unknown as Informer<TypeOf<R>>;
       const log = environment.log.with({ resource: id });
-      const made = createInformer(client.resource(resource, namespace), selection, { ...environment, log });
+      const identity = { apiVersion: apiVersionOf(descriptor), kind: descriptor.kind };
+      const source = client.resource(resource, namespace);
+      const made = createInformer(source, selection, { ...environment, log }, identity);
       informers.set(key, made as unknown as RunnableInformer<KubeObject>);
       if (signal) void made.run(signal);
       return made;

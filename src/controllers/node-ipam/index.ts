@@ -48,12 +48,10 @@ export function nodeIpamController(options: NodeIpamOptions): Controller {
           const podCIDRs = shares.filter(share => share !== undefined);
           assumed.set(name, podCIDRs);
           try {
-            await client
-              .nodes()
-              .patch(name, 'strategic', {
-                metadata: { uid: node.metadata.uid },
-                spec: { podCIDR: podCIDRs[0], podCIDRs },
-              });
+            await client.nodes().patch(name, 'strategic', {
+              metadata: { uid: node.metadata.uid },
+              spec: { podCIDR: podCIDRs[0], podCIDRs },
+            });
           } catch (error) {
             assumed.delete(name);
             throw error;
