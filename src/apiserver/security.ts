@@ -21,6 +21,8 @@ import {
   createAuthentication,
   createAuthorization,
   createToken,
+  discoveryDocument,
+  keySet,
   reconcileDefaultPolicy,
   reviewLocalSubjectAccess,
   reviewOwnAccess,
@@ -64,7 +66,15 @@ export function createSecurity(options: SecurityOptions): (environment: Environm
     );
     const tokenOptions: TokenRequestOptions = { ...authentication.serviceAccounts, random };
     return {
-      authenticators: [{ name: 'union', authenticate: request => authentication.authenticate(request) }],
+      authenticate: request => authentication.authenticate(request),
+      documents: {
+        '/.well-known/openid-configuration': discoveryDocument(
+          options.issuers[0] ?? '',
+          `${options.issuers[0] ?? ''}/openid/v1/jwks`,
+          options.signer,
+        ),
+        '/openid/v1/jwks': keySet(options.signer),
+      },
       authorizer,
       admission: [...plugins, escalationPlugin(rbac, authorizer)],
       reviews: reviews(authentication, authorizer, rbac, options.audiences),

@@ -1,0 +1,62 @@
+/** The record of a running cluster: which process supervises it, and whether that process still lives. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Clock, sleep } from '../base/clock.ts';
+import { clusterPaths, writeFileAtomic } from './cluster.ts';
+
+export interface DaemonRecord {
+  readonly pid: number;
+  /** The process's start time in clock ticks since boot: a pid that was used again has another. */
+  readonly startTicks: string;
+  readonly boot: string;
+}
+
+function startTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** The supervisor of the cluster in this directory, when it lives. */
+export function runningDaemon(dataDir: string): DaemonRecord | undefined {
+  const path = clusterPaths(dataDir).pid;
+  if (!existsSync(path)) return undefined;
+  const record = JSON.parse(readFileSync(path, 'utf8')) as DaemonRecord;
+  if (record.boot !== bootId()) return undefined;
+  const ticks = startTicks(record.pid);
+  // Where there is no /proc, the pid alone must do.
+  if (ticks === undefined && existsSync('/proc/self/stat')) return undefined;
+  return ticks === undefined || ticks === record.startTicks ? record : undefined;
+}
+
+/** Writes down that this process supervises the cluster. Gives a function that takes the record away. */
+export function claimDaemon(dataDir: string): () => void {
+  const path = clusterPaths(dataDir).pid;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileAtomic(path, JSON.stringify({ pid: process.pid, startTicks: startTicks(process.pid) ?? '', boot: bootId() } satisfies DaemonRecord));
+  return () => rmSync(path, { force: true });
+}
+
+/** Asks the supervisor to stop and waits until it is gone. False when it did not go in time. */
+export async function stopDaemon(dataDir: string, clock: Clock, timeoutMs = 60_000): Promise<boolean> {
+  const record = runningDaemon(dataDir);
+  if (!record) return true;
+  process.kill(record.pid, 'SIGTERM');
+  const deadline = clock.monotonic() + timeoutMs;
+  while (runningDaemon(dataDir)) {
+    if (clock.monotonic() > deadline) return false;
+    await sleep(clock, 50);
+  }
+  return true;
+}

@@ -1,0 +1,156 @@
+/** Assembles an API server process: store, certificates, security, sockets. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { admissionPlugins } from '../../apiserver/admission/index.ts';
+import { createTokenSigner } from '../../apiserver/auth/index.ts';
+import { gzipBody } from '../../apiserver/http/gzip.ts';
+import { type HttpServer, listen } from '../../apiserver/http/server.ts';
+import { createApiServer } from '../../apiserver/index.ts';
+import { strategies } from '../../apiserver/registry/index.ts';
+import { createSecurity } from '../../apiserver/security.ts';
+import type { Environment } from '../../controller/contract.ts';
+import { type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
+import type { Store } from '../../store/contract.ts';
+
+export interface ApiServerProcessOptions {
+  readonly environment: Environment;
+  /** Where the embedded store lives; unused with etcd. */
+  readonly storeDirectory: string;
+  readonly etcd?: {
+    readonly endpoints: readonly string[];
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly prefix?: string;
+  };
+  readonly pkiDirectory: string;
+  /** Addresses to listen on. */
+  readonly bindAddresses: readonly string[];
+  readonly port: number;
+  /** What the `kubernetes` service leads to. */
+  readonly advertiseAddress: string;
+  readonly serviceCidrs: readonly string[];
+  readonly clusterDomain: string;
+  /** More names and addresses for the serving certificate. */
+  readonly certificateNames?: readonly string[];
+  readonly certificateAddresses?: readonly string[];
+  readonly issuer?: string;
+  readonly staticTokens?: string;
+  readonly enableAdmission?: readonly string[];
+  readonly disableAdmission?: readonly string[];
+  readonly nodePortRange?: { readonly from: number; readonly to: number };
+}
+
+export interface RunningApiServer {
+  readonly port: number;
+  readonly pki: ClusterPki;
+  close(): Promise<void>;
+}
+
+const renewEveryMs = 12 * 3_600_000;
+
+/** Resolves when the server answers. */
+export async function runApiServer(options: ApiServerProcessOptions): Promise<RunningApiServer> {
+  const { environment } = options;
+  const { clock, log } = environment;
+  const pkiOptions = {
+    clock,
+    clusterDomain: options.clusterDomain,
+    names: options.certificateNames ?? [],
+    addresses: [
+      ...new Set([
+        ...options.serviceCidrs.map(firstAddress),
+        options.advertiseAddress,
+        ...(options.certificateAddresses ?? []),
+      ]),
+    ],
+  };
+  const pki = ensureClusterPki(options.pkiDirectory, pkiOptions);
+  const store = await openStore(options);
+  const issuer = options.issuer ?? `https://kubernetes.default.svc.${options.clusterDomain}`;
+  const signer = await createTokenSigner(pki.serviceAccount.key, [pki.serviceAccount.publicKey]);
+  const server = createApiServer({
+    ...environment,
+    store,
+    strategies,
+    gzip: gzipBody,
+    security: createSecurity({
+      signer,
+      issuers: [issuer],
+      audiences: [issuer],
+      admission: admissionPlugins,
+      frontProxyNames: ['front-proxy-client'],
+      ...(options.staticTokens !== undefined && { staticTokens: options.staticTokens }),
+      enableAdmission: options.enableAdmission ?? [],
+      disableAdmission: options.disableAdmission ?? [],
+    }),
+  });
+  const files = (from: ClusterPki) => ({
+    cert: from.apiserver.certificate,
+    key: from.apiserver.key,
+    clientCa: from.ca.certificate,
+    frontProxyCa: from.frontProxyCa.certificate,
+  });
+  const sockets: HttpServer[] = [];
+  const closeAll = async () => {
+    await Promise.all(sockets.map(socket => socket.close()));
+    await server.close();
+    await store.close();
+  };
+  try {
+    for (const host of options.bindAddresses) {
+      sockets.push(
+        await listen({ handle: server.handle, tls: files(pki), host, port: options.port || (sockets[0]?.port ?? 0) }),
+      );
+    }
+    await server.start();
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  const renewal = everySoOften(environment, () => {
+    const fresh = ensureClusterPki(options.pkiDirectory, pkiOptions);
+    if (fresh.written.length === 0) return;
+    log.info('Certificates were renewed', { files: fresh.written });
+    for (const socket of sockets) socket.setTls(files(fresh));
+  });
+  return {
+    port: sockets[0]?.port ?? options.port,
+    pki,
+    async close() {
+      renewal.cancel();
+      await closeAll();
+    },
+  };
+}
+
+async function openStore(options: ApiServerProcessOptions): Promise<Store> {
+  if (options.etcd) {
+    const { connectEtcdStore } = await import('../../store/etcd/index.ts');
+    return connectEtcdStore({ ...options.environment, ...options.etcd });
+  }
+  const { openEmbeddedStore } = await import('../../store/embedded/index.ts');
+  mkdirSync(options.storeDirectory, { recursive: true, mode: 0o700 });
+  return openEmbeddedStore({ directory: join(options.storeDirectory), ...options.environment });
+}
+
+/** The first address of a range: the `kubernetes` service's. */
+export function firstAddress(cidr: string): string {
+  const [network = ''] = cidr.split('/');
+  if (network.includes(':')) return network.endsWith('::') ? `${network}1` : network.replace(/:0*$/, ':1');
+  const parts = network.split('.').map(Number);
+  return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.');
+}
+
+function everySoOften({ clock, log }: Environment, work: () => void): { cancel(): void } {
+  let timer = clock.setTimer(run, renewEveryMs, { background: true });
+  function run(): void {
+    try {
+      work();
+    } catch (error) {
+      log.error('Certificates could not be renewed', { error });
+    }
+    timer = clock.setTimer(run, renewEveryMs, { background: true });
+  }
+  return { cancel: () => timer.cancel() };
+}

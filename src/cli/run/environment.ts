@@ -1,0 +1,25 @@
+/** The host's clock, chance and logging, as every component started from the command line uses them. */
+import { systemClock } from '../../base/clock.ts';
+import { type LogLevel, lineLogger } from '../../base/log.ts';
+import { createMetrics } from '../../base/metrics.ts';
+import { systemRandom } from '../../base/random.ts';
+import type { Environment } from '../../controller/contract.ts';
+
+export function hostEnvironment(component: string, level: LogLevel = 'info'): Environment {
+  const log = lineLogger(systemClock, line => process.stderr.write(line), level, { component });
+  return { clock: systemClock, random: systemRandom, log, metrics: createMetrics() };
+}
+
+/** Resolves at SIGTERM or SIGINT. A second signal ends the process at once. */
+export function stopSignal(): Promise<string> {
+  return new Promise(resolve => {
+    let asked = false;
+    const onSignal = (signal: string) => {
+      if (asked) process.exit(1);
+      asked = true;
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
