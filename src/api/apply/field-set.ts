@@ -64,22 +64,26 @@ function parses(text: string): boolean {
   }
 }
 
-/** Adds a path to a set under construction. */
-export function insertPath(root: MutableFieldSet, path: readonly string[]): void {
+/** Adds a path to a set under construction, with `subtree` below it when given. */
+export function insertPath(root: MutableFieldSet, path: readonly string[], subtree?: MutableFieldSet): void {
   let node = root;
   let fresh = true;
-  for (const element of path) {
+  const last = path.length - 1;
+  for (let i = 0; i <= last; i++) {
+    const element = path[i] as string;
     // An existing empty node is a member; say so before it gets children.
     if (!fresh && isEmptySet(node)) node['.'] = {};
     let next = node[element];
     fresh = next === undefined;
     if (next === undefined) {
-      next = {};
+      next = (i === last ? subtree : undefined) ?? {};
       node[element] = next;
+      if (i === last) return;
     }
     node = next;
   }
   if (!fresh && !isEmptySet(node)) node['.'] = {};
+  if (subtree) Object.assign(node, unionNodes(node, subtree, false));
 }
 
 /** A set of the paths, each a list of elements. */

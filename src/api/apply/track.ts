@@ -1,7 +1,7 @@
 import { rfc3339 } from '../../base/clock.ts';
 import type { ObjectSchema } from '../schema.ts';
 import type { ManagedFieldsEntry, ObjectMeta } from '../types/meta-v1.ts';
-import { isObject, type JsonObject } from '../util/values.ts';
+import { deepEqual, isObject, type JsonObject } from '../util/values.ts';
 import { type Comparison, changedPaths, compareObjects, noDifference } from './compare.ts';
 import { difference, type FieldSet, isEmptySet, recursiveDifference, union } from './field-set.ts';
 import {
@@ -70,11 +70,12 @@ function emptyToUndefined(entries: readonly Managed[]): ManagedFieldsEntry[] | u
 function base({ old, updated, subresource }: UpdateInput): { entries: Managed[]; changed: boolean } {
   const stored = old?.metadata?.managedFields;
   const sent = updated.metadata?.managedFields;
-  if (subresource || sent === undefined || sent === stored) return { entries: trustManaged(stored), changed: false };
+  if (subresource || sent === undefined || deepEqual(sent, stored))
+    return { entries: trustManaged(stored), changed: false };
   if (asksForReset(sent)) return { entries: [], changed: stored !== undefined };
   const decoded = decodeManaged(sent);
   if (!decoded || decoded.length === 0) return { entries: trustManaged(stored), changed: false };
-  return { entries: decoded, changed: JSON.stringify(sent) !== JSON.stringify(stored) };
+  return { entries: decoded, changed: true };
 }
 
 export function compareWith(context: WriteContext, a: object, b: object): Comparison {
