@@ -1,0 +1,63 @@
+/** Violations, in upstream's words (k8s.io/apimachinery/pkg/util/validation/field). Of the same shape as the registry's field errors. */
+export interface Problem {
+  readonly type:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueTypeInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueForbidden'
+    | 'FieldValueDuplicate'
+    | 'FieldValueTooLong'
+    | 'FieldValueTooMany';
+  readonly field: string;
+  readonly message: string;
+}
+
+const show = (value: unknown) => (value === undefined || value === null ? 'null' : JSON.stringify(value));
+
+export const problem = {
+  required: (field: string, detail = ''): Problem => ({
+    type: 'FieldValueRequired',
+    field,
+    message: `Required value${detail && `: ${detail}`}`,
+  }),
+  invalid: (field: string, value: unknown, detail: string): Problem => ({
+    type: 'FieldValueInvalid',
+    field,
+    message: `Invalid value: ${show(value)}: ${detail}`,
+  }),
+  typeInvalid: (field: string, value: unknown, detail: string): Problem => ({
+    type: 'FieldValueTypeInvalid',
+    field,
+    message: `Invalid value: ${show(value)}: ${detail}`,
+  }),
+  forbidden: (field: string, detail: string): Problem => ({
+    type: 'FieldValueForbidden',
+    field,
+    message: `Forbidden: ${detail}`,
+  }),
+  notSupported: (field: string, value: unknown, allowed: readonly unknown[]): Problem => {
+    const texts = allowed.map(v => (typeof v === 'string' ? v : JSON.stringify(v))).sort();
+    const list = texts.map(t => JSON.stringify(t)).join(', ');
+    return {
+      type: 'FieldValueNotSupported',
+      field,
+      message: `Unsupported value: ${show(value)}: supported values: ${list}`,
+    };
+  },
+  duplicate: (field: string, value: unknown): Problem => ({
+    type: 'FieldValueDuplicate',
+    field,
+    message: `Duplicate value: ${show(value)}`,
+  }),
+  tooLong: (field: string, max: number): Problem => ({
+    type: 'FieldValueTooLong',
+    field,
+    message: `Too long: may not be more than ${max} bytes`,
+  }),
+  tooMany: (field: string, actual: number, max: number): Problem => ({
+    type: 'FieldValueTooMany',
+    field,
+    message: `Too many: ${actual}: must have at most ${max} items`,
+  }),
+};
