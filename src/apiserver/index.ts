@@ -1,47 +1,38 @@
-/** The API server: one function from requests to responses, over a store. Sockets are the business of `http/`. */
-import type { Unstructured } from '../api/object.ts';
-import type { ApiRequest, ApiResponse, Handler, Transport, UserInfo } from '../api/transport.ts';
+import type { ApiResponse, Handler, Transport, UserInfo } from '../api/transport.ts';
 import { errors } from '../base/errors.ts';
 import { uuid } from '../base/random.ts';
 import { createClient } from '../client/client.ts';
-import type { Client } from '../client/contract.ts';
 import { inProcessTransport } from '../client/in-process.ts';
 import type { Environment } from '../controller/contract.ts';
 import type { Store } from '../store/contract.ts';
-import type { AdmissionPlugin } from './admission/contract.ts';
-import { certificateAuthenticator, peerAuthenticator } from './auth/authenticators/basic.ts';
-import type { Authenticator, Authorizer } from './auth/contract.ts';
+import { ensureSystemPriorityClasses } from './admission/priority.ts';
+import {
+  anonymousAuthenticator,
+  authenticate,
+  certificateAuthenticator,
+  peerAuthenticator,
+} from './auth/authenticators/basic.ts';
 import { privilegedGroupAuthorizer } from './auth/forbidden.ts';
+import { ensureSystemNamespaces } from './bootstrap.ts';
 import type { Strategy } from './registry/strategy.ts';
 import { createBookmarks } from './server/bookmarks.ts';
 import { builtinServed, corePlurals, storageFor } from './server/builtin.ts';
 import { serveResource } from './server/dispatch.ts';
 import { createFairness } from './server/fairness.ts';
 import { type AuditSink, chain, type Exchange } from './server/filters.ts';
+import type { HealthCheck } from './server/health.ts';
+import { type NonResourceInputs, serveNonResource } from './server/nonresource.ts';
 import { createResourceTable } from './server/resources.ts';
 import type { Core, Virtual } from './server/scope.ts';
-import { createCacher } from './storage/cacher.ts';
+import type { Security, SecurityEnvironment } from './server/security-contract.ts';
+import { type Cacher, createCacher } from './storage/cacher.ts';
 import { leaseManager } from './storage/leases.ts';
-
-/** What decides who may do what. Built when the server starts, over its own loopback client. */
-export interface Security {
-  readonly authenticators: readonly Authenticator[];
-  readonly authorizer: Authorizer;
-  readonly admission: readonly AdmissionPlugin[];
-  /** Answers for kinds that are not stored, by "group/plural". */
-  readonly reviews?: Readonly<Record<string, Virtual>>;
-  /** Answers serviceaccounts/token: the account and the TokenRequest to the TokenRequest with its status. */
-  readonly issueToken?: (account: Unstructured, request: Unstructured) => Promise<Unstructured>;
-  /** Called when the kinds are served: fills what decisions are made from. Until it resolves the server is not ready. */
-  readonly start?: () => Promise<void>;
-  readonly close?: () => void;
-}
 
 export interface ApiServerOptions extends Environment {
   readonly store: Store;
   readonly strategies: readonly Strategy[];
   /** Absent: client certificates and the loopback user, and only system:masters may do anything. */
-  readonly security?: (environment: Environment & { client: Client }) => Security | Promise<Security>;
+  readonly security?: (environment: SecurityEnvironment) => Security | Promise<Security>;
   readonly audit?: AuditSink;
   readonly gzip?: Core['gzip'];
 }
@@ -64,7 +55,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const resources = createResourceTable();
   const storage = storageFor({ store, cacher, lease: leaseManager(store, clock) });
   let security: Security = {
-    authenticators: [peerAuthenticator, certificateAuthenticator],
+    authenticate: request =>
+      authenticate([peerAuthenticator, certificateAuthenticator, anonymousAuthenticator()], request),
     authorizer: privilegedGroupAuthorizer,
     admission: [],
   };
@@ -88,6 +80,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     gzip: options.gzip,
     stopping: stopping.signal,
   };
+  const inputs: NonResourceInputs = {
+    core,
+    checks: healthChecks(store, cacher),
+    documents: () => security.documents ?? {},
+  };
+  const review: Virtual = (obj, scope) => {
+    const { group, resource } = scope.info;
+    const answer = security.reviews?.[`${group}/${resource}`];
+    if (!answer) throw errors.methodNotSupported({ group, resource }, 'create');
+    return answer(obj, scope);
+  };
   const fairness = createFairness(options);
   const handle = chain(
     {
@@ -95,12 +98,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       random,
       log,
       metrics,
-      authenticators: () => security.authenticators,
+      authenticate: request => security.authenticate(request),
       authorizer: () => security.authorizer,
       fairness,
       audit: options.audit,
     },
-    exchange => route(core, exchange),
+    exchange => route(inputs, exchange),
   );
   const loopback = inProcessTransport(handle, loopbackUser);
   return {
@@ -108,12 +111,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     loopback,
     async start() {
       await cacher.start();
-      const client = createClient(loopback);
-      if (options.security) security = await options.security({ clock, random, log, metrics, client });
-      const { strategies } = options;
-      for (const served of builtinServed({ strategies, hooks: {}, virtual: security.reviews ?? {}, storage }))
+      for (const served of builtinServed({ strategies: options.strategies, hooks: {}, review, storage }))
         resources.set(served);
-      await security.start?.();
+      const client = createClient(loopback);
+      await ensureSystemNamespaces(client);
+      await ensureSystemPriorityClasses(client);
+      if (options.security) {
+        const made = await options.security({ clock, random, log, metrics, client });
+        await made.start?.();
+        security = made;
+      }
     },
     async close() {
       stopping.abort(new Error('the server is stopping'));
@@ -124,9 +131,25 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
 }
 
-async function route(core: Core, exchange: Exchange): Promise<ApiResponse> {
-  if (exchange.info.isResource) return serveResource(core, exchange);
-  throw errors.unknownPath();
+function route(inputs: NonResourceInputs, exchange: Exchange): Promise<ApiResponse> {
+  return exchange.info.isResource ? serveResource(inputs.core, exchange) : serveNonResource(inputs, exchange);
 }
 
-export type { ApiRequest };
+function healthChecks(store: Store, cacher: Cacher): HealthCheck[] {
+  const always = async () => {};
+  const all = ['healthz', 'livez', 'readyz'] as const;
+  return [
+    { name: 'ping', paths: all, check: always },
+    { name: 'log', paths: ['healthz', 'livez', 'readyz'], check: always },
+    { name: 'etcd', paths: all, check: () => store.health() },
+    {
+      name: 'informer-sync',
+      paths: ['readyz'],
+      async check() {
+        if (!cacher.ready) throw new Error('the caches are not loaded');
+      },
+    },
+  ];
+}
+
+export type { Security, SecurityEnvironment } from './server/security-contract.ts';

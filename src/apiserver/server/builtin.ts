@@ -61,7 +61,8 @@ export function fieldReader(strategy: Strategy): (obj: Unstructured) => Record<s
 export interface BuiltinInputs {
   readonly strategies: readonly Strategy[];
   readonly hooks: Readonly<Record<string, Hooks>>;
-  readonly virtual: Readonly<Record<string, Virtual>>;
+  /** Answers creates of kinds that are not stored. */
+  readonly review: Virtual;
   readonly storage: (group: string, plural: string) => ObjectStore;
 }
 
@@ -76,8 +77,8 @@ function servedFor(info: ResourceInfo, strategies: ReadonlyMap<string, Strategy>
   const storedName = own.storedAs ?? resource;
   const apiVersion = apiVersionOf(info);
   const [group = '', plural = ''] = storedName.split('/');
-  const virtual = inputs.virtual[resource];
-  const stored = !virtual && info.verbs.includes('get');
+  const stored = info.verbs.includes('delete');
+  const virtual = stored || !info.verbs.includes('create') ? undefined : inputs.review;
   const store = stored ? inputs.storage(group, plural) : undefined;
   if (store && own.storedAs === undefined) store.cache.setFields(fieldReader(own));
   const storedApiVersion = own.storageVersion ?? apiVersion;

@@ -1,13 +1,31 @@
 /** The codecs as handlers use them: one function per direction, whatever the format. */
-import { decodeJson, decodeValue } from '../../api/codec/json.ts';
+import { schemaOfKind } from '../../api/catalog/index.ts';
+import { DecodeError } from '../../api/codec/decode-error.ts';
+import { type Decoded, decodeJson, decodeValue } from '../../api/codec/json.ts';
 import { parseJson } from '../../api/codec/json-parse.ts';
+import { encodeMessage } from '../../api/codec/protobuf/encode.ts';
+import {
+  decodeProtobuf,
+  encodeProtobuf,
+  encodeProtobufList,
+  protobufWatchFrame,
+  wrapMessage,
+} from '../../api/codec/protobuf/envelope.ts';
+import { decodeYaml, encodeYaml, parseYaml } from '../../api/codec/yaml.ts';
 import type { Unstructured } from '../../api/object.ts';
-import { apiVersionOf, type GroupVersionKind, type ObjectSchema } from '../../api/schema.ts';
+import { type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../../api/schema.ts';
 import { errors } from '../../base/errors.ts';
 import type { Format } from './negotiation.ts';
 import type { WriteParameters } from './options.ts';
 
 const modes = { Strict: 'strict', Warn: 'warn', Ignore: 'ignore' } as const;
+const decoders = { json: decodeJson, yaml: decodeYaml, protobuf: decodeProtobuf } as const;
+
+export interface DecodedObject {
+  readonly object: Unstructured;
+  readonly warnings: readonly string[];
+}
+const asObject = ({ value, warnings }: Decoded): DecodedObject => ({ object: value as Unstructured, warnings });
 
 /** A body as an object of `kind`. Throws 400. */
 export function decodeObjectBody(
@@ -16,11 +34,8 @@ export function decodeObjectBody(
   kind: GroupVersionKind,
   schema: ObjectSchema,
   validation: WriteParameters['fieldValidation'],
-): { object: Unstructured; warnings: readonly string[] } {
-  const options = { schema, mode: modes[validation], kind };
-  if (format !== 'json') throw errors.unsupportedMediaType(format);
-  const { value, warnings } = decodeJson(body, options);
-  return { object: value as Unstructured, warnings };
+): DecodedObject {
+  return asObject(decoders[format](body, { schema, mode: modes[validation], kind }));
 }
 
 /** The same for a value in memory (the result of a patch). */
@@ -29,40 +44,52 @@ export function decodeObjectValue(
   kind: GroupVersionKind,
   schema: ObjectSchema,
   validation: WriteParameters['fieldValidation'],
-  problems: string[] = [],
-): { object: Unstructured; warnings: readonly string[] } {
-  const decoded = decodeValue(value, { schema, mode: modes[validation], kind }, problems);
-  return { object: decoded.value as Unstructured, warnings: decoded.warnings };
+): DecodedObject {
+  return asObject(decodeValue(value, { schema, mode: modes[validation], kind }));
+}
+
+export interface Document {
+  readonly value: unknown;
+  /** Repeated members. */
+  readonly problems: readonly string[];
 }
 
 /** Any JSON or YAML document. Throws 400. */
-export function decodeDocument(body: Uint8Array, format: Format): unknown {
-  if (format !== 'json') throw errors.unsupportedMediaType(format);
+export function decodeDocument(body: Uint8Array, format: 'json' | 'yaml'): Document {
   try {
-    return parseJson(body).value;
+    if (format === 'json') {
+      const { value, duplicates } = parseJson(body, true);
+      return { value, problems: duplicates };
+    }
+    const [first] = parseYaml(body, true);
+    return { value: first?.value ?? null, problems: first?.duplicates ?? [] };
   } catch (e) {
-    throw errors.badRequest(e instanceof Error ? e.message : String(e));
+    if (!(e instanceof DecodeError)) throw e;
+    throw errors.badRequest(`error decoding ${format === 'json' ? 'patch' : 'YAML'}: ${e.message}`);
   }
 }
 
-export function protobufBytes(_value: object, _schema: ObjectSchema | undefined): Uint8Array {
-  throw errors.notAcceptable('protobuf');
-}
-export function protobufList(
-  _apiVersion: string,
-  _kind: string,
-  _metadata: object,
-  _items: readonly Uint8Array[],
-): Uint8Array {
-  throw errors.notAcceptable('protobuf');
-}
-export function watchFrameProtobuf(_type: string, _object: Uint8Array): Uint8Array {
-  throw errors.notAcceptable('protobuf');
-}
-export function yamlText(_value: object): string {
-  throw errors.notAcceptable('yaml');
+/** An object's protobuf message, without the envelope: what lists are made of. */
+export function protobufMessage(value: object, schema: ObjectSchema | undefined): Uint8Array {
+  return encodeMessage(value, schema ?? schemaFor(value));
 }
 
-export function expectedKind(kind: GroupVersionKind): string {
-  return `${apiVersionOf(kind)}, Kind=${kind.kind}`;
+export const envelope = wrapMessage;
+export const protobufList = encodeProtobufList;
+export const watchFrameProtobuf = protobufWatchFrame;
+
+/** A whole value of a kind of the catalog. Throws 406 for others. */
+export function protobufBytes(value: object): Uint8Array {
+  return encodeProtobuf(value, schemaFor(value));
+}
+
+function schemaFor(value: object): ObjectSchema {
+  const { apiVersion = '', kind = '' } = value as { apiVersion?: string; kind?: string };
+  const schema = schemaOfKind({ ...parseApiVersion(apiVersion), kind });
+  if (!schema) throw errors.notAcceptable(`${kind} in ${apiVersion} has no protobuf form`);
+  return schema;
+}
+
+export function yamlText(value: object): string {
+  return encodeYaml(value);
 }

@@ -30,12 +30,13 @@ export async function createObject(scope: Scope, served: Served): Promise<ApiRes
   return respondEntry(scope, served, 201, entry, media);
 }
 
-/** Carries out a creation of an object in the served version. */
+/** Carries out a creation of an object in the served version. `applied`: its managed fields are already accounted for. */
 export async function createFrom(
   scope: Scope,
   served: Served,
   obj: Unstructured,
   parameters: WriteParameters,
+  applied = false,
 ): Promise<Entry> {
   if (served.custom && !served.custom.acceptsCreates) throw errors.methodNotSupported(groupResource(served), 'create');
   checkNamespace(scope, served, obj);
@@ -48,7 +49,7 @@ export async function createFrom(
     const attempt = generated ? structuredClone(obj) : obj;
     if (generated) attempt.metadata.name = generateName.slice(0, maxGeneratedPrefix) + nameSuffix(scope.core.random);
     try {
-      return await createOnce(scope, served, attempt, parameters);
+      return await createOnce(scope, served, attempt, parameters, applied);
     } catch (e) {
       if (!generated || !isAlreadyExists(e) || i === generatedNameTries) throw e;
     }
@@ -100,6 +101,7 @@ async function createOnce(
   served: Served,
   requested: Unstructured,
   parameters: WriteParameters,
+  applied: boolean,
 ): Promise<Entry> {
   const { core } = scope;
   const { strategy, hooks } = served;
@@ -122,7 +124,7 @@ async function createOnce(
   const undoHook = await hooks.beginCreate?.(obj, scope, dryRun);
   let undoAdmission: Undo | undefined;
   try {
-    trackCreate(served, obj, parameters.fieldManager, core.clock.now());
+    if (!applied) trackCreate(served, obj, parameters.fieldManager, core.clock.now());
     const invalid = strategy.validate?.(obj, context) ?? [];
     if (invalid.length > 0) {
       const { causes, message } = aggregate(invalid);

@@ -4,12 +4,13 @@ import type { ApiRequest, ApiResponse, UserInfo } from '../../api/transport.ts';
 import { ApiError, errors, messageOf } from '../../base/errors.ts';
 import { uuid } from '../../base/random.ts';
 import type { Environment } from '../../controller/contract.ts';
-import { authenticate, healthPaths } from '../auth/authenticators/basic.ts';
-import type { Attributes, Authenticator, Authorizer } from '../auth/contract.ts';
+import { healthPaths } from '../auth/authenticators/basic.ts';
+import type { Attributes, Authorizer } from '../auth/contract.ts';
 import { forbiddenError } from '../auth/forbidden.ts';
+import { impersonate } from '../auth/impersonation.ts';
 import { toApiError } from '../storage/object-store.ts';
 import type { Fairness } from './fairness.ts';
-import { impersonatedUser } from './impersonation.ts';
+
 import { type Negotiated, negotiate, wantsPretty } from './negotiation.ts';
 import { plainJson, statusResponse } from './output.ts';
 import { type RequestInfo, requestInfo } from './request-info.ts';
@@ -37,7 +38,8 @@ export interface AuditSink {
 }
 
 export interface FilterInputs extends Environment {
-  readonly authenticators: () => readonly Authenticator[];
+  /** Throws 401. */
+  authenticate(request: ApiRequest): Promise<UserInfo>;
   readonly authorizer: () => Authorizer;
   readonly fairness: Fairness;
   readonly audit: AuditSink | undefined;
@@ -195,11 +197,11 @@ function timeoutFilter({ clock }: FilterInputs): Filter {
   };
 }
 
-function authenticationFilter({ authenticators }: FilterInputs): Filter {
+function authenticationFilter({ authenticate }: FilterInputs): Filter {
   return {
     name: 'authentication',
     wrap: next => async exchange => {
-      const user = await authenticate(authenticators(), exchange.request);
+      const user = await authenticate(exchange.request);
       return next({ ...exchange, user });
     },
   };
@@ -232,7 +234,7 @@ function impersonationFilter({ authorizer }: FilterInputs): Filter {
   return {
     name: 'impersonation',
     wrap: next => async exchange => {
-      const user = await impersonatedUser(exchange.request, exchange.user, authorizer());
+      const user = await impersonate(exchange.request, exchange.user, authorizer());
       return next(user ? { ...exchange, user, impersonator: exchange.user } : exchange);
     },
   };

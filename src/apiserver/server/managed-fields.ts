@@ -1,14 +1,61 @@
 /** Keeps the account of which manager set which field, on every write that is not an apply. */
+import { type FieldSet, setOf, trackUpdate as track, type WriteContext } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
+import { apiVersionOf } from '../../api/schema.ts';
+import { toServed } from './output.ts';
 import type { Served } from './scope.ts';
 
-export function trackCreate(_served: Served, _obj: Unstructured, _manager: string, _now: number): void {}
+const statusReset = setOf(['f:status']);
+const resets = new WeakMap<Served, FieldSet>();
+
+/** Fields that a write through this endpoint cannot set: the status on the main resource, everything else on the status. */
+function resetFields(served: Served, subresource: string): FieldSet | undefined {
+  if (!('status' in served.info.subresources)) return undefined;
+  if (subresource === '') return statusReset;
+  if (subresource !== 'status') return undefined;
+  let set = resets.get(served);
+  if (!set) {
+    const others = [...served.info.schema.fields.keys()].filter(name => !['metadata', 'status'].includes(name));
+    set = setOf(...others.map(name => [`f:${name}`]));
+    resets.set(served, set);
+  }
+  return set;
+}
+
+export function writeContext(served: Served, manager: string, subresource: string, now: number): WriteContext {
+  const reset = resetFields(served, subresource);
+  return {
+    manager,
+    schema: served.info.schema,
+    apiVersion: apiVersionOf(served.info),
+    subresource,
+    now,
+    ...(reset && { resetFields: reset }),
+  };
+}
+
+/** Fields are named as in the version that the client wrote. */
+function inServedVersion(served: Served, obj: Unstructured): Unstructured {
+  return served.conversion ? toServed(served, obj) : obj;
+}
+
+export function trackCreate(served: Served, obj: Unstructured, manager: string, now: number): void {
+  trackUpdate(served, undefined, obj, manager, '', now);
+}
+
 export function trackUpdate(
-  _served: Served,
-  _live: Unstructured,
-  _obj: Unstructured,
-  _manager: string,
-  _subresource: string,
-  _now: number,
-  _applied: boolean,
-): void {}
+  served: Served,
+  live: Unstructured | undefined,
+  obj: Unstructured,
+  manager: string,
+  subresource: string,
+  now: number,
+): void {
+  const fields = track({
+    ...writeContext(served, manager, subresource, now),
+    old: live && inServedVersion(served, live),
+    updated: inServedVersion(served, obj),
+  });
+  if (fields) obj.metadata.managedFields = fields;
+  else delete obj.metadata.managedFields;
+}

@@ -5,7 +5,7 @@ import type { ApiResponse } from '../../api/transport.ts';
 import type { FailureStatus } from '../../base/errors.ts';
 import { decodeObject, utf8 } from '../storage/encoding.ts';
 import type { Entry } from '../storage/kind-cache.ts';
-import { protobufBytes, yamlText } from './codec.ts';
+import { envelope, protobufBytes, protobufMessage, yamlText } from './codec.ts';
 import type { Negotiated } from './negotiation.ts';
 import type { Served } from './scope.ts';
 
@@ -41,6 +41,8 @@ export interface EntryEncoder {
   /** Names the encoding, for memos: version, shape and format. */
   readonly name: string;
   encode(entry: Entry): Uint8Array;
+  /** Protobuf only: without the envelope, for lists. */
+  message?(entry: Entry): Uint8Array;
 }
 
 function memoized(name: string, make: (entry: Entry) => Uint8Array): EntryEncoder {
@@ -76,8 +78,13 @@ export function entryEncoder(served: Served, negotiated: Negotiated): EntryEncod
   if (format === 'json' && pretty)
     return { name: '', encode: entry => utf8(`${JSON.stringify(value(entry), undefined, 2)}\n`) };
   if (format === 'yaml') return { name: '', encode: entry => utf8(yamlText(value(entry))) };
-  if (format === 'protobuf')
-    return memoized(name, entry => protobufBytes(value(entry), partial ? undefined : served.info.schema));
+  if (format === 'protobuf') {
+    const schema = partial ? undefined : served.info.schema;
+    const message = memoized(name, entry => protobufMessage(value(entry), schema));
+    const apiVersion = partial ? 'meta.k8s.io/v1' : apiVersionOf(served.info);
+    const kind = partial ? 'PartialObjectMetadata' : served.info.kind;
+    return { name, message: message.encode, encode: entry => envelope(apiVersion, kind, message.encode(entry)) };
+  }
   const compact = memoized(name, entry => utf8(JSON.stringify(value(entry))));
   if (partial) return compact;
   return { name, encode: entry => (sameAsStored(served, entry) ? entry.bytes : compact.encode(entry)) };
@@ -89,7 +96,7 @@ export function encodeValue(value: object, negotiated: Negotiated): Uint8Array {
     case 'yaml':
       return utf8(yamlText(value));
     case 'protobuf':
-      return protobufBytes(value as Unstructured, undefined);
+      return protobufBytes(value);
     case 'json':
       return utf8(negotiated.pretty ? `${JSON.stringify(value, undefined, 2)}\n` : `${JSON.stringify(value)}\n`);
   }

@@ -9,8 +9,9 @@ import {
 } from '../../api/patch/index.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
+import { runApply } from './apply.ts';
 import { identified } from './body.ts';
-import { decodeDocument, decodeObjectValue } from './codec.ts';
+import { type Document, decodeDocument, decodeObjectValue } from './codec.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { negotiated, respondEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
@@ -54,7 +55,7 @@ export function applyPatch(
   }
 }
 
-export function patchDocument(scope: Scope, type: PatchType): unknown {
+export function patchDocument(scope: Scope, type: PatchType): Document {
   const { body } = scope.request;
   if (!body || body.length === 0) throw errors.badRequest('the body of the request must not be empty');
   return decodeDocument(body, type === 'apply' ? 'yaml' : 'json');
@@ -82,14 +83,14 @@ export async function patchObject(scope: Scope, served: Served): Promise<ApiResp
   return respondEntry(scope, served, result.created ? 201 : 200, result.entry, media);
 }
 
-async function runPatch(scope: Scope, served: Served, parameters: WriteParameters, type: PatchType, patch: unknown) {
-  if (type === 'apply') throw errors.unsupportedMediaType('apply');
+async function runPatch(scope: Scope, served: Served, parameters: WriteParameters, type: PatchType, patch: Document) {
+  if (type === 'apply') return runApply(scope, served, parameters, patch);
   return runUpdate(scope, served, parameters, {
     subresource: scope.info.subresource,
     operationOptions: 'PatchOptions',
     produce(live) {
       const { name, namespace } = live.metadata;
-      const patched = applyPatch(type, live, patch, served.info.schema);
+      const patched = applyPatch(type, live, patch.value, served.info.schema);
       const { object, warnings } = decodeObjectValue(
         patched,
         served.info,

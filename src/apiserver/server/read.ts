@@ -100,7 +100,11 @@ export async function listObjects(scope: Scope, served: Served): Promise<ApiResp
   const apiVersion = partial ? 'meta.k8s.io/v1' : apiVersionOf(served.info);
   const encoder = entryEncoder(served, { ...media, pretty: false });
   if (media.format === 'protobuf')
-    return respond(200, media.contentType, protobufList(apiVersion, kind, metadata, result.items.map(encoder.encode)));
+    return respond(
+      200,
+      media.contentType,
+      protobufList(apiVersion, kind, metadata, result.items.map(encoder.message ?? encoder.encode)),
+    );
   if (media.format === 'yaml' || media.pretty) {
     const items = result.items.map(entry => servedObject(served, entry));
     return respondValue(200, { kind, apiVersion, metadata, items }, media);

@@ -1,4 +1,5 @@
 /** PUT, and what every kind of update has in common. */
+import { sameButTimes } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
@@ -29,6 +30,11 @@ export interface UpdatePlan {
   /** The object that admission sees, when it is not the whole (Scale). */
   admissionView?(obj: Unstructured): Unstructured;
   readonly operationOptions: string;
+}
+
+export interface UpdateOutcome {
+  readonly entry: Entry;
+  readonly created: boolean;
 }
 
 export async function updateObject(scope: Scope, served: Served): Promise<ApiResponse> {
@@ -71,13 +77,13 @@ export async function runUpdate(
   served: Served,
   parameters: WriteParameters,
   plan: UpdatePlan,
-): Promise<{ entry: Entry; created: boolean }> {
+): Promise<UpdateOutcome> {
   const store = storeOf(served);
   const undo: Undo[] = [];
   const namespace = served.info.namespaced ? scope.info.namespace : '';
   try {
     if (plan.missing && !(await store.get(namespace, scope.info.name))) {
-      const entry = await createFrom(scope, served, await plan.missing(), parameters);
+      const entry = await createFrom(scope, served, await plan.missing(), parameters, plan.applied);
       return { entry, created: true };
     }
     const result = await store.update(
@@ -139,7 +145,7 @@ async function changeFor(
   if (sub) sub.prepareForUpdate?.(obj, live, context);
   else strategy.prepareForUpdate?.(obj, live, context);
   if (wantsGeneration(served)) countGeneration(obj, live);
-  trackUpdate(served, live, obj, parameters.fieldManager, plan.subresource, core.clock.now(), plan.applied === true);
+  if (!plan.applied) trackUpdate(served, live, obj, parameters.fieldManager, plan.subresource, core.clock.now());
   if (hooks.beginUpdate && plan.subresource === '') {
     const step = await hooks.beginUpdate(obj, live, scope, parameters.dryRun);
     if (step) undo.push(step);
@@ -156,8 +162,14 @@ function decide(served: Served, obj: Unstructured, live: Unstructured, ttlSecond
   const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = obj.metadata;
   if (deletionTimestamp && !finalizers?.length && !deletionGracePeriodSeconds && !pendingFinalizers(served, obj))
     return { type: 'delete' };
-  if (equalObjects(obj, live)) return { type: 'none' };
+  if (unchanged(obj, live)) return { type: 'none' };
   return { type: 'put', object: obj, ttlSeconds };
+}
+
+function unchanged(obj: Unstructured, live: Unstructured): boolean {
+  const { managedFields: now, ...metadata } = obj.metadata;
+  const { managedFields: before, ...oldMetadata } = live.metadata;
+  return equalObjects({ ...obj, metadata }, { ...live, metadata: oldMetadata }) && sameButTimes(now, before);
 }
 
 /** Namespaces also have finalizers in their spec. */

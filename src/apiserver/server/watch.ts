@@ -45,7 +45,7 @@ function jsonFrame(type: EventType, object: Uint8Array): Uint8Array {
 function frameEncoder(scope: Scope, served: Served, media: Negotiated): FrameEncoder {
   const frame = media.format === 'protobuf' ? watchFrameProtobuf : jsonFrame;
   const value = (type: EventType, object: object) =>
-    frame(type, media.format === 'protobuf' ? protobufBytes(object as never, undefined) : utf8(JSON.stringify(object)));
+    frame(type, media.format === 'protobuf' ? protobufBytes(object) : utf8(JSON.stringify(object)));
   if (media.shape === 'table') return tableFrames(scope, served, value);
   const encoder = entryEncoder(served, { ...media, pretty: false });
   return {

@@ -1,0 +1,120 @@
+/** HTTP/1.1 requests and upgrades as `ApiRequest`s. */
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { ApiResponse, ByteStream, Handler, Peer } from '../../api/transport.ts';
+import { byteStreamOf } from '../../client/node/byte-stream.ts';
+import { plainHeaders, readBody, splitTarget, tooLargeResponse } from './http2.ts';
+import type { HttpLimits } from './limits.ts';
+import { pump } from './pump.ts';
+
+export function serveRequest1(
+  handle: Handler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  peer: Peer,
+  limits: HttpLimits,
+): void {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort(new Error('the client went away')));
+  response.on('error', () => {});
+  request.on('error', () => {});
+  request.socket.setTimeout(0);
+  answer(handle, request, response, peer, limits, gone.signal).catch(() => response.destroy());
+}
+
+async function answer(
+  handle: Handler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  peer: Peer,
+  limits: HttpLimits,
+  signal: AbortSignal,
+): Promise<void> {
+  const { path, query } = splitTarget(request.url ?? '/');
+  const method = request.method ?? 'GET';
+  const body = hasBody(request) ? await readBody(request, limits.body, limits.bodyMs) : new Uint8Array(0);
+  if (!body) {
+    response.shouldKeepAlive = false;
+    return send(response, tooLargeResponse(limits.body), false);
+  }
+  const headers = plainHeaders(request.headers);
+  const result = await handle({
+    method,
+    path,
+    query,
+    headers,
+    body: body.length > 0 ? body : undefined,
+    peer,
+    signal,
+  });
+  await send(response, result, method === 'HEAD');
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+}
+
+async function send(response: ServerResponse, result: ApiResponse, head: boolean): Promise<void> {
+  response.writeHead(result.status, result.headers);
+  const { body } = result;
+  if (head || body === undefined) {
+    response.end();
+    if (body !== undefined && !(body instanceof Uint8Array)) await body[Symbol.asyncIterator]().return?.();
+    return;
+  }
+  if (body instanceof Uint8Array) {
+    response.end(body);
+    return;
+  }
+  response.flushHeaders();
+  await pump(body, response);
+}
+
+/** The handler may take the connection over; if it answers instead, the answer is sent and the connection closed. */
+export async function serveUpgrade(
+  handle: Handler,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  peer: Peer,
+): Promise<void> {
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort(new Error('the client went away')));
+  socket.on('error', () => socket.destroy());
+  socket.setTimeout(0);
+  const { path, query } = splitTarget(request.url ?? '/');
+  let taken = false;
+  const upgrade = async (status: number, headers: Record<string, string>): Promise<ByteStream> => {
+    taken = true;
+    socket.write(headText(status, headers));
+    return byteStreamOf(socket, head);
+  };
+  try {
+    const result = await handle({
+      method: request.method ?? 'GET',
+      path,
+      query,
+      headers: plainHeaders(request.headers),
+      body: undefined,
+      peer,
+      signal: gone.signal,
+      upgrade,
+    });
+    if (!taken) await refuse(socket, result);
+  } catch {
+    socket.destroy();
+  }
+}
+
+function headText(status: number, headers: Record<string, string>): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value.replace(/[\r\n]/g, ' ')}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n${lines.join('')}\r\n`;
+}
+
+async function refuse(socket: Socket, { status, headers, body }: ApiResponse): Promise<void> {
+  const { 'content-length': _length, ...rest } = headers;
+  socket.write(headText(status, { ...rest, connection: 'close' }));
+  if (body instanceof Uint8Array) socket.end(body);
+  else if (body) await pump(body, socket);
+  else socket.end();
+}

@@ -1,0 +1,37 @@
+import type { Writable } from 'node:stream';
+
+/** Writes a stream of bytes at the pace of the reader. Ends the source when the reader goes away. */
+export async function pump(source: AsyncIterable<Uint8Array>, target: Writable): Promise<void> {
+  const iterator = source[Symbol.asyncIterator]();
+  let wake: (() => void) | undefined;
+  let closed = target.destroyed;
+  const onDrain = () => {
+    wake?.();
+    wake = undefined;
+  };
+  const onClose = () => {
+    closed = true;
+    onDrain();
+    void iterator.return?.();
+  };
+  target.on('drain', onDrain);
+  target.once('close', onClose);
+  try {
+    for (;;) {
+      const next = await iterator.next();
+      if (next.done || closed) break;
+      if (!target.write(next.value) && !closed)
+        await new Promise<void>(resolve => {
+          wake = resolve;
+        });
+      if (closed) break;
+    }
+    if (closed) await iterator.return?.();
+    else target.end();
+  } catch {
+    target.destroy();
+  } finally {
+    target.removeListener('drain', onDrain);
+    target.removeListener('close', onClose);
+  }
+}

@@ -1,0 +1,158 @@
+/** HTTP/2 (stream API) and HTTP/1.1 over TLS in front of a `Handler`. */
+import http from 'node:http';
+import http2 from 'node:http2';
+import type { Socket } from 'node:net';
+import tls, { type TLSSocket } from 'node:tls';
+import type { Handler, Peer } from '../../api/transport.ts';
+import { serveRequest1, serveUpgrade } from './http1.ts';
+import { serveStream } from './http2.ts';
+import { defaultLimits, type HttpLimits } from './limits.ts';
+import { fingerprintsOf, peerOf } from './peer.ts';
+
+export interface TlsFiles {
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+  /** Authorities of client certificates. */
+  readonly clientCa?: string;
+  /** Authorities of front proxies' certificates. */
+  readonly frontProxyCa?: string;
+}
+export interface HttpServerOptions {
+  readonly handle: Handler;
+  readonly tls: TlsFiles;
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly limits?: Partial<HttpLimits>;
+}
+export interface HttpServer {
+  readonly port: number;
+  /** Serves new connections with other certificates. */
+  setTls(files: TlsFiles): void;
+  /** Stops accepting, lets requests in work end for `graceMs`, then drops connections. */
+  close(graceMs?: number): Promise<void>;
+}
+
+const peerKey = Symbol('peer');
+interface PeerSocket {
+  [peerKey]?: Peer;
+}
+
+function secureOptions(files: TlsFiles): tls.TlsOptions {
+  const ca = [files.clientCa, files.frontProxyCa].filter(pem => pem !== undefined);
+  return {
+    cert: files.cert,
+    key: files.key,
+    requestCert: ca.length > 0,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    ...(ca.length > 0 && { ca }),
+  };
+}
+
+export async function listen(options: HttpServerOptions): Promise<HttpServer> {
+  const { handle } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  let frontProxies = fingerprintsOf(options.tls.frontProxyCa);
+  const sockets = new Set<Socket>();
+  const sessions = new Set<http2.ServerHttp2Session>();
+  const overHttp1 = http1Server(handle, limits);
+  const overHttp2 = http2Server(handle, limits, sessions);
+  const secure = tls.createServer({
+    ...secureOptions(options.tls),
+    ALPNProtocols: ['h2', 'http/1.1'],
+    handshakeTimeout: limits.handshakeMs,
+  });
+  secure.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.setKeepAlive(true, limits.keepAliveProbeMs);
+    socket.setNoDelay(true);
+  });
+  secure.on('secureConnection', (socket: TLSSocket) => {
+    (socket as PeerSocket)[peerKey] = peerOf(socket, frontProxies);
+    socket.on('error', () => socket.destroy());
+    (socket.alpnProtocol === 'h2' ? overHttp2 : overHttp1).emit('connection', socket);
+  });
+  secure.on('tlsClientError', (_error, socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    secure.once('error', reject);
+    secure.listen(options.port, options.host, resolve);
+  });
+  secure.on('error', () => {});
+  const address = secure.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : options.port,
+    setTls(files) {
+      frontProxies = fingerprintsOf(files.frontProxyCa);
+      secure.setSecureContext(secureOptions(files));
+    },
+    async close(graceMs = 0) {
+      const closed = new Promise<void>(resolve => secure.close(() => resolve()));
+      for (const session of sessions) session.close();
+      overHttp1.closeIdleConnections();
+      const timer = setTimeout(() => {
+        for (const session of sessions) session.destroy();
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function http1Server(handle: Handler, limits: HttpLimits): http.Server {
+  const server = http.createServer({
+    maxHeaderSize: limits.headers,
+    headersTimeout: limits.handshakeMs,
+    requestTimeout: limits.bodyMs,
+    keepAliveTimeout: limits.idleMs,
+    connectionsCheckingInterval: 5_000,
+  });
+  const peer = (socket: unknown) => (socket as PeerSocket)[peerKey] ?? {};
+  server.on('request', (request, response) => serveRequest1(handle, request, response, peer(request.socket), limits));
+  server.on('upgrade', (request, socket, head) => {
+    void serveUpgrade(handle, request, socket as Socket, head, peer(socket));
+  });
+  server.on('clientError', (_error, socket) => socket.destroy());
+  // A server that never listens does not check its connections for timeouts by itself; listening is what starts it upstream in Node.
+  server.on('connection', (socket: Socket) => socket.setTimeout(limits.idleMs, () => socket.destroy()));
+  return server;
+}
+
+function http2Server(handle: Handler, limits: HttpLimits, sessions: Set<http2.ServerHttp2Session>): http2.Http2Server {
+  const server = http2.createServer({
+    maxHeaderListPairs: 256,
+    maxSessionMemory: 100,
+    settings: {
+      maxConcurrentStreams: limits.streamsPerConnection,
+      maxHeaderListSize: limits.headers,
+      initialWindowSize: 1 << 20,
+      enablePush: false,
+    },
+  });
+  server.on('session', session => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.on('error', () => session.destroy());
+    // Streams that are open keep a session alive however quiet they are.
+    let open = 0;
+    session.setTimeout(limits.handshakeMs, () => {
+      if (open === 0) session.close();
+    });
+    session.on('stream', stream => {
+      if (open++ === 0) session.setTimeout(limits.idleMs);
+      stream.once('close', () => {
+        open -= 1;
+      });
+    });
+  });
+  server.on('stream', (stream, headers) => {
+    const { session } = stream;
+    const peer = session ? ((session.socket as PeerSocket)[peerKey] ?? {}) : {};
+    serveStream(handle, stream as http2.ServerHttp2Stream, headers, peer, limits);
+  });
+  server.on('sessionError', () => {});
+  return server;
+}

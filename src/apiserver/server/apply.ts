@@ -1,0 +1,65 @@
+/** Server-side apply. */
+import { applyPatch } from '../../api/apply/index.ts';
+import type { Unstructured } from '../../api/object.ts';
+import { errors } from '../../base/errors.ts';
+import { identified } from './body.ts';
+import { type Document, decodeObjectValue } from './codec.ts';
+import { writeContext } from './managed-fields.ts';
+import type { WriteParameters } from './options.ts';
+import type { Scope, Served } from './scope.ts';
+import { checkName, runUpdate, type UpdateOutcome } from './update.ts';
+
+export function requireFieldManager(scope: Scope): void {
+  if (scope.request.query.get('fieldManager')) return;
+  const message = 'Required value: is required for apply patch';
+  throw errors.invalid(
+    { group: 'meta.k8s.io', kind: 'PatchOptions' },
+    '',
+    [{ reason: 'FieldValueRequired', message, field: 'fieldManager' }],
+    `fieldManager: ${message}`,
+  );
+}
+
+export async function runApply(
+  scope: Scope,
+  served: Served,
+  parameters: WriteParameters,
+  document: Document,
+): Promise<UpdateOutcome> {
+  requireFieldManager(scope);
+  const { info } = scope;
+  const { object, warnings } = decodeObjectValue(
+    document.value,
+    served.info,
+    served.info.schema,
+    parameters.fieldValidation,
+  );
+  for (const warning of warnings) scope.warn(warning);
+  const applied = identified(object, served.info);
+  applied.metadata.name ||= info.name;
+  checkName(scope, served, applied);
+  const merge = (live: Unstructured | undefined) =>
+    applyPatch<Unstructured>({
+      ...writeContext(served, parameters.fieldManager, info.subresource, scope.core.clock.now()),
+      live,
+      applied: structuredClone(applied),
+      force: parameters.force ?? false,
+    }).object;
+  return runUpdate(scope, served, parameters, {
+    subresource: info.subresource,
+    operationOptions: 'PatchOptions',
+    applied: true,
+    produce: merge,
+    ...(info.subresource === '' && { missing: async () => newObject(merge(undefined)) }),
+  });
+}
+
+function newObject(obj: Unstructured): Unstructured {
+  if (obj.metadata.uid)
+    throw errors.conflict(
+      { group: '', resource: obj.kind ?? '' },
+      obj.metadata.name,
+      `uid mismatch: the provided object specified uid ${obj.metadata.uid}, and no existing object was found`,
+    );
+  return obj;
+}

@@ -1,0 +1,196 @@
+/** What there is to ask for: legacy and aggregated discovery, both derived from the table of served resources. */
+import { apiVersionOf, type ResourceInfo } from '../../api/schema.ts';
+import type { ApiResponse } from '../../api/transport.ts';
+import { errors } from '../../base/errors.ts';
+import type { Exchange } from './filters.ts';
+import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
+import { respondValue } from './output.ts';
+import { compareVersions, type ResourceTable } from './resources.ts';
+import type { Served } from './scope.ts';
+
+/** Upstream's priority of groups; others follow by name. */
+const groupOrder = [
+  '',
+  'apiregistration.k8s.io',
+  'apps',
+  'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'networking.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'storage.k8s.io',
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'scheduling.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'discovery.k8s.io',
+  'resource.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
+];
+
+export interface GroupFacts {
+  readonly name: string;
+  /** Preferred first. */
+  readonly versions: readonly string[];
+}
+
+export function groupsOf(resources: ResourceTable): GroupFacts[] {
+  const versions = new Map<string, Set<string>>();
+  for (const { info } of resources.all()) {
+    const known = versions.get(info.group);
+    if (known) known.add(info.version);
+    else versions.set(info.group, new Set([info.version]));
+  }
+  const rank = (name: string) => {
+    const at = groupOrder.indexOf(name);
+    return at < 0 ? groupOrder.length : at;
+  };
+  return [...versions]
+    .map(([name, set]) => ({ name, versions: [...set].sort(compareVersions) }))
+    .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
+}
+
+function apiGroup({ name, versions }: GroupFacts): object {
+  const list = versions.map(version => ({ groupVersion: `${name}/${version}`, version }));
+  return { name, versions: list, preferredVersion: list[0] };
+}
+
+const sortedVerbs = (verbs: readonly string[]) => [...verbs].sort();
+
+function legacyResources({ info }: Served): object[] {
+  const { plural, singular, namespaced, kind, verbs, shortNames, categories } = info;
+  const main = {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind,
+    verbs: sortedVerbs(verbs),
+    ...(shortNames?.length && { shortNames }),
+    ...(categories?.length && { categories }),
+  };
+  const subs = Object.entries(info.subresources).map(([name, sub]) => ({
+    name: `${plural}/${name}`,
+    singularName: '',
+    namespaced,
+    ...((sub.group !== info.group || sub.version !== info.version) && { group: sub.group, version: sub.version }),
+    kind: sub.kind,
+    verbs: sortedVerbs(sub.verbs),
+  }));
+  return [main, ...subs];
+}
+
+function aggregatedResource({ info }: Served): object {
+  const { group, version, kind, plural, singular, namespaced, verbs, shortNames, categories } = info;
+  const subresources = Object.entries(info.subresources).map(([subresource, sub]) => ({
+    subresource,
+    responseKind: { group: sub.group, version: sub.version, kind: sub.kind },
+    verbs: sortedVerbs(sub.verbs),
+  }));
+  return {
+    resource: plural,
+    responseKind: { group, version, kind },
+    scope: namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: singular,
+    verbs: sortedVerbs(verbs),
+    ...(shortNames?.length && { shortNames }),
+    ...(categories?.length && { categories }),
+    ...(subresources.length > 0 && { subresources }),
+  };
+}
+
+function aggregated(resources: ResourceTable, legacy: boolean): object {
+  const groups = groupsOf(resources).filter(g => (g.name === '') === legacy);
+  const items = groups.map(({ name, versions }) => ({
+    metadata: { name, creationTimestamp: null },
+    versions: versions.map(version => ({
+      version,
+      resources: resources
+        .all()
+        .filter(({ info }) => info.group === name && info.version === version)
+        .map(aggregatedResource),
+      freshness: 'Current',
+    })),
+  }));
+  return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
+}
+
+const offer: Offer = { shapes: ['object'], formats: ['json', 'yaml', 'protobuf'] };
+const rootOffer: Offer = { shapes: ['object', 'discovery'], formats: ['json', 'yaml', 'protobuf'] };
+
+function chosen({ request }: Exchange, from: Offer): Negotiated {
+  return negotiate(request.headers['accept'], wantsPretty(request.query, request.headers), from);
+}
+
+/** Answers for /api, /apis and below, down to the lists of resources. Undefined for other paths. */
+export function serveDiscovery(resources: ResourceTable, exchange: Exchange): ApiResponse | undefined {
+  const parts = exchange.request.path.split('/').filter(part => part !== '');
+  const [root, second, third] = parts;
+  if (root !== 'api' && root !== 'apis') return undefined;
+  if (exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD')
+    throw errors.methodNotSupported({ group: '', resource: '' }, exchange.request.method);
+  if (parts.length === 1) return serveRoot(resources, exchange, root === 'api');
+  if (root === 'api') return parts.length === 2 ? serveVersion(resources, exchange, '', second ?? '') : undefined;
+  if (parts.length === 2) return serveGroup(resources, exchange, second ?? '');
+  return parts.length === 3 ? serveVersion(resources, exchange, second ?? '', third ?? '') : undefined;
+}
+
+function serveRoot(resources: ResourceTable, exchange: Exchange, legacy: boolean): ApiResponse {
+  const media = chosen(exchange, rootOffer);
+  if (media.shape === 'discovery') return withEtag(exchange, respondValue(200, aggregated(resources, legacy), media));
+  if (!legacy) {
+    const groups = groupsOf(resources).filter(g => g.name !== '');
+    return respondValue(200, { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(apiGroup) }, media);
+  }
+  const serverAddress = exchange.request.headers['host'] ?? '';
+  return respondValue(
+    200,
+    { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] },
+    media,
+  );
+}
+
+function serveGroup(resources: ResourceTable, exchange: Exchange, name: string): ApiResponse {
+  const facts = groupsOf(resources).find(g => g.name === name);
+  if (!facts) throw errors.unknownPath();
+  return respondValue(200, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(facts) }, chosen(exchange, offer));
+}
+
+function serveVersion(resources: ResourceTable, exchange: Exchange, group: string, version: string): ApiResponse {
+  if (!resources.hasGroupVersion(group, version)) throw errors.unknownPath();
+  const list = resources.all().filter(({ info }) => info.group === group && info.version === version);
+  const value = {
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion: apiVersionOf({ group, version }),
+    resources: list.flatMap(legacyResources),
+  };
+  return respondValue(200, value, chosen(exchange, offer));
+}
+
+/** FNV-1a, twice with different seeds: clients only compare. */
+function hash(bytes: Uint8Array): string {
+  let a = 0x811c9dc5;
+  let b = 0x01000193;
+  for (const byte of bytes) {
+    a = Math.imul(a ^ byte, 0x01000193);
+    b = Math.imul(b ^ byte, 0x85ebca6b);
+  }
+  return (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0');
+}
+
+/** Lets clients skip what they know: 304 for a matching If-None-Match. */
+export function withEtag({ request }: Exchange, response: ApiResponse): ApiResponse {
+  if (!(response.body instanceof Uint8Array)) return response;
+  const etag = `"${hash(response.body).toUpperCase()}"`;
+  response.headers['etag'] = etag;
+  response.headers['vary'] = 'Accept';
+  if (request.headers['if-none-match'] !== etag) return response;
+  return { status: 304, headers: { etag, vary: 'Accept' } };
+}
+
+export type { ResourceInfo };

@@ -1,0 +1,71 @@
+/** Everything that is not a resource: discovery, version, health, metrics, documents. */
+import type { ApiResponse } from '../../api/transport.ts';
+import { errors } from '../../base/errors.ts';
+import { utf8 } from '../storage/encoding.ts';
+import { groupsOf, serveDiscovery } from './discovery.ts';
+import type { Exchange } from './filters.ts';
+import { type HealthCheck, serveHealth } from './health.ts';
+import { type Negotiated, negotiate, wantsPretty } from './negotiation.ts';
+import { serveOpenApi } from './openapi.ts';
+import { respond, respondValue } from './output.ts';
+import type { Core } from './scope.ts';
+
+export const versionInfo = {
+  major: '1',
+  minor: '35',
+  emulationMajor: '1',
+  emulationMinor: '35',
+  minCompatibilityMajor: '1',
+  minCompatibilityMinor: '34',
+  gitVersion: 'v1.35.0',
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '2025-12-17T00:00:00Z',
+  goVersion: '',
+  compiler: '',
+  platform: 'linux/amd64',
+} as const;
+
+export interface NonResourceInputs {
+  readonly core: Core;
+  readonly checks: readonly HealthCheck[];
+  /** Fixed JSON documents by path (OpenID discovery and keys). */
+  readonly documents: () => Readonly<Record<string, object>>;
+}
+
+function json(exchange: Exchange): Negotiated {
+  const { headers, query } = exchange.request;
+  const accept = /json/.test(headers['accept'] ?? '') ? headers['accept'] : undefined;
+  return negotiate(accept, wantsPretty(query, headers), { shapes: ['object'], formats: ['json'] });
+}
+
+export async function serveNonResource(inputs: NonResourceInputs, exchange: Exchange): Promise<ApiResponse> {
+  const { core } = inputs;
+  const { request } = exchange;
+  const path = request.path === '/' ? '/' : request.path.replace(/\/+$/, '');
+  const health = await serveHealth(inputs.checks, path, request.query, core.log);
+  if (health) return health;
+  if (path === '/version') return respondValue(200, versionInfo, { ...json(exchange), pretty: true });
+  if (path === '/metrics') return respond(200, 'text/plain; version=0.0.4', utf8(core.metrics.text()));
+  const discovery = serveDiscovery(core.resources, exchange);
+  if (discovery) return discovery;
+  const openApi = await serveOpenApi(core, exchange, path);
+  if (openApi) return openApi;
+  const document = inputs.documents()[path];
+  if (document) return respondValue(200, document, json(exchange));
+  if (path === '/') return respondValue(200, { paths: knownPaths(inputs) }, { ...json(exchange), pretty: true });
+  throw errors.unknownPath();
+}
+
+function knownPaths({ core, checks, documents }: NonResourceInputs): string[] {
+  const paths = ['/api', '/api/v1', '/apis', '/metrics', '/openapi/v2', '/openapi/v3', '/version'];
+  for (const { name, versions } of groupsOf(core.resources)) {
+    if (name === '') continue;
+    paths.push(`/apis/${name}`, ...versions.map(v => `/apis/${name}/${v}`));
+  }
+  for (const root of ['healthz', 'livez', 'readyz'] as const) {
+    paths.push(`/${root}`);
+    for (const check of checks) if (check.paths.includes(root)) paths.push(`/${root}/${check.name}`);
+  }
+  return [...paths, ...Object.keys(documents())].sort();
+}
