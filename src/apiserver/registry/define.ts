@@ -1,8 +1,8 @@
 /** Turns what is particular about a kind into a full strategy: metadata rules, status handling and re-validation are the same for all. */
-import type { KubeObject } from '../../api/object.ts';
+import type { KubeObject, Unstructured } from '../../api/object.ts';
 import type { FieldError } from './field-errors.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from './meta/object-meta.ts';
-import type { RequestContext, Strategy } from './strategy.ts';
+import type { RequestContext, Strategy, SubresourceStrategy } from './strategy.ts';
 
 export interface Definition<T extends KubeObject> extends Strategy<T> {
   /**
@@ -10,11 +10,14 @@ export interface Definition<T extends KubeObject> extends Strategy<T> {
    * keeps the old one.
    */
   initialStatus?(obj: T): unknown;
+  /** The kind has no `spec`. All others are given an empty one when the client sent none, as Go's zero value is. */
+  readonly specless?: true;
   /** Validate the whole new object on update, too. Default true. */
   readonly revalidate?: boolean;
 }
 
 interface WithStatus {
+  spec?: unknown;
   status?: unknown;
 }
 
@@ -24,11 +27,15 @@ function keepStatus(obj: WithStatus, old: WithStatus): void {
 }
 
 function define<T extends KubeObject>(namespaced: boolean, definition: Definition<T>): Strategy<T> {
-  const { initialStatus, revalidate = true, ...own } = definition;
+  const { initialStatus, revalidate = true, specless = false, ...own } = definition;
   const meta = (obj: T) => validateObjectMeta(obj.metadata, namespaced, definition.validateName);
   return {
     generation: false,
     ...own,
+    default(obj: T) {
+      if (!specless) (obj as WithStatus).spec ??= {};
+      own.default?.(obj);
+    },
     prepareForCreate(obj: T, context: RequestContext) {
       if (initialStatus) (obj as WithStatus).status = initialStatus(obj);
       own.prepareForCreate?.(obj, context);
@@ -52,3 +59,28 @@ function define<T extends KubeObject>(namespaced: boolean, definition: Definitio
 export const namespaced = <T extends KubeObject>(definition: Definition<T>): Strategy<T> => define(true, definition);
 export const clusterScoped = <T extends KubeObject>(definition: Definition<T>): Strategy<T> =>
   define(false, definition);
+
+/** Takes everything but `status` and metadata from the stored object. */
+export function keepAllButStatus(obj: KubeObject, old: KubeObject): void {
+  const target = obj as Unstructured;
+  const source = old as Unstructured;
+  for (const key of Object.keys({ ...target, ...source })) {
+    if (key === 'status' || key === 'metadata' || key === 'apiVersion' || key === 'kind') continue;
+    if (source[key] === undefined) delete target[key];
+    else target[key] = structuredClone(source[key]);
+  }
+}
+
+/** A status subresource with rules of its own. Owner references cannot be changed through it. */
+export function statusSubresource<T extends KubeObject>(own: SubresourceStrategy<T>): SubresourceStrategy<T> {
+  return {
+    prepareForUpdate(obj: T, old: T, context: RequestContext) {
+      keepAllButStatus(obj, old);
+      own.prepareForUpdate?.(obj, old, context);
+    },
+    validateUpdate: (obj: T, old: T, context: RequestContext) => [
+      ...validateObjectMetaUpdate(obj.metadata, old.metadata),
+      ...(own.validateUpdate?.(obj, old, context) ?? []),
+    ],
+  };
+}

@@ -46,7 +46,7 @@ export const field = {
   notSupported: (path: string, value: unknown, supported: readonly string[]): FieldError => ({
     type: 'FieldValueNotSupported',
     field: path,
-    message: `Unsupported value: ${show(value)}${supported.length ? `: supported values: ${quoted([...supported].sort())}` : ''}`,
+    message: `Unsupported value: ${show(value)}${supported.length ? `: supported values: ${quoted(supported)}` : ''}`,
   }),
   forbidden: (path: string, detail: string): FieldError => ({
     type: 'FieldValueForbidden',

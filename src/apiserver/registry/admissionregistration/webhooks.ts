@@ -24,6 +24,7 @@ function defaultMutatingWebhook(hook: MutatingWebhook): void {
 
 export const mutatingWebhookConfigurations = clusterScoped<MutatingWebhookConfiguration>({
   resource: 'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  specless: true,
   generation: true,
   default: obj => obj.webhooks?.forEach(defaultMutatingWebhook),
   columns: [nameColumn, integer('Webhooks', obj => obj.webhooks?.length ?? 0), ageColumn],
@@ -31,6 +32,7 @@ export const mutatingWebhookConfigurations = clusterScoped<MutatingWebhookConfig
 
 export const validatingWebhookConfigurations = clusterScoped<ValidatingWebhookConfiguration>({
   resource: 'admissionregistration.k8s.io/validatingwebhookconfigurations',
+  specless: true,
   generation: true,
   default: obj => obj.webhooks?.forEach(defaultWebhook),
   columns: [nameColumn, integer('Webhooks', obj => obj.webhooks?.length ?? 0), ageColumn],

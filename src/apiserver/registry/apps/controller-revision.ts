@@ -12,5 +12,6 @@ function owner(revision: ControllerRevision): string {
 
 export const controllerRevisions = namespaced<ControllerRevision>({
   resource: 'apps/controllerrevisions',
+  specless: true,
   columns: [nameColumn, text('Controller', owner), integer('Revision', obj => obj.revision), ageColumn],
 });

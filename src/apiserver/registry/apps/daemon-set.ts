@@ -25,14 +25,13 @@ export const daemonSets = namespaced<DaemonSet>({
   default(set) {
     set.status ??= initialStatus();
     const { spec } = set;
-    if (!spec) return;
     spec.updateStrategy ??= {};
     spec.updateStrategy.type ||= 'RollingUpdate';
     if (spec.updateStrategy.type === 'RollingUpdate') {
       spec.updateStrategy.rollingUpdate = { maxUnavailable: 1, maxSurge: 0, ...spec.updateStrategy.rollingUpdate };
     }
     spec.revisionHistoryLimit ??= 10;
-    if (spec.template) defaultPodTemplate(spec.template);
+    defaultPodTemplate((spec.template ??= {}));
   },
   initialStatus,
   columns: [

@@ -7,7 +7,6 @@ export const deployments = namespaced<Deployment>({
   resource: 'apps/deployments',
   generation: true,
   default({ spec }) {
-    if (!spec) return;
     spec.replicas ??= 1;
     spec.strategy ??= {};
     spec.strategy.type ||= 'RollingUpdate';
@@ -16,7 +15,7 @@ export const deployments = namespaced<Deployment>({
     }
     spec.revisionHistoryLimit ??= 10;
     spec.progressDeadlineSeconds ??= 600;
-    if (spec.template) defaultPodTemplate(spec.template);
+    defaultPodTemplate((spec.template ??= {}));
   },
   initialStatus: () => ({}),
   columns: [

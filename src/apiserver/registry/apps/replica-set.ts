@@ -8,9 +8,8 @@ export const replicaSets = namespaced<ReplicaSet>({
   generation: true,
   default(set) {
     set.status ??= { replicas: 0 };
-    if (!set.spec) return;
     set.spec.replicas ??= 1;
-    if (set.spec.template) defaultPodTemplate(set.spec.template);
+    defaultPodTemplate((set.spec.template ??= {}));
   },
   initialStatus: () => ({ replicas: 0 }),
   columns: [

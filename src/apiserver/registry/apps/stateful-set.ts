@@ -20,7 +20,6 @@ export const statefulSets = namespaced<StatefulSet>({
     set.status ??= { replicas: 0 };
     set.status.availableReplicas ??= 0;
     const { spec } = set;
-    if (!spec) return;
     spec.podManagementPolicy ||= 'OrderedReady';
     spec.updateStrategy ??= {};
     spec.updateStrategy.type ||= 'RollingUpdate';
@@ -35,7 +34,7 @@ export const statefulSets = namespaced<StatefulSet>({
     spec.replicas ??= 1;
     spec.revisionHistoryLimit ??= 10;
     spec.volumeClaimTemplates?.forEach(defaultClaim);
-    if (spec.template) defaultPodTemplate(spec.template);
+    defaultPodTemplate((spec.template ??= {}));
   },
   initialStatus: () => ({ replicas: 0, availableReplicas: 0 }),
   columns: [

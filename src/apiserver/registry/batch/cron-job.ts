@@ -10,14 +10,13 @@ export const cronJobs = namespaced<CronJob>({
   default(job) {
     job.status ??= {};
     const { spec } = job;
-    if (!spec) return;
     spec.concurrencyPolicy ||= 'Allow';
     spec.suspend ??= false;
     spec.successfulJobsHistoryLimit ??= 3;
     spec.failedJobsHistoryLimit ??= 1;
-    if (!spec.jobTemplate) return;
+    spec.jobTemplate ??= {};
     spec.jobTemplate.metadata ??= {};
-    if (spec.jobTemplate.spec) defaultJobTemplate(spec.jobTemplate.spec);
+    defaultJobTemplate((spec.jobTemplate.spec ??= { template: {} }));
   },
   initialStatus: () => ({}),
   columns: [

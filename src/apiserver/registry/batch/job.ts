@@ -9,7 +9,7 @@ export function defaultJobTemplate(spec: JobSpec): void {
   for (const rule of spec.podFailurePolicy?.rules ?? []) {
     for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
   }
-  if (spec.template) defaultPodTemplate(spec.template);
+  defaultPodTemplate((spec.template ??= {}));
 }
 
 /** Defaults of a job (pkg/apis/batch/v1/defaults.go). */
@@ -57,7 +57,6 @@ export const jobs = namespaced<Job>({
   generation: true,
   default(job) {
     job.status ??= {};
-    if (!job.spec) return;
     const labels = job.spec.template?.metadata?.labels;
     if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
     defaultJobSpec(job.spec);

@@ -6,11 +6,13 @@ const size = (map: object | undefined) => Object.keys(map ?? {}).length;
 
 export const configMaps = namespaced<ConfigMap>({
   resource: '/configmaps',
+  specless: true,
   columns: [nameColumn, integer('Data', obj => size(obj.data) + size(obj.binaryData)), ageColumn],
 });
 
 export const secrets = namespaced<Secret>({
   resource: '/secrets',
+  specless: true,
   default(secret) {
     secret.type ||= 'Opaque';
     if (secret.stringData) mergeStringData(secret, secret.stringData);
@@ -34,5 +36,6 @@ function base64(value: string): string {
 
 export const serviceAccounts = namespaced<ServiceAccount>({
   resource: '/serviceaccounts',
+  specless: true,
   columns: [nameColumn, integer('Secrets', obj => obj.secrets?.length ?? 0), ageColumn],
 });

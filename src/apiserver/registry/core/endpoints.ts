@@ -12,6 +12,7 @@ function subsetAddresses(subset: EndpointSubset): string[] {
 
 export const endpoints = namespaced<Endpoints>({
   resource: '/endpoints',
+  specless: true,
   default(obj) {
     for (const subset of obj.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= 'TCP';
   },
@@ -24,6 +25,7 @@ export const endpoints = namespaced<Endpoints>({
 
 export const componentStatuses = clusterScoped<ComponentStatus>({
   resource: '/componentstatuses',
+  specless: true,
   columns: [
     nameColumn,
     text('Status', obj => {

@@ -1,8 +1,19 @@
 import type { Pod } from '../../../api/types/core-v1.ts';
-import { namespaced } from '../define.ts';
+import { type Errors, each, forbidden } from '../checks.ts';
+import { namespaced, statusSubresource } from '../define.ts';
+import { field } from '../field-errors.ts';
+import { validateObjectMetaUpdate } from '../meta/object-meta.ts';
+import { mirrorAnnotation, validatePodAnnotations } from './pod/annotations.ts';
 import { podColumns } from './pod/columns.ts';
+import { trimmedImage } from './pod/containers.ts';
 import { defaultPod } from './pod/defaults.ts';
+import { mergeLabelKeys } from './pod/match-labels.ts';
 import { qosClass } from './pod/qos.ts';
+import { prepareForResize, validatePodResize } from './pod/resize.ts';
+import { validatePodSpec } from './pod/spec.ts';
+import { validatePodStatusUpdate } from './pod/status.ts';
+import { validateEphemeralUpdate, validatePodUpdate } from './pod/update.ts';
+import { podWarnings } from './pod/warnings.ts';
 
 /** Seconds a pod is given to stop (pkg/registry/core/pod/strategy.go, CheckGracefulDelete). */
 function gracePeriod(pod: Pod, requested: number | undefined): number | undefined {
@@ -13,14 +24,69 @@ function gracePeriod(pod: Pod, requested: number | undefined): number | undefine
   return period < 0 ? 1 : period;
 }
 
+/** Tokens are of the pod's service account, so there must be one. */
+function tokensWithoutAccount({ spec }: Pod): Errors {
+  if (spec.serviceAccountName) return [];
+  return each(spec.volumes, 'spec.volumes', (volume, at) =>
+    each(volume.projected?.sources, `${at}.projected.sources`, (source, where) =>
+      forbidden(
+        source.serviceAccountToken,
+        `${where}.serviceAccountToken`,
+        'must not be specified when serviceAccountName is not set',
+      ),
+    ),
+  );
+}
+
+/** Holds for a pod at any time. */
+function validatePod(pod: Pod): Errors {
+  return [
+    ...validatePodAnnotations(pod),
+    ...validatePodSpec(pod.spec, 'spec', pod.metadata),
+    ...tokensWithoutAccount(pod),
+    ...each(pod.spec.containers, 'spec.containers', trimmedImage),
+    ...each(pod.spec.initContainers, 'spec.initContainers', trimmedImage),
+  ];
+}
+
+function validatePodCreate(pod: Pod): Errors {
+  return [
+    ...validatePod(pod),
+    ...forbidden(pod.spec.ephemeralContainers?.length, 'spec.ephemeralContainers', 'cannot be set on create'),
+    ...forbidden(
+      pod.spec.nodeName && pod.spec.schedulingGates?.length,
+      'spec.nodeName',
+      'cannot be set until all schedulingGates have been cleared',
+    ),
+  ];
+}
+
+const gatedCondition = {
+  type: 'PodScheduled',
+  status: 'False',
+  reason: 'SchedulingGated',
+  message: 'Scheduling is blocked due to non-empty scheduling gates',
+};
+
+function initialStatus(pod: Pod): Pod['status'] {
+  const gated = pod.spec.schedulingGates?.length;
+  return { phase: 'Pending', qosClass: qosClass(pod), ...(gated && { conditions: [{ ...gatedCondition }] }) };
+}
+
+function keepStatus(pod: Pod, old: Pod): void {
+  if (old.status) pod.status = structuredClone(old.status);
+}
+
 export const pods = namespaced<Pod>({
   resource: '/pods',
   generation: true,
+  revalidate: false,
   default: defaultPod,
-  initialStatus: pod => ({ phase: 'Pending', qosClass: qosClass(pod) }),
-  prepareForCreate(pod) {
-    delete pod.spec.ephemeralContainers;
-  },
+  initialStatus,
+  prepareForCreate: mergeLabelKeys,
+  validate: validatePodCreate,
+  validateUpdate: (pod, old) => [...validatePod(pod), ...validatePodUpdate(pod, old)],
+  warnings: pod => podWarnings(pod, ''),
   gracePeriod,
   columns: podColumns,
   selectableFields: {
@@ -32,5 +98,39 @@ export const pods = namespaced<Pod>({
     'status.phase': pod => pod.status?.phase ?? '',
     'status.podIP': pod => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
     'status.nominatedNodeName': pod => pod.status?.nominatedNodeName ?? '',
+  },
+  subresources: {
+    status: statusSubresource<Pod>({
+      prepareForUpdate(pod, old) {
+        pod.status = { ...pod.status };
+        if (old.status?.qosClass) pod.status.qosClass ??= old.status.qosClass;
+      },
+      validateUpdate: validatePodStatusUpdate,
+    }),
+    ephemeralcontainers: {
+      prepareForUpdate(pod, old) {
+        const added = pod.spec.ephemeralContainers ?? [];
+        pod.spec = { ...structuredClone(old.spec), ephemeralContainers: added };
+        keepStatus(pod, old);
+      },
+      validateUpdate(pod, old) {
+        if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) {
+          return [field.forbidden('', 'static pods do not support ephemeral containers')];
+        }
+        return [
+          ...validateObjectMetaUpdate(pod.metadata, old.metadata),
+          ...validatePod(pod),
+          ...validateEphemeralUpdate(pod, old),
+        ];
+      },
+    },
+    resize: {
+      prepareForUpdate: prepareForResize,
+      validateUpdate: (pod, old) => [
+        ...validateObjectMetaUpdate(pod.metadata, old.metadata),
+        ...validatePod(pod),
+        ...validatePodResize(pod, old),
+      ],
+    },
   },
 });

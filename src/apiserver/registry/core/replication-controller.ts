@@ -33,6 +33,7 @@ export const replicationControllers = namespaced<ReplicationController>({
 
 export const podTemplates = namespaced<PodTemplate>({
   resource: '/podtemplates',
+  specless: true,
   generation: true,
   default: obj => obj.template && defaultPodTemplate(obj.template),
   columns: [

@@ -6,6 +6,7 @@ const portCell = (port: EndpointPort) => (port.port !== undefined ? String(port.
 
 export const endpointSlices = namespaced<EndpointSlice>({
   resource: 'discovery.k8s.io/endpointslices',
+  specless: true,
   generation: true,
   default(slice) {
     slice.endpoints ??= [];

@@ -40,6 +40,7 @@ const objectFields = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourc
 
 const definition: Definition<Event> = {
   resource: '/events',
+  specless: true,
   storageVersion: 'v1',
   allowCreateOnUpdate: true,
   default(event) {
@@ -63,6 +64,7 @@ export const coreEvents = namespaced<Event>(definition);
 export const events = namespaced<Event>({
   ...definition,
   resource: 'events.k8s.io/events',
+  specless: true,
   storedAs: '/events',
   conversions: [{ apiVersion: 'events.k8s.io/v1', toStorage: toCoreEvent, fromStorage: toNewEvent }],
 });

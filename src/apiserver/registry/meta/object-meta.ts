@@ -1,16 +1,172 @@
-/** Rules for `metadata` that hold for every kind (apimachinery pkg/api/validation/objectmeta.go). */
-import type { ObjectMeta } from '../../../api/types/meta-v1.ts';
-import type { FieldError } from '../field-errors.ts';
+/** Rules for `metadata` that hold for every built-in kind (apimachinery pkg/api/validation/objectmeta.go). */
+import { parseApiVersion } from '../../../api/schema.ts';
+import type { ObjectMeta, OwnerReference } from '../../../api/types/meta-v1.ts';
+import {
+  byteLength,
+  isLabelKey,
+  isLabelValue,
+  isQualifiedName,
+  type NameCheck,
+  nameIsDnsLabel,
+  nameIsDnsSubdomain,
+} from '../../../api/validation/names.ts';
+import { type Errors, each, forbidden, immutable, invalidAll, nonNegative, optional } from '../checks.ts';
 import { field } from '../field-errors.ts';
 
-export function validateObjectMeta(
-  _meta: ObjectMeta,
-  _namespaced: boolean,
-  _validateName: ((name: string, prefix: boolean) => string[]) | undefined,
-): FieldError[] {
-  return [];
+type Labels = Readonly<Record<string, string>>;
+
+const annotationsLimit = 256 * 1024;
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+export const validateLabelName = (name: string, path: string): Errors => invalidAll(path, name, isLabelKey(name));
+
+export function validateLabels(labels: Labels | undefined, path: string): Errors {
+  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
+    ...validateLabelName(key, path),
+    ...invalidAll(path, value, isLabelValue(value)),
+  ]);
 }
 
-export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): FieldError[] {
-  return meta.name === old.name ? [] : [field.invalid('metadata.name', meta.name, 'field is immutable')];
+/** Keys are qualified names in any case; keys and values together are limited to 256 KiB. */
+export function validateAnnotations(annotations: Labels | undefined, path: string): Errors {
+  const entries = Object.entries(annotations ?? {});
+  const size = entries.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(value), 0);
+  return [
+    ...entries.flatMap(([key]) => invalidAll(path, key, isQualifiedName(key.toLowerCase()))),
+    ...(size > annotationsLimit ? [field.tooLong(path, annotationsLimit)] : []),
+  ];
+}
+
+function validateOwner(owner: OwnerReference, path: string): Errors {
+  const { group, version } = parseApiVersion(owner.apiVersion ?? '');
+  return [
+    ...(version ? [] : [field.invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty')]),
+    ...(owner.kind ? [] : [field.invalid(`${path}.kind`, '', 'must not be empty')]),
+    ...(owner.name ? [] : [field.invalid(`${path}.name`, '', 'must not be empty')]),
+    ...(owner.uid ? [] : [field.invalid(`${path}.uid`, '', 'must not be empty')]),
+    ...(group === '' && version === 'v1' && owner.kind === 'Event'
+      ? [field.invalid(path, owner, '/v1, Kind=Event is disallowed from being an owner')]
+      : []),
+  ];
+}
+
+/** Upstream reports owner references without their index. */
+export function validateOwnerReferences(owners: readonly OwnerReference[] | undefined, path: string): Errors {
+  const errors: Errors = [];
+  let controller: string | undefined;
+  for (const owner of owners ?? []) {
+    errors.push(...validateOwner(owner, path));
+    if (!owner.controller) continue;
+    const name = `${owner.kind}/${owner.name}`;
+    if (controller === undefined) controller = name;
+    else {
+      const detail = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`;
+      errors.push(field.invalid(path, owners, detail));
+    }
+  }
+  return errors;
+}
+
+export function validateFinalizerName(name: string, path: string): Errors {
+  return invalidAll(path, name, isQualifiedName(name));
+}
+
+/** Unqualified names are kept for the system's own. */
+export function validateKubeFinalizerName(name: string, path: string): Errors {
+  return name.includes('/') || standardFinalizers.has(name)
+    ? []
+    : [field.invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified')];
+}
+
+function validateFinalizers(finalizers: readonly string[] = []): Errors {
+  const path = 'metadata.finalizers';
+  const both = finalizers.includes('orphan') && finalizers.includes('foregroundDeletion');
+  return [
+    ...finalizers.flatMap(name => validateFinalizerName(name, path)),
+    ...(both ? [field.invalid(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set')] : []),
+  ];
+}
+
+function validateNamespace(meta: ObjectMeta, namespaced: boolean): Errors {
+  const path = 'metadata.namespace';
+  if (!namespaced) return forbidden(meta.namespace, path, 'not allowed on this type');
+  return meta.namespace
+    ? invalidAll(path, meta.namespace, nameIsDnsLabel(meta.namespace, false))
+    : [field.required(path)];
+}
+
+const kubeFinalizers = (meta: ObjectMeta) => each(meta.finalizers, 'metadata.finalizers', validateKubeFinalizerName);
+
+function validateContent(meta: ObjectMeta): Errors {
+  return [
+    ...validateLabels(meta.labels, 'metadata.labels'),
+    ...validateAnnotations(meta.annotations, 'metadata.annotations'),
+    ...validateOwnerReferences(meta.ownerReferences, 'metadata.ownerReferences'),
+  ];
+}
+
+/** On create, after a generated name was made. */
+export function validateObjectMeta(
+  meta: ObjectMeta,
+  namespaced: boolean,
+  checkName: NameCheck = nameIsDnsSubdomain,
+): Errors {
+  return [
+    ...(meta.generateName
+      ? invalidAll('metadata.generateName', meta.generateName, checkName(meta.generateName, true))
+      : []),
+    ...(meta.name
+      ? invalidAll('metadata.name', meta.name, checkName(meta.name, false))
+      : [field.required('metadata.name', 'name or generateName is required')]),
+    ...validateNamespace(meta, namespaced),
+    ...optional(meta.generation, 'metadata.generation', nonNegative),
+    ...validateContent(meta),
+    ...validateFinalizers(meta.finalizers),
+    ...kubeFinalizers(meta),
+  ];
+}
+
+function newFinalizers(meta: ObjectMeta, old: ObjectMeta): Errors {
+  if (!old.deletionTimestamp) return [];
+  const extra = (meta.finalizers ?? []).filter(name => !old.finalizers?.includes(name));
+  const shown = `[]string{${extra.map(name => JSON.stringify(name)).join(', ')}}`;
+  return forbidden(
+    extra.length > 0,
+    'metadata.finalizers',
+    `no new finalizers can be added if the object is being deleted, found new finalizers ${shown}`,
+  );
+}
+
+const immutableKeys = [
+  'name',
+  'namespace',
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+] as const;
+
+export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): Errors {
+  return [
+    ...newFinalizers(meta, old),
+    ...((meta.generation ?? 0) < (old.generation ?? 0)
+      ? [field.invalid('metadata.generation', meta.generation, 'must not be decremented')]
+      : []),
+    ...immutableKeys.flatMap(key => immutable(meta[key], old[key], `metadata.${key}`)),
+    ...validateContent(meta),
+    ...kubeFinalizers(meta),
+  ];
+}
+
+/** Metadata of a template: labels and annotations only count, nothing else may be set. */
+export function validateTemplateMeta(meta: Partial<ObjectMeta> | undefined, path: string): Errors {
+  if (!meta) return [];
+  const { labels, annotations, ...rest } = meta;
+  return [
+    ...validateAnnotations(annotations, `${path}.annotations`),
+    ...validateLabels(labels, `${path}.labels`),
+    ...Object.entries(rest)
+      .filter(([, value]) => value !== undefined && value !== '')
+      .map(([key]) => field.forbidden(`${path}.${key}`, 'cannot be set')),
+  ];
 }

@@ -4,5 +4,6 @@ import { clusterScoped } from '../define.ts';
 
 export const runtimeClasses = clusterScoped<RuntimeClass>({
   resource: 'node.k8s.io/runtimeclasses',
+  specless: true,
   columns: [nameColumn, text('Handler', obj => obj.handler), ageColumn],
 });

@@ -43,19 +43,23 @@ const bindingColumns: readonly Column<Binding>[] = [
 
 export const roles = namespaced<Role>({
   resource: `${rbacGroup}/roles`,
+  specless: true,
   columns: [nameColumn, createdColumn],
 });
 export const clusterRoles = clusterScoped<ClusterRole>({
   resource: `${rbacGroup}/clusterroles`,
+  specless: true,
   columns: [nameColumn, createdColumn],
 });
 export const roleBindings = namespaced<RoleBinding>({
   resource: `${rbacGroup}/rolebindings`,
+  specless: true,
   default: defaultBinding,
   columns: bindingColumns,
 });
 export const clusterRoleBindings = clusterScoped<ClusterRoleBinding>({
   resource: `${rbacGroup}/clusterrolebindings`,
+  specless: true,
   default: defaultBinding,
   columns: bindingColumns,
 });

@@ -4,6 +4,7 @@ import { clusterScoped } from '../define.ts';
 
 export const priorityClasses = clusterScoped<PriorityClass>({
   resource: 'scheduling.k8s.io/priorityclasses',
+  specless: true,
   generation: true,
   default(obj) {
     obj.preemptionPolicy ??= 'PreemptLowerPriority';

@@ -34,6 +34,7 @@ export const csiNodes = clusterScoped<CSINode>({
 
 export const csiStorageCapacities = namespaced<CSIStorageCapacity>({
   resource: 'storage.k8s.io/csistoragecapacities',
+  specless: true,
   columns: [
     nameColumn,
     text('StorageClassName', obj => obj.storageClassName),

@@ -7,6 +7,7 @@ const isDefault = (obj: StorageClass) => defaultKeys.some(key => obj.metadata.an
 
 export const storageClasses = clusterScoped<StorageClass>({
   resource: 'storage.k8s.io/storageclasses',
+  specless: true,
   default(obj) {
     obj.reclaimPolicy ??= 'Delete';
     obj.volumeBindingMode ??= 'Immediate';
@@ -23,5 +24,6 @@ export const storageClasses = clusterScoped<StorageClass>({
 
 export const volumeAttributesClasses = clusterScoped<VolumeAttributesClass>({
   resource: 'storage.k8s.io/volumeattributesclasses',
+  specless: true,
   columns: [nameColumn, text('DriverName', obj => obj.driverName), ageColumn],
 });

@@ -78,7 +78,8 @@ export function defaultPodSpec(spec: PodSpec): void {
 
 export function defaultPodTemplate(template: PodTemplateSpec): void {
   template.metadata ??= {};
-  if (template.spec) defaultPodSpec(template.spec);
+  template.spec ??= { containers: [] };
+  defaultPodSpec(template.spec);
 }
 
 /** Requests follow limits in a pod (not in a template). */
@@ -93,8 +94,7 @@ function defaultHostPorts(container: Container): void {
 }
 
 export function defaultPod(pod: Pod): void {
-  const spec = pod.spec;
-  if (!spec) return;
+  const { spec } = pod;
   defaultPodSpec(spec);
   const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
   containers.forEach(defaultRequests);

@@ -1,0 +1,64 @@
+/** Pod templates of workloads. */
+
+import { selectorFromObject } from '../../../../api/selectors/index.ts';
+import type { PodTemplateSpec } from '../../../../api/types/core-v1.ts';
+import type { LabelSelector } from '../../../../api/types/meta-v1.ts';
+import { type Errors, forbidden } from '../../checks.ts';
+import { field } from '../../field-errors.ts';
+import { validateAnnotations, validateLabels } from '../../meta/object-meta.ts';
+import { validatePodSpec } from './spec.ts';
+
+/** Upstream's ValidatePodTemplateSpec. */
+export function validatePodTemplate(template: PodTemplateSpec | undefined, path: string): Errors {
+  if (!template?.spec) return [field.required(`${path}.spec.containers`)];
+  return [
+    ...validateLabels(template.metadata?.labels, `${path}.labels`),
+    ...validateAnnotations(template.metadata?.annotations, `${path}.annotations`),
+    ...validatePodSpec(template.spec, `${path}.spec`),
+    ...forbidden(
+      template.spec.ephemeralContainers?.length,
+      `${path}.spec.ephemeralContainers`,
+      'ephemeral containers not allowed in pod template',
+    ),
+  ];
+}
+
+/** A workload's template must be selected by it. A malformed selector is reported where it stands, not here. */
+export function validateOwnedTemplate(
+  template: PodTemplateSpec | undefined,
+  selector: LabelSelector | undefined,
+  path: string,
+): Errors {
+  if (!template?.spec) return [field.required(path)];
+  const labels = template.metadata?.labels ?? {};
+  return [
+    ...(selector && !selects(selector, labels)
+      ? [field.invalid(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`')]
+      : []),
+    ...validatePodTemplate(template, path),
+  ];
+}
+
+function selects(selector: LabelSelector, labels: Record<string, string>): boolean {
+  try {
+    return selectorFromObject(selector).matches(labels);
+  } catch {
+    return true;
+  }
+}
+
+/** Deployments, replica sets, stateful sets and daemon sets only run pods that are always restarted. */
+export function validateAlwaysRestart(template: PodTemplateSpec | undefined, path: string, kind: string): Errors {
+  const spec = template?.spec;
+  if (!spec) return [];
+  return [
+    ...(spec.restartPolicy === 'Always'
+      ? []
+      : [field.notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy ?? '', ['Always'])]),
+    ...forbidden(
+      spec.activeDeadlineSeconds !== undefined,
+      `${path}.spec.activeDeadlineSeconds`,
+      `activeDeadlineSeconds in ${kind} is not Supported`,
+    ),
+  ];
+}
