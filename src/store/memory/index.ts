@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import {
   type KeyRange,
   type KeyValue,
@@ -14,8 +14,9 @@ import {
   type WatchOptions,
 } from '../contract.ts';
 import { checkRange, checkTxn, defaultLimits, type Limits } from '../mvcc/check.ts';
-import { LeaseTimer } from '../mvcc/deadlines.ts';
+import { LeaseTimer, newLeaseId } from '../mvcc/deadlines.ts';
 import { batchOf, compactedError, futureError, History } from '../mvcc/history.ts';
+import { ProgressTimer } from '../mvcc/progress.ts';
 import {
   applyTxn,
   type Commit,
@@ -69,10 +70,10 @@ class InMemory implements MemoryStore {
   readonly #retain: number;
   readonly #watchers = new Watchers();
   readonly #leases: LeaseTimer;
+  readonly #progress: ProgressTimer;
   readonly #history: History;
   #state: State;
   #compacted: number;
-  #progress: Timer | undefined;
   #closed = false;
 
   constructor(options: MemoryStoreOptions, past: Past) {
@@ -82,6 +83,7 @@ class InMemory implements MemoryStore {
     this.#state = past.state;
     this.#history = past.history;
     this.#compacted = past.compacted;
+    this.#progress = new ProgressTimer(options.clock, this.#watchers, options.progressIntervalMs);
     this.#leases = new LeaseTimer(
       options.clock,
       () => this.#state.leases.values(),
@@ -120,7 +122,7 @@ class InMemory implements MemoryStore {
     const watch = new StoreWatch(source, range, options, watchCapacity, ended => this.#watchers.remove(ended));
     this.#watchers.add(watch);
     if (options.fromRevision && options.fromRevision < this.#compacted) watch.end(compactedError(this.#compacted));
-    else if (options.progress) this.#scheduleProgress();
+    else if (options.progress) this.#progress.start();
     return watch;
   }
 
@@ -139,8 +141,9 @@ class InMemory implements MemoryStore {
   async grantLease(ttlSeconds: number, id = 0): Promise<Lease> {
     this.#check();
     if (!(ttlSeconds > 0)) throw new StoreError('invalid', 'lease TTL must be positive');
-    if (id !== 0 && this.#state.leases.has(leaseKey(id))) throw new StoreError('lease-exists', 'lease already exists');
-    const lease = this.#leaseFor(id === 0 ? this.#newLeaseId() : id, ttlSeconds);
+    const taken = (other: number) => this.#state.leases.has(leaseKey(other));
+    if (id !== 0 && taken(id)) throw new StoreError('lease-exists', 'lease already exists');
+    const lease = this.#leaseFor(id === 0 ? newLeaseId(this.#options.clock, taken) : id, ttlSeconds);
     this.#state = withLease(this.#state, lease);
     this.#leases.note(lease.deadline);
     return { id: lease.id, ttl: lease.ttl };
@@ -173,7 +176,7 @@ class InMemory implements MemoryStore {
     if (this.#closed) return;
     this.#closed = true;
     this.#leases.stop();
-    this.#progress?.cancel();
+    this.#progress.stop();
     this.#watchers.end(new StoreError('closed', 'the store is closed'));
   }
 
@@ -228,21 +231,10 @@ class InMemory implements MemoryStore {
     const batches: WatchBatch[] = [];
     for (let revision = from; revision <= through; revision++) {
       const commit = this.#history.at(revision);
-      const batch = commit && batchOf(commit, range, prevKv);
+      const batch = commit && batchOf(revision, commit.events, range, prevKv);
       if (batch) batches.push(batch);
     }
     return { batches, through };
-  }
-
-  #scheduleProgress(): void {
-    this.#progress ??= this.#options.clock.setTimer(
-      () => {
-        this.#progress = undefined;
-        if (this.#watchers.notifyProgress()) this.#scheduleProgress();
-      },
-      this.#options.progressIntervalMs ?? 10_000,
-      { background: true },
-    );
   }
 
   #lease(id: number): LeaseRecord {
@@ -253,12 +245,5 @@ class InMemory implements MemoryStore {
 
   #leaseFor(id: number, ttl: number): LeaseRecord {
     return { id, ttl, deadline: this.#options.clock.monotonic() + ttl * 1000 };
-  }
-
-  /** From the time, so that an id is not given out again after a restart; at most 1,024 a millisecond keep their order. */
-  #newLeaseId(): number {
-    let id = Math.floor(this.#options.clock.now()) * 1024;
-    while (this.#state.leases.has(leaseKey(id))) id += 1;
-    return id;
   }
 }

@@ -43,3 +43,10 @@ export class LeaseTimer {
     if (next !== Number.POSITIVE_INFINITY) this.note(next);
   }
 }
+
+/** An id from the time, so that it is not given out again after a restart. */
+export function newLeaseId(clock: Clock, taken: (id: number) => boolean): number {
+  let id = Math.floor(clock.now()) * 1024;
+  while (taken(id)) id += 1;
+  return id;
+}

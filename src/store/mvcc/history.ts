@@ -72,9 +72,14 @@ export function withoutPrev(event: WatchEvent): WatchEvent {
   return event.prevKv ? { type: event.type, kv: event.kv } : event;
 }
 
-/** The part of a commit that a watch of `range` is told of; undefined when there is none. */
-export function batchOf(commit: Commit, range: KeyRange, prevKv: boolean): WatchBatch | undefined {
-  const events = commit.events.filter(event => inRange(range, event.kv.key));
+/** The part of a revision's events that a watch of `range` is told of; undefined when there is none. */
+export function batchOf(
+  revision: number,
+  all: readonly WatchEvent[],
+  range: KeyRange,
+  prevKv: boolean,
+): WatchBatch | undefined {
+  const events = all.filter(event => inRange(range, event.kv.key));
   if (events.length === 0) return undefined;
-  return { revision: commit.state.revision, events: prevKv ? events : events.map(withoutPrev) };
+  return { revision, events: prevKv ? events : events.map(withoutPrev) };
 }
