@@ -44,8 +44,8 @@ export function createClient(transport: Transport, options: ClientOptions = {}):
       return resourceClient<TypeOf<R>>(requester, descriptorOf(resource), namespace);
     },
     request: requester.json,
-    with({ userAgent, impersonate }: { userAgent?: string; impersonate?: { user: string; groups?: string[] } }) {
-      const merged = { ...options.headers };
+    with({ userAgent, impersonate, headers: extra }: Parameters<Client['with']>[0]) {
+      const merged = { ...options.headers, ...extra };
       if (impersonate) {
         merged['impersonate-user'] = impersonate.user;
         if (impersonate.groups?.length) merged['impersonate-group'] = impersonate.groups.join(', ');

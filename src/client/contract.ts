@@ -105,7 +105,11 @@ export interface Client extends Shorthands {
     },
   ): Promise<R>;
   /** Same transport, another identity header set or user agent. */
-  with(options: { userAgent?: string; impersonate?: { user: string; groups?: string[] } }): Client;
+  with(options: {
+    userAgent?: string;
+    impersonate?: { user: string; groups?: string[] };
+    headers?: Record<string, string>;
+  }): Client;
 }
 
 /** A local copy of a resource, kept up to date by list and watch, that never dies quietly: it resumes, re-lists after 410 and backs off. Objects are frozen in tests and must not be changed. */

@@ -26,6 +26,8 @@ export interface InformerEnvironment {
   readonly log: Logger;
   /** Freezes every object in the cache: a handler that changes one throws. For tests. */
   readonly freeze?: boolean;
+  /** Changes what is kept of each object (leaves out what no one here reads). Metadata's identity and version must stay. */
+  readonly transform?: (obj: KubeObject) => KubeObject;
 }
 
 /** An informer that the factory starts. */
@@ -64,7 +66,8 @@ export function createInformer<T extends KubeObject>(
   };
   const sink: Sink<T> = {
     put(obj) {
-      const whole = obj.kind ? obj : { ...identity, ...obj };
+      const typed = obj.kind ? obj : { ...identity, ...obj };
+      const whole = environment.transform ? (environment.transform(typed) as T) : typed;
       const next = environment.freeze ? deepFreeze(whole) : whole;
       const old = cache.put(next);
       const initial = !hasSynced;

@@ -43,6 +43,8 @@ export interface Source {
 /** What `setUp` returns: one loop. */
 export interface Loop {
   readonly sources: readonly Source[];
+  /** Called once, before the loop begins: for loops that learn of work by other means than the factory's informers. */
+  readonly attach?: (enqueue: (key: string, afterMs?: number) => void) => void;
   /** Must be idempotent; throwing means retry with back-off. */
   reconcile(key: string): Promise<ReconcileResult>;
   /** Keys in work at once; default 5. */

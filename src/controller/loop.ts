@@ -19,6 +19,10 @@ export function runLoop(name: string, loop: Loop, environment: Environment): Run
   const queue = createWorkQueue({ clock: environment.clock, onGet: (_key, ms) => meters.waited(ms) });
   meters.depth(() => queue.length);
   const detach = loop.sources.map(source => connect(source, queue, meters, environment));
+  loop.attach?.((key, afterMs = 0) => {
+    meters.added();
+    queue.addAfter(key, afterMs);
+  });
   const workers: Promise<void>[] = [];
   const ticker = tick(loop, queue, environment);
   return {

@@ -1,7 +1,24 @@
 import type { Controller } from '../controller/contract.ts';
 import { deploymentController } from './deployment/index.ts';
+import { endpointsController } from './endpoints/index.ts';
+import { endpointSliceController } from './endpointslice/index.ts';
+import { garbageCollector } from './garbagecollector/index.ts';
+import { namespaceController } from './namespace/index.ts';
 import { replicaSetController } from './replicaset/index.ts';
 import { replicationController } from './replicationcontroller/index.ts';
+import { serviceAccountController } from './serviceaccount/index.ts';
 
-/** Every controller of the manager, in the order in which they are set up. `--controllers` chooses among them. */
-export const controllers: readonly Controller[] = [replicaSetController, deploymentController, replicationController];
+export { rootCaPublisher } from './serviceaccount/index.ts';
+export { type TokenControllerOptions, tokenController } from './serviceaccount/tokens.ts';
+
+/** The controllers that need to be told nothing, in the order in which they are set up. `all.ts` has the whole list. */
+export const controllers: readonly Controller[] = [
+  endpointsController,
+  endpointSliceController,
+  replicationController,
+  namespaceController,
+  serviceAccountController,
+  garbageCollector,
+  deploymentController,
+  replicaSetController,
+];
