@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { builtinResources } from '../catalog/index.ts';
+import { Reader } from '../codec/protobuf/wire.ts';
+import { structuralSchema } from '../crd/index.ts';
+import type { ResourceInfo } from '../schema.ts';
+import type { JSONSchemaProps } from '../types/apiextensions-v1.ts';
+import { contentHash, encodeOpenApiV2, openApiV2, openApiV3, openApiV3Index, openApiV3Paths } from './index.ts';
+import type { Json, OpenApiSource } from './source.ts';
+
+const props: JSONSchemaProps = {
+  type: 'object',
+  properties: {
+    spec: { type: 'object', properties: { size: { type: 'integer', nullable: true }, name: { type: 'string' } } },
+  },
+};
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const widget: ResourceInfo = {
+  group: 'stable.example.com',
+  version: 'v1',
+  kind: 'Widget',
+  plural: 'widgets',
+  singular: 'widget',
+  namespaced: true,
+  verbs,
+  subresources: {
+    status: { group: 'stable.example.com', version: 'v1', kind: 'Widget', verbs: ['get', 'patch', 'update'] },
+  },
+  schema: structuralSchema(props),
+};
+const source: OpenApiSource = {
+  resources: builtinResources(),
+  customs: [{ info: widget, listKind: 'WidgetList', props }],
+  docs: { 'io.k8s.api.core.v1.Pod': { '': 'A pod.', spec: 'What it should be.' } },
+  gitVersion: 'v1.35.0',
+};
+
+function references(value: unknown, found = new Set<string>()): Set<string> {
+  if (typeof value !== 'object' || value === null) return found;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === '$ref' && typeof inner === 'string') found.add(inner);
+    else references(inner, found);
+  }
+  return found;
+}
+const at = (value: unknown, ...path: string[]) => path.reduce((v, key) => (v as Json)[key], value);
+
+test('every reference resolves, in every document', () => {
+  const two = openApiV2(source);
+  for (const ref of references(two)) assert.ok(at(two, 'definitions', ref.replace('#/definitions/', '')), ref);
+  for (const path of openApiV3Paths(source)) {
+    const [, group = '', version = ''] = /^(?:api|apis\/(.+))\/([^/]+)$/.exec(path) ?? [];
+    const three = openApiV3({ group, version }, source);
+    for (const ref of references(three))
+      assert.ok(at(three, 'components', 'schemas', ref.replace('#/components/schemas/', '')), `${path} ${ref}`);
+  }
+});
+
+test('operations carry their kind, and patch tells that fields can be validated', () => {
+  const patch = at(openApiV2(source), 'paths', '/apis/apps/v1/namespaces/{namespace}/deployments/{name}', 'patch');
+  assert.deepEqual(at(patch, 'x-kubernetes-group-version-kind'), { group: 'apps', kind: 'Deployment', version: 'v1' });
+  const names = (at(patch, 'parameters') as { name: string }[]).map(p => p.name);
+  assert.ok(['fieldValidation', 'dryRun', 'fieldManager', 'force', 'body'].every(n => names.includes(n)));
+  const ids = Object.values(at(openApiV2(source), 'paths') as Json).flatMap(p =>
+    Object.values(p as Json).flatMap(o => (at(o, 'operationId') as string | undefined) ?? []),
+  );
+  assert.equal(new Set(ids).size, ids.length);
+  assert.ok(ids.includes('deleteCoreV1CollectionNamespacedPod'));
+});
+
+test('definitions: kinds are marked, texts stand where they belong', () => {
+  const two = at(openApiV2(source), 'definitions');
+  assert.deepEqual(at(two, 'io.k8s.api.core.v1.PodList', 'x-kubernetes-group-version-kind'), [
+    { group: '', kind: 'PodList', version: 'v1' },
+  ]);
+  assert.equal(at(two, 'io.k8s.api.core.v1.Pod', 'description'), 'A pod.');
+  const three = at(openApiV3({ group: '', version: 'v1' }, source), 'components', 'schemas');
+  assert.deepEqual(at(three, 'io.k8s.api.core.v1.Pod', 'properties', 'spec'), {
+    allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }],
+    description: 'What it should be.',
+  });
+  assert.deepEqual(at(three, 'io.k8s.api.core.v1.PodSpec', 'properties', 'containers', 'x-kubernetes-list-map-keys'), [
+    'name',
+  ]);
+});
+
+test('custom resources have their own schema; version 2 leaves out what it cannot say', () => {
+  const three = openApiV3({ group: 'stable.example.com', version: 'v1' }, source);
+  const name = 'com.example.stable.v1.Widget';
+  assert.equal(at(three, 'components', 'schemas', name, 'properties', 'spec', 'properties', 'size', 'nullable'), true);
+  const two = at(openApiV2(source), 'definitions', name, 'properties');
+  assert.deepEqual(at(two, 'spec', 'properties', 'size'), {});
+  assert.deepEqual(at(two, 'metadata'), { $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' });
+  assert.equal(openApiV3({ group: 'nope', version: 'v1' }, source), undefined);
+});
+
+test('the index names every group version with its hash', () => {
+  const index = openApiV3Index(source, path => contentHash(new TextEncoder().encode(path)));
+  const url = at(index, 'paths', 'apis/apps/v1', 'serverRelativeURL');
+  assert.match(String(url), /^\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{32}$/);
+  assert.notEqual(contentHash(new Uint8Array([1])), contentHash(new Uint8Array([2])));
+});
+
+/** Field numbers and contents of one message. */
+function fields(bytes: Uint8Array): [number, Uint8Array][] {
+  const out: [number, Uint8Array][] = [];
+  for (const r = new Reader(bytes); !r.done; ) {
+    const tag = r.tag();
+    assert.equal(tag & 7, 2);
+    out.push([tag >> 3, r.bytes()]);
+  }
+  return out;
+}
+
+test('the protobuf document has all paths and definitions, in order', () => {
+  const two = openApiV2(source);
+  const text = new TextDecoder();
+  const top = new Map(fields(encodeOpenApiV2(two)));
+  const names = (bytes: Uint8Array | undefined) =>
+    fields(bytes ?? new Uint8Array()).map(([, entry]) => text.decode(new Map(fields(entry)).get(1)));
+  assert.equal(text.decode(top.get(1)), '2.0');
+  assert.deepEqual(names(top.get(8)), Object.keys(two['paths'] as Json));
+  assert.deepEqual(names(top.get(9)), Object.keys(two['definitions'] as Json));
+});
