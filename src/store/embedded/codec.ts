@@ -118,17 +118,16 @@ export class Packer {
 export function* unpack({ rows, numbers, bytes }: Packed): Generator<Row> {
   let used = 0;
   for (let at = 0; at < rows * numbersPerRow; at += numbersPerRow) {
-    const number = (slot: number) => numbers[at + slot] as number;
-    const keyEnd = used + number(7);
-    const end = keyEnd + number(8);
+    const keyEnd = used + (numbers[at + 7] as number);
+    const end = keyEnd + (numbers[at + 8] as number);
     yield {
-      kind: kinds[number(0)] as RowKind,
-      revision: number(1),
-      index: number(2),
-      createRevision: number(3),
-      version: number(4),
-      lease: number(5),
-      prevRevision: number(6),
+      kind: kinds[numbers[at] as number] as RowKind,
+      revision: numbers[at + 1] as number,
+      index: numbers[at + 2] as number,
+      createRevision: numbers[at + 3] as number,
+      version: numbers[at + 4] as number,
+      lease: numbers[at + 5] as number,
+      prevRevision: numbers[at + 6] as number,
       key: keyEnd === used ? noBytes : bytes.subarray(used, keyEnd),
       value: end === keyEnd ? noBytes : bytes.subarray(keyEnd, end),
     };

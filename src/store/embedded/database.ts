@@ -11,18 +11,20 @@ const scrubRows = 2000;
 /** Pages given back to the file system in one step. */
 const vacuumPages = 2000;
 
-const scratch = new Float64Array(6);
-const scratchBytes = new Uint8Array(scratch.buffer);
-
-/** Over everything the row holds. */
+/** Over everything the row holds: the numbers seed the sum over the bytes. */
 export function checksum(id: number, row: Row): number {
-  scratch[0] = id;
-  scratch[1] = row.createRevision;
-  scratch[2] = row.version;
-  scratch[3] = row.lease;
-  scratch[4] = row.prevRevision;
-  scratch[5] = row.key.length;
-  return crc32(row.value, crc32(row.key, crc32(scratchBytes)));
+  let seed = mix(0, id);
+  seed = mix(seed, row.createRevision);
+  seed = mix(seed, row.version);
+  seed = mix(seed, row.lease);
+  seed = mix(seed, row.prevRevision);
+  seed = mix(seed, row.key.length);
+  return crc32(row.value, crc32(row.key, seed >>> 0));
+}
+
+function mix(seed: number, value: number): number {
+  const high = Math.floor(value / 2 ** 32);
+  return Math.imul(Math.imul(seed ^ (value | 0), 0x85ebca6b) ^ high ^ (seed >>> 15), 0xc2b2ae35);
 }
 
 const columns = 'id, key, value, created, version, lease, prev, crc';

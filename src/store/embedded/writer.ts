@@ -20,6 +20,9 @@ interface Sent {
   readonly writes: readonly Pending[];
 }
 
+/** Writers told at a time, at least. */
+const leastRelease = 16;
+
 /**
  * Group commit. Transactions run at once against `pending`, the state as it will be when all that is queued is on disk; their callers
  * hear of it when it is. When the disk refuses, everything that was built on the refused write is refused too.
@@ -35,6 +38,9 @@ export class Writer {
   #durable: State;
   #queue: Pending[] = [];
   readonly #sent: Sent[] = [];
+  /** On disk, and not yet told to the writers. */
+  #confirmed: Pending[] = [];
+  #releasing = false;
   #sequence = 0;
   #epoch = 0;
   #flushing = false;
@@ -78,7 +84,7 @@ export class Writer {
 
   /** Resolves when everything in `pending` is on disk; rejects when it never will be. */
   async settled(): Promise<void> {
-    const last = this.#queue.at(-1) ?? this.#sent.at(-1)?.writes.at(-1);
+    const last = this.#queue.at(-1) ?? this.#sent.at(-1)?.writes.at(-1) ?? this.#confirmed.at(-1);
     if (!last) return;
     await new Promise<void>((resolve, reject) => {
       last.readers ??= [];
@@ -106,13 +112,27 @@ export class Writer {
     for (let sent = this.#sent[0]; sent && sent.sequence <= sequence; sent = this.#sent[0]) {
       this.#sent.shift();
       this.#commits.inc(undefined, sent.writes.length);
-      for (const { commit, resolve, readers } of sent.writes) {
-        this.#durable = commit.state;
-        this.#publish(commit);
-        resolve();
-        for (const reader of readers ?? []) reader.resolve();
-      }
+      this.#confirmed.push(...sent.writes);
     }
+    if (!this.#releasing) this.#release(Math.max(leastRelease, Math.ceil(this.#confirmed.length / 2)));
+  }
+
+  /** Tells part of the writers, and sends what they write next before telling the rest: so the disk works meanwhile. */
+  #release(count: number): void {
+    for (const write of this.#confirmed.splice(0, count)) this.#complete(write);
+    this.#releasing = this.#confirmed.length > 0;
+    if (!this.#releasing) return;
+    setImmediate(() => {
+      this.#flush();
+      this.#release(count);
+    });
+  }
+
+  #complete({ commit, resolve, readers }: Pending): void {
+    this.#durable = commit.state;
+    this.#publish(commit);
+    resolve();
+    for (const reader of readers ?? []) reader.resolve();
   }
 
   #failed(epoch: number, error: StoreError): void {
@@ -129,6 +149,7 @@ export class Writer {
 
   #refuseAll(error: StoreError): void {
     this.#epoch += 1;
+    for (const write of this.#confirmed.splice(0)) this.#complete(write);
     this.#pending = this.#durable;
     const refused = [...this.#sent.flatMap(sent => sent.writes), ...this.#queue];
     this.#sent.length = 0;
