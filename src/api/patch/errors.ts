@@ -1,4 +1,5 @@
 import { ApiError, errors } from '../../base/errors.ts';
+import { exceedsDepth } from '../util/values.ts';
 
 /**
  * Why a patch was not applied: it is `malformed` (400), does not go together with the object (`unprocessable`, 422), is `tooLarge`
@@ -28,4 +29,10 @@ export function patchErrorStatus(e: PatchError): ApiError {
     case 'failed':
       return new ApiError(500, undefined, e.message);
   }
+}
+
+/** @throws PatchError when one of the documents is nested too deeply to be worked on */
+export function checkDepth(...documents: readonly unknown[]): void {
+  if (documents.some(document => exceedsDepth(document)))
+    throw new PatchError('malformed', 'invalid JSON document: exceeded max depth');
 }

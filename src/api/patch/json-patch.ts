@@ -1,6 +1,6 @@
 /** JSON Patch (RFC 6902), with the behaviour and messages of evanphx/json-patch v4, which upstream's API server uses. */
 import { deepClone, deepEqual, getOwn, isObject, setOwn } from '../util/values.ts';
-import { PatchError } from './errors.ts';
+import { checkDepth, PatchError } from './errors.ts';
 
 export interface JsonPatchOperation {
   op: string;
@@ -50,6 +50,7 @@ export function parseJsonPatch(body: unknown): JsonPatchOperation[] {
 /** A new document; neither argument is changed. @throws PatchError */
 export function applyJsonPatch<T>(document: T, patch: unknown): T {
   const operations = parseJsonPatch(patch);
+  checkDepth(document, patch);
   const copy: unknown = deepClone(document);
   if (!isContainer(copy)) throw fail('the document is not an object or a list');
   const state: State = { document: copy, copied: 0 };

@@ -1,8 +1,11 @@
 /** JSON merge patch (RFC 7386), and how kubectl computes one. Nothing here changes its arguments. */
-import { deepClone, deepEqual, getOwn, isObject, type JsonObject, setOwn, shallowCopy } from '../util/values.ts';
 
-/** The document after the patch: null removes a field, objects merge, everything else replaces. */
+import { deepClone, deepEqual, getOwn, isObject, type JsonObject, setOwn, shallowCopy } from '../util/values.ts';
+import { checkDepth } from './errors.ts';
+
+/** The document after the patch: null removes a field, objects merge, everything else replaces. @throws PatchError when nested too deeply */
 export function applyMergePatch<T>(document: T, patch: unknown): T {
+  checkDepth(document, patch);
   return merge(document, patch) as T;
 }
 

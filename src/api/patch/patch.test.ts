@@ -280,6 +280,20 @@ test('three-way patches keep what others added and drop what was taken out', () 
   );
 });
 
+test('documents nested too deeply are refused', () => {
+  let deep: JsonObject = {};
+  for (let i = 0; i < 10_000; i++) deep = { a: deep };
+  const refused = { name: 'PatchError', message: 'invalid JSON document: exceeded max depth' };
+  assert.throws(() => p.applyMergePatch({}, deep), refused);
+  assert.throws(() => p.applyMergePatch(deep, {}), refused);
+  assert.throws(() => p.applyStrategicMergePatch({}, deep, pod), refused);
+  assert.throws(() => p.applyJsonPatch({}, [{ op: 'add', path: '/x', value: deep }]), refused);
+  let fine: JsonObject = {};
+  for (let i = 0; i < 1900; i++) fine = { a: fine };
+  assert.equal(JSON.stringify(p.applyMergePatch({}, fine)), JSON.stringify(fine));
+  assert.equal(JSON.stringify(p.applyStrategicMergePatch(fine, fine, undefined)), JSON.stringify(fine));
+});
+
 test('large lists merge in linear time', () => {
   const many = Array.from({ length: 20_000 }, (_, i) => ({ name: `c${i}`, image: 'x' }));
   const start = performance.now();

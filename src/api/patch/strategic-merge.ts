@@ -3,7 +3,7 @@
  * Directives: `$patch: replace | delete | merge`, `$deleteFromPrimitiveList/f`, `$setElementOrder/f`, `$retainKeys`.
  */
 import { deepClone, deepEqual, getOwn, isObject, type JsonObject, setOwn } from '../util/values.ts';
-import { PatchError } from './errors.ts';
+import { checkDepth, PatchError } from './errors.ts';
 import {
   asList,
   asMap,
@@ -31,6 +31,7 @@ export interface MergeOptions {
 /** A new object; neither argument is changed. @throws PatchError */
 export function applyStrategicMergePatch<T extends object>(object: T, patch: unknown, schema: PatchSchema): T {
   if (!isObject(patch)) throw new PatchError('malformed', 'invalid JSON document');
+  checkDepth(object, patch);
   return mergeMap(deepClone(object) as JsonObject, deepClone(patch), schema, { apply: true }) as T;
 }
 

@@ -87,7 +87,7 @@ function isUnset(value: unknown): boolean {
   if (value === undefined || value === null) return true;
   if (Array.isArray(value)) return value.length === 0;
   if (typeof value === 'object') {
-    for (const _ in value) return false;
+    for (const key in value) if (!isUnset((value as JsonObject)[key])) return false;
     return true;
   }
   return false;
@@ -110,4 +110,15 @@ export function semanticEqual(a: unknown, b: unknown): boolean {
   for (const key in left) if (!semanticEqual(left[key], getOwn(right, key))) return false;
   for (const key in right) if (!Object.hasOwn(left, key) && !isUnset(right[key])) return false;
   return true;
+}
+
+/** Deepest nesting that the functions over JSON values are sure to survive; deeper documents are to be refused at the border. */
+export const maxDepth = 2000;
+
+/** Whether objects and lists are nested more than `limit` deep. */
+export function exceedsDepth(value: unknown, limit = maxDepth): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (limit <= 0) return true;
+  for (const key in value) if (exceedsDepth((value as JsonObject)[key], limit - 1)) return true;
+  return false;
 }
