@@ -14,6 +14,7 @@ import {
 } from './auth/authenticators/basic.ts';
 import { privilegedGroupAuthorizer } from './auth/forbidden.ts';
 import { ensureSystemNamespaces } from './bootstrap.ts';
+import type { Dialer } from './connect/dialer.ts';
 import type { Strategy } from './registry/strategy.ts';
 import { createBookmarks } from './server/bookmarks.ts';
 import { builtinServed, corePlurals, storageFor } from './server/builtin.ts';
@@ -35,6 +36,8 @@ export interface ApiServerOptions extends Environment {
   readonly security?: (environment: SecurityEnvironment) => Security | Promise<Security>;
   readonly audit?: AuditSink;
   readonly gzip?: Core['gzip'];
+  /** Reaches nodes, pods and services; absent: logs, exec and proxies answer 503. */
+  readonly dialer?: Dialer;
 }
 
 export interface ApiServer {
@@ -78,6 +81,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     identity: uuid(random),
     loopback: request => handle(request),
     gzip: options.gzip,
+    dialer: options.dialer,
+    get issueToken() {
+      return security.issueToken;
+    },
     stopping: stopping.signal,
   };
   const inputs: NonResourceInputs = {

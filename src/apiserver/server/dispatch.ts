@@ -51,7 +51,7 @@ export async function serveResource(core: Core, exchange: Exchange): Promise<Api
   const scope = scopeOf(core, exchange);
   const groupResource = { group: info.group, resource: info.resource };
   if (info.subresource) {
-    const handler = subresourceHandler(served, info.subresource, info.verb, exchange.request.method);
+    const handler = subresourceHandler(served, info.subresource, info.verb);
     if (handler) return handler(scope, served);
     if (!(info.subresource in served.info.subresources)) throw errors.unknownPath();
     throw errors.methodNotSupported(groupResource, exchange.request.method);

@@ -6,6 +6,7 @@ import type { Environment } from '../../controller/contract.ts';
 import type { Store } from '../../store/contract.ts';
 import type { AdmissionPlugin } from '../admission/contract.ts';
 import type { Authorizer } from '../auth/contract.ts';
+import type { Dialer } from '../connect/dialer.ts';
 import type { Column, Conversion, Strategy } from '../registry/strategy.ts';
 import type { Cacher } from '../storage/cacher.ts';
 import type { Entry } from '../storage/kind-cache.ts';
@@ -13,6 +14,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { Bookmarks } from './bookmarks.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { ResourceTable } from './resources.ts';
+import type { Security } from './security-contract.ts';
 
 /**
  * Work of one kind that must happen with a write: allocations, checks against other objects. All are optional. What `begin…` returns
@@ -76,6 +78,9 @@ export interface Core extends Environment {
   readonly loopback: Handler;
   readonly gzip: ((bytes: Uint8Array | AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined;
   readonly bookmarks: Bookmarks;
+  /** How to reach nodes; absent where there is no network. */
+  readonly dialer: Dialer | undefined;
+  readonly issueToken: Security['issueToken'] | undefined;
   /** Ends watches when the server stops. */
   readonly stopping: AbortSignal;
 }

@@ -1,21 +1,34 @@
 /** What hangs below an object: status, scale and the particular ones. */
+import { connect } from '../connect/index.ts';
+import { createBinding } from './binding.ts';
+import { createEviction } from './eviction.ts';
 import { patchObject } from './patch.ts';
 import { getObject } from './read.ts';
+import { getScale, patchScale, updateScale } from './scale.ts';
 import type { Served, VerbHandler } from './scope.ts';
+import { createTokenRequest } from './token.ts';
 import { updateObject } from './update.ts';
 
 /** Subresources whose kind is the object itself: read as it is, written through the kind's subresource strategy. */
 const wholeObject: Readonly<Record<string, VerbHandler>> = { get: getObject, update: updateObject, patch: patchObject };
+const scale: Readonly<Record<string, VerbHandler>> = { get: getScale, update: updateScale, patch: patchScale };
 
-export function subresourceHandler(
-  served: Served,
-  subresource: string,
-  verb: string,
-  _method: string,
-): VerbHandler | undefined {
-  const facts = served.info.subresources[subresource];
+/** Those with a behaviour of their own, by "group/plural/subresource" and verb. */
+const particular: Readonly<Record<string, Readonly<Record<string, VerbHandler>>>> = {
+  '/pods/binding': { create: createBinding },
+  '/pods/eviction': { create: createEviction },
+  '/serviceaccounts/token': { create: createTokenRequest },
+};
+const connected = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
+
+export function subresourceHandler(served: Served, subresource: string, verb: string): VerbHandler | undefined {
+  const { group, plural, kind, subresources } = served.info;
+  const facts = subresources[subresource];
   if (!facts) return undefined;
-  const own = facts.kind === served.info.kind && facts.group === served.info.group;
-  if (own && facts.verbs.includes(verb)) return wholeObject[verb];
-  return undefined;
+  if (!facts.verbs.includes(verb)) return undefined;
+  if (group === '' && connected.has(subresource)) return connect;
+  const own = particular[`${group}/${plural}/${subresource}`];
+  if (own) return own[verb];
+  if (subresource === 'scale') return scale[verb];
+  return facts.kind === kind && facts.group === group ? wholeObject[verb] : undefined;
 }

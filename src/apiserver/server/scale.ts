@@ -1,0 +1,135 @@
+/** The scale subresource: an autoscaling/v1 Scale in front of any kind that names its paths. */
+import { schemaOf } from '../../api/catalog/index.ts';
+import type { Unstructured } from '../../api/object.ts';
+import { formatLabelSelector, selectorFromSet } from '../../api/selectors/index.ts';
+import type { ApiResponse } from '../../api/transport.ts';
+import type { LabelSelector } from '../../api/types/meta-v1.ts';
+import { errors } from '../../base/errors.ts';
+import { aggregate, field } from '../registry/field-errors.ts';
+import { identified, readBody } from './body.ts';
+import { decodeObjectValue } from './codec.ts';
+import { type WriteParameters, writeParameters } from './options.ts';
+import { respondValue, servedObject, toServed } from './output.ts';
+import { applyPatch, type PatchType, patchDocument, patchType } from './patch.ts';
+import { groupResource, negotiated, readEntry, writeOffer } from './read.ts';
+import type { Scope, Served } from './scope.ts';
+import { runUpdate } from './update.ts';
+
+export interface Scale extends Unstructured {
+  spec?: { replicas?: number };
+  status?: { replicas: number; selector?: string };
+}
+const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+const scaleSchema = () => schemaOf('autoscaling.v1.Scale');
+
+/** Values at a simple path such as ".spec.replicas". */
+export function valueAt(obj: unknown, path: string): unknown {
+  let value = obj;
+  for (const key of path.split('.').slice(1)) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+  }
+  return value;
+}
+
+export function setAt(obj: Unstructured, path: string, value: unknown): void {
+  const keys = path.split('.').slice(1);
+  const last = keys.pop();
+  let at = obj as Record<string, unknown>;
+  for (const key of keys) {
+    if (typeof at[key] !== 'object' || at[key] === null) at[key] = {};
+    at = at[key] as Record<string, unknown>;
+  }
+  if (last !== undefined) at[last] = value;
+}
+
+function selectorText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null) return '';
+  if ('matchLabels' in value || 'matchExpressions' in value) return formatLabelSelector(value as LabelSelector);
+  return selectorFromSet(value as Record<string, string>).toString();
+}
+
+function pathsOf(served: Served) {
+  if (served.strategy.scale) return served.strategy.scale;
+  throw errors.unknownPath();
+}
+
+export function scaleOf(served: Served, obj: Unstructured): Scale {
+  const paths = pathsOf(served);
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = obj.metadata;
+  const replicas = valueAt(obj, paths.specReplicas);
+  const selector = paths.selector ? selectorText(valueAt(obj, paths.selector)) : '';
+  const metadata = { name, ...(namespace && { namespace }), uid, resourceVersion, creationTimestamp };
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: metadata as Scale['metadata'],
+    spec: typeof replicas === 'number' ? { replicas } : {},
+    status: { replicas: Number(valueAt(obj, paths.statusReplicas) ?? 0), ...(selector && { selector }) },
+  };
+}
+
+export async function getScale(scope: Scope, served: Served): Promise<ApiResponse> {
+  const media = negotiated(scope, served, writeOffer);
+  const entry = await readEntry(scope, served);
+  return respondValue(200, scaleOf(served, servedObject(served, entry)), media);
+}
+
+export async function updateScale(scope: Scope, served: Served): Promise<ApiResponse> {
+  const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'UpdateOptions');
+  const scale = readBody(scope, scaleKind, scaleSchema(), parameters) as Scale;
+  return writeScale(scope, served, parameters, 'UpdateOptions', () => scale);
+}
+
+export async function patchScale(scope: Scope, served: Served): Promise<ApiResponse> {
+  const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'PatchOptions');
+  const type: PatchType = patchType(scope, served);
+  const document = patchDocument(scope, type);
+  return writeScale(scope, served, parameters, 'PatchOptions', live => {
+    const patched = applyPatch(type === 'apply' ? 'merge' : type, live, document.value, scaleSchema());
+    const { object } = decodeObjectValue(patched, scaleKind, scaleSchema(), parameters.fieldValidation);
+    return identified(object, scaleKind) as Scale;
+  });
+}
+
+async function writeScale(
+  scope: Scope,
+  served: Served,
+  parameters: WriteParameters,
+  operationOptions: string,
+  produce: (live: Scale) => Scale,
+): Promise<ApiResponse> {
+  const media = negotiated(scope, served, writeOffer);
+  const { entry } = await runUpdate(scope, served, parameters, {
+    subresource: 'scale',
+    operationOptions,
+    produce(live) {
+      const scale = produce(scaleOf(served, live));
+      checkScale(scope, served, scale, live);
+      setAt(live, pathsOf(served).specReplicas, scale.spec?.replicas ?? 0);
+      live.metadata.resourceVersion = scale.metadata.resourceVersion ?? '';
+      return live;
+    },
+  });
+  return respondValue(200, scaleOf(served, toServed(served, servedObject(served, entry))), media);
+}
+
+function checkScale(scope: Scope, served: Served, scale: Scale, live: Unstructured): void {
+  const replicas = scale.spec?.replicas ?? 0;
+  if (scale.metadata.name && scale.metadata.name !== scope.info.name)
+    throw errors.badRequest(
+      `the name of the object (${scale.metadata.name}) does not match the name on the URL (${scope.info.name})`,
+    );
+  if (scale.metadata.uid && scale.metadata.uid !== live.metadata.uid)
+    throw errors.conflict(
+      groupResource(served),
+      live.metadata.name,
+      `Precondition failed: UID in precondition: ${scale.metadata.uid}, UID in object meta: ${live.metadata.uid}`,
+    );
+  if (replicas >= 0) return;
+  const { causes, message } = aggregate([
+    field.invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+  ]);
+  throw errors.invalid(scaleKind, scope.info.name, causes, message);
+}
