@@ -11,6 +11,9 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
   npm ci --no-audit --no-fund --loglevel=error
   touch node_modules/.package-lock.json
 fi
+if [ ! -e src/api/catalog/docs.json ] && [ -e scripts/docs.ts ]; then
+  sh bin/node scripts/docs.ts || say "no field documentation: kubectl explain will show fields without text"
+fi
 
 missing() { # COMMAND-OR-FILE PACKAGE...: prints the packages when the command or file is absent
   probe=$1
