@@ -26,7 +26,9 @@ export class Writer {
     return this.#at;
   }
   bytes(value: Uint8Array): void {
-    this.#buffer.set(value, this.#reserve(value.length));
+    // Reserving may replace the buffer.
+    const at = this.#reserve(value.length);
+    this.#buffer.set(value, at);
   }
   string(value: string): void {
     const length = value.length;
