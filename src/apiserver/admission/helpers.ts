@@ -21,8 +21,8 @@ export const on =
     operations.includes(operation);
 
 /** The object as the type that the caller knows the resource to have. */
-export const objectOf = <T extends KubeObject>(request: AdmissionRequest): T => request.object as unknown as T;
-export const oldObjectOf = <T extends KubeObject>(request: AdmissionRequest): T => request.oldObject as unknown as T;
+export const objectOf = <T>(request: AdmissionRequest): T => request.object as unknown as T;
+export const oldObjectOf = <T>(request: AdmissionRequest): T => request.oldObject as unknown as T;
 
 /** Undefined unless the request carries a pod of the main resource. Its spec is there. */
 export function podOf(request: AdmissionRequest): (Pod & { spec: PodSpec }) | undefined {

@@ -3,10 +3,14 @@ import { alwaysPullImages } from './always-pull-images.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import type { AdmissionEnvironment, AdmissionPlugin, AdmissionPluginFactory } from './contract.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { defaultIngressClass, denyServiceExternalIPs } from './network.ts';
+import { nodeRestriction } from './node-restriction/plugin.ts';
+import { podSecurity } from './pod-security/plugin.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
+import { resourceQuota } from './resource-quota/plugin.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
@@ -14,9 +18,12 @@ import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 
 export const admissionPlugins: readonly AdmissionPluginFactory[] = [
   namespaceLifecycle,
+  limitRanger,
   serviceAccount,
+  nodeRestriction,
   taintNodesByCondition,
   alwaysPullImages,
+  podSecurity,
   priority,
   defaultTolerationSeconds,
   defaultStorageClass,
@@ -29,6 +36,7 @@ export const admissionPlugins: readonly AdmissionPluginFactory[] = [
   defaultIngressClass,
   denyServiceExternalIPs,
   rbacEscalation,
+  resourceQuota,
 ];
 
 /** Not optional: without it, the right to write roles is the right to everything. */
@@ -55,4 +63,5 @@ export function createAdmissionPlugins(
     .map(p => p.create(environment));
 }
 
+export { podSecurityWith } from './pod-security/plugin.ts';
 export { ensureSystemPriorityClasses } from './priority.ts';

@@ -1,4 +1,4 @@
-/** Upstream checks this in the storage of the RBAC kinds; it comes last here, when the object is final. Cannot be switched off. */
+/** Upstream checks this in the storage of the RBAC kinds; here it is asked when the object is final. Cannot be switched off. */
 import type { KubeObject } from '../../api/object.ts';
 import type { ClusterRole, ClusterRoleBinding } from '../../api/types/rbac-v1.ts';
 import { semanticEqual } from '../../api/util/values.ts';

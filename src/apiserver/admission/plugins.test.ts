@@ -1,0 +1,537 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Pod } from '../../api/types/core-v1.ts';
+import { createCertificateRequest, newKey } from '../../pki/index.ts';
+import { clusterBinding, clusterRole, rule, user } from '../auth/rbac/bootstrap/build.ts';
+import { alwaysPullImages } from './always-pull-images.ts';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
+import type { AdmissionPluginFactory } from './contract.ts';
+import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { admissionPlugins, createAdmissionPlugins, ensureSystemPriorityClasses } from './index.ts';
+import { limitRanger } from './limit-ranger.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { defaultIngressClass, denyServiceExternalIPs } from './network.ts';
+import { priority } from './priority.ts';
+import { rbacEscalation } from './rbac-escalation.ts';
+import { runtimeClass } from './runtime-class.ts';
+import { serviceAccount } from './service-account.ts';
+import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
+import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
+import { fixture, refusal, run } from './testing/request.ts';
+
+type PodBody = Pod & { spec: NonNullable<Pod['spec']> };
+const pod = (spec: object = {}, metadata: object = {}): PodBody => ({
+  metadata: { name: 'p', namespace: 'ns', ...metadata },
+  spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
+});
+const pods = '/pods';
+
+function start(factory: AdmissionPluginFactory) {
+  const cluster = fixture();
+  return { cluster, plugin: factory.create(cluster.environment) };
+}
+
+describe('the list of plugins', () => {
+  it('has unique names, leaves out what is off, and refuses unknown names', () => {
+    const names = admissionPlugins.map(p => p.name);
+    assert.equal(new Set(names).size, names.length);
+    const { environment } = fixture();
+    const active = (selection?: object) => createAdmissionPlugins(environment, selection).map(p => p.name);
+    assert.ok(!active().includes('AlwaysPullImages') && active().includes('DenyServiceExternalIPs'));
+    assert.ok(active({ enable: ['AlwaysPullImages'] }).includes('AlwaysPullImages'));
+    assert.ok(!active({ disable: ['LimitRanger'] }).includes('LimitRanger'));
+    assert.ok(active({ disable: ['RBACEscalation'] }).includes('RBACEscalation'));
+    assert.throws(() => active({ disable: ['Nonsense'] }), /no admission plugin is named Nonsense/);
+  });
+});
+
+describe('NamespaceLifecycle', () => {
+  it('needs a living namespace for what is created', async () => {
+    const { cluster, plugin } = start(namespaceLifecycle);
+    cluster.add('v1/namespaces', { metadata: { name: 'ns' } });
+    cluster.add('v1/namespaces', { metadata: { name: 'going' }, status: { phase: 'Terminating' } } as never);
+    const cases: [object, string][] = [
+      [{ resource: pods, object: pod() }, ''],
+      [{ resource: pods, object: pod({}, { namespace: 'none' }) }, 'namespaces "none" not found'],
+      [
+        { resource: pods, object: pod({}, { namespace: 'going' }) },
+        'pods "p" is forbidden: unable to create new content in namespace going because it is being terminated',
+      ],
+      [{ resource: pods, object: pod({}, { namespace: 'going' }), old: pod() }, ''],
+      [{ resource: pods, operation: 'DELETE', namespace: 'going', name: 'p' }, ''],
+      [{ resource: '/nodes', object: { metadata: { name: 'n' } } }, ''],
+      [{ resource: 'authorization.k8s.io/localsubjectaccessreviews', object: { metadata: {} }, namespace: 'none' }, ''],
+      [
+        { resource: '/namespaces', operation: 'DELETE', name: 'kube-system' },
+        'namespaces "kube-system" is forbidden: this namespace may not be deleted',
+      ],
+      [{ resource: '/namespaces', operation: 'DELETE', name: 'ns' }, ''],
+    ];
+    for (const [question, message] of cases)
+      assert.equal(await refusal(plugin, question as never), message, JSON.stringify(question));
+  });
+
+  it('asks the API itself right after a deletion', async () => {
+    const { cluster, plugin } = start(namespaceLifecycle);
+    cluster.add('v1/namespaces', { metadata: { name: 'ns' } });
+    await run(plugin, { resource: '/namespaces', operation: 'DELETE', name: 'ns' });
+    cluster.remove('v1/namespaces', 'ns');
+    assert.match(await refusal(plugin, { resource: pods, object: pod() }), /not found/);
+  });
+});
+
+describe('ServiceAccount', () => {
+  it('gives a pod the default account, its pull secrets and a token volume', async () => {
+    const { cluster, plugin } = start(serviceAccount);
+    cluster.add('v1/serviceaccounts', {
+      metadata: { name: 'default', namespace: 'ns' },
+      imagePullSecrets: [{ name: 'pull' }],
+    } as never);
+    const body = pod({ initContainers: [{ name: 'i' }] });
+    await run(plugin, { resource: pods, object: body });
+    assert.equal(body.spec.serviceAccountName, 'default');
+    assert.deepEqual(body.spec.imagePullSecrets, [{ name: 'pull' }]);
+    const [volume] = body.spec.volumes ?? [];
+    assert.match(volume?.name ?? '', /^kube-api-access-[a-z0-9]{5}$/);
+    const mount = { name: volume?.name, readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' };
+    assert.deepEqual(body.spec.containers[0]?.volumeMounts, [mount]);
+    assert.deepEqual(body.spec.initContainers?.[0]?.volumeMounts, [mount]);
+    assert.deepEqual(volume?.projected, {
+      defaultMode: 420,
+      sources: [
+        { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
+        { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+        {
+          downwardAPI: {
+            items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+          },
+        },
+      ],
+    });
+    const again = structuredClone(body);
+    await run(plugin, { resource: pods, object: again });
+    assert.deepEqual(again, body);
+  });
+
+  it('mounts nothing where the pod, then the account, says so', async () => {
+    const { cluster, plugin } = start(serviceAccount);
+    cluster.add('v1/serviceaccounts', {
+      metadata: { name: 'quiet', namespace: 'ns' },
+      automountServiceAccountToken: false,
+    } as never);
+    const mounted = async (spec: object) => {
+      const body = pod({ serviceAccountName: 'quiet', ...spec });
+      await run(plugin, { resource: pods, object: body });
+      return body.spec.volumes?.length ?? 0;
+    };
+    assert.equal(await mounted({}), 0);
+    assert.equal(await mounted({ automountServiceAccountToken: true }), 1);
+    const path = '/var/run/secrets/kubernetes.io/serviceaccount';
+    const own = { containers: [{ name: 'c', volumeMounts: [{ name: 'v', mountPath: path }] }] };
+    assert.equal(await mounted({ automountServiceAccountToken: true, ...own }), 0);
+  });
+
+  it('refuses missing accounts, mirror pods with credentials, and secrets that the account does not list', async () => {
+    const { cluster, plugin } = start(serviceAccount);
+    cluster.add('v1/serviceaccounts', {
+      metadata: { name: 'strict', namespace: 'ns', annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } },
+      secrets: [{ name: 'known' }],
+    } as never);
+    const mirror = { annotations: { 'kubernetes.io/config.mirror': 'x' } };
+    const volumes = (secretName: string) => ({
+      serviceAccountName: 'strict',
+      volumes: [{ name: 'v', secret: { secretName } }],
+    });
+    const cases: [object, string][] = [
+      [
+        pod({ serviceAccountName: 'none' }),
+        'pods "p" is forbidden: error looking up service account ns/none: serviceaccount "none" not found',
+      ],
+      [
+        pod({ serviceAccountName: 'x' }, mirror),
+        'pods "p" is forbidden: a mirror pod may not reference service accounts',
+      ],
+      [pod({}, mirror), ''],
+      [pod(volumes('known')), ''],
+      [
+        pod(volumes('other')),
+        'pods "p" is forbidden: volume with secret.secretName="other" is not allowed because service account strict does not reference that secret',
+      ],
+    ];
+    for (const [object, message] of cases) assert.equal(await refusal(plugin, { resource: pods, object }), message);
+  });
+
+  it('waits for the default account of a new namespace', async () => {
+    const { cluster, plugin } = start(serviceAccount);
+    const pending = run(plugin, { resource: pods, object: pod() });
+    await cluster.clock.advance(250);
+    cluster.add('v1/serviceaccounts', { metadata: { name: 'default', namespace: 'ns' } });
+    await cluster.clock.advance(250);
+    await pending;
+    const failing = refusal(plugin, { resource: pods, object: pod({}, { namespace: 'other' }) });
+    await cluster.clock.advance(2000);
+    assert.match(await failing, /serviceaccount "default" not found/);
+  });
+});
+
+describe('small mutations', () => {
+  it('DefaultTolerationSeconds adds what is not tolerated yet', async () => {
+    const { plugin } = start(defaultTolerationSeconds);
+    const added = async (tolerations: object[]) => {
+      const body = pod({ tolerations });
+      await run(plugin, { resource: pods, object: body });
+      return (body.spec.tolerations ?? []).slice(tolerations.length).map(t => [t.key, t.effect, t.tolerationSeconds]);
+    };
+    const [notReady, unreachable] = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+    assert.deepEqual(await added([]), [
+      [notReady, 'NoExecute', 300],
+      [unreachable, 'NoExecute', 300],
+    ]);
+    assert.deepEqual(await added([{ key: notReady, operator: 'Exists' }]), [[unreachable, 'NoExecute', 300]]);
+    assert.deepEqual(await added([{ operator: 'Exists' }]), []);
+    assert.equal((await added([{ key: notReady, operator: 'Exists', effect: 'NoSchedule' }])).length, 2);
+  });
+
+  it('TaintNodesByCondition', async () => {
+    const { plugin } = start(taintNodesByCondition);
+    const node = { metadata: { name: 'n' }, spec: {} as { taints?: object[] } };
+    await run(plugin, { resource: '/nodes', object: node });
+    await run(plugin, { resource: '/nodes', object: node });
+    assert.deepEqual(node.spec.taints, [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
+  });
+
+  it('AlwaysPullImages', async () => {
+    const { plugin } = start(alwaysPullImages);
+    const body = pod({ initContainers: [{ name: 'i', imagePullPolicy: 'Never' }] });
+    await run(plugin, { resource: pods, object: body });
+    assert.deepEqual(
+      [body.spec.containers, body.spec.initContainers].map(l => l?.[0]?.imagePullPolicy),
+      ['Always', 'Always'],
+    );
+    const { admit: _, ...validating } = plugin;
+    assert.equal(
+      await refusal(validating, { resource: pods, object: pod() }),
+      'Pod "p" is invalid: spec.containers[0].imagePullPolicy: Unsupported value: "": supported values: "Always"',
+    );
+  });
+
+  it('StorageObjectInUseProtection', async () => {
+    const { plugin } = start(storageObjectInUseProtection);
+    const finalizer = async (resource: string) => {
+      const object = { metadata: { name: 'x', finalizers: [] as string[] } };
+      await run(plugin, { resource, object });
+      return object.metadata.finalizers.join();
+    };
+    assert.equal(await finalizer('/persistentvolumeclaims'), 'kubernetes.io/pvc-protection');
+    assert.equal(await finalizer('/persistentvolumes'), 'kubernetes.io/pv-protection');
+    assert.equal(await finalizer('storage.k8s.io/volumeattributesclasses'), 'kubernetes.io/vac-protection');
+    assert.equal(await finalizer('/configmaps'), '');
+  });
+
+  it('DefaultStorageClass and DefaultIngressClass take the newest default', async () => {
+    const make = (name: string, creationTimestamp: string, key: string) => ({
+      metadata: { name, creationTimestamp, annotations: { [key]: 'true' } },
+    });
+    const storage = start(defaultStorageClass);
+    const key = 'storageclass.kubernetes.io/is-default-class';
+    storage.cluster.add(
+      'storage.k8s.io/v1/storageclasses',
+      make('old', '2020-01-01T00:00:00Z', key),
+      make('new', '2021-01-01T00:00:00Z', key),
+      { metadata: { name: 'other' } },
+    );
+    const claims: [object, string | undefined][] = [
+      [{}, 'new'],
+      [{ storageClassName: '' }, ''],
+      [{ storageClassName: 'other' }, 'other'],
+    ];
+    for (const [spec, expected] of claims) {
+      const claim = { metadata: { name: 'c' }, spec: spec as { storageClassName?: string } };
+      await run(storage.plugin, { resource: '/persistentvolumeclaims', object: claim });
+      assert.equal(claim.spec.storageClassName, expected);
+    }
+    const ingress = start(defaultIngressClass);
+    ingress.cluster.add(
+      'networking.k8s.io/v1/ingressclasses',
+      make('main', '2020-01-01T00:00:00Z', 'ingressclass.kubernetes.io/is-default-class'),
+    );
+    const object = { metadata: { name: 'i' }, spec: {} as { ingressClassName?: string } };
+    await run(ingress.plugin, { resource: 'networking.k8s.io/ingresses', object });
+    assert.equal(object.spec.ingressClassName, 'main');
+  });
+});
+
+describe('Priority', () => {
+  it('computes the number from the class', async () => {
+    const { cluster, plugin } = start(priority);
+    await ensureSystemPriorityClasses(cluster.client);
+    await ensureSystemPriorityClasses(cluster.client);
+    cluster.add('scheduling.k8s.io/v1/priorityclasses', {
+      metadata: { name: 'polite' },
+      value: 7,
+      preemptionPolicy: 'Never',
+    } as never);
+    const resolved = async (spec: object) => {
+      const body = pod(spec);
+      await run(plugin, { resource: pods, object: body });
+      return [body.spec.priorityClassName, body.spec.priority, body.spec.preemptionPolicy];
+    };
+    assert.deepEqual(await resolved({}), [undefined, 0, 'PreemptLowerPriority']);
+    assert.deepEqual(await resolved({ priorityClassName: 'polite' }), ['polite', 7, 'Never']);
+    assert.deepEqual(await resolved({ priorityClassName: 'system-node-critical' }), [
+      'system-node-critical',
+      2_000_001_000,
+      'PreemptLowerPriority',
+    ]);
+    cluster.add('scheduling.k8s.io/v1/priorityclasses', {
+      metadata: { name: 'usual' },
+      value: 5,
+      globalDefault: true,
+    } as never);
+    assert.deepEqual(await resolved({}), ['usual', 5, 'PreemptLowerPriority']);
+    const message = (spec: object) => refusal(plugin, { resource: pods, object: pod(spec) });
+    assert.equal(
+      await message({ priorityClassName: 'none' }),
+      'pods "p" is forbidden: no PriorityClass with name none was found',
+    );
+    assert.equal(
+      await message({ priorityClassName: 'polite', priority: 8 }),
+      'pods "p" is forbidden: the integer value of priority (8) must not be provided in pod spec; priority admission controller computed 7 from the given PriorityClass name',
+    );
+    const resource = 'scheduling.k8s.io/priorityclasses';
+    const second = { metadata: { name: 'second' }, value: 1, globalDefault: true };
+    assert.match(
+      await refusal(plugin, { resource, object: second }),
+      /PriorityClass usual is already marked as default/,
+    );
+    const same = { metadata: { name: 'usual' }, value: 5, globalDefault: true };
+    assert.equal(await refusal(plugin, { resource, object: same, old: same }), '');
+  });
+
+  it('keeps it on update', async () => {
+    const { plugin } = start(priority);
+    const body = pod();
+    await run(plugin, { resource: pods, object: body, old: pod({ priority: 3, preemptionPolicy: 'Never' }) });
+    assert.deepEqual([body.spec.priority, body.spec.preemptionPolicy], [3, 'Never']);
+  });
+});
+
+describe('RuntimeClass', () => {
+  it('brings overhead and scheduling', async () => {
+    const { cluster, plugin } = start(runtimeClass);
+    cluster.add('node.k8s.io/v1/runtimeclasses', {
+      metadata: { name: 'vm' },
+      overhead: { podFixed: { cpu: '100m' } },
+      scheduling: { nodeSelector: { vm: 'yes' }, tolerations: [{ key: 'vm', operator: 'Exists' }] },
+    } as never);
+    const body = pod({ runtimeClassName: 'vm', tolerations: [{ key: 'vm', operator: 'Exists' }] });
+    await run(plugin, { resource: pods, object: body });
+    assert.deepEqual(
+      [body.spec.overhead, body.spec.nodeSelector, body.spec.tolerations?.length],
+      [{ cpu: '100m' }, { vm: 'yes' }, 1],
+    );
+    const cases: [object, string][] = [
+      [{ runtimeClassName: 'none' }, 'pod rejected: RuntimeClass "none" not found'],
+      [
+        { runtimeClassName: 'vm', overhead: { cpu: '1' } },
+        "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
+      ],
+      [
+        { overhead: { cpu: '1' } },
+        'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
+      ],
+      [
+        { runtimeClassName: 'vm', nodeSelector: { vm: 'no' } },
+        'conflict: runtimeClass.scheduling.nodeSelector[vm] = yes; pod.spec.nodeSelector[vm] = no',
+      ],
+    ];
+    for (const [spec, message] of cases)
+      assert.equal(await refusal(plugin, { resource: pods, object: pod(spec) }), `pods "p" is forbidden: ${message}`);
+  });
+});
+
+describe('LimitRanger', () => {
+  const range = (...limits: object[]) => ({ metadata: { name: 'l', namespace: 'ns' }, spec: { limits } }) as never;
+  it('fills in defaults and says so', async () => {
+    const { cluster, plugin } = start(limitRanger);
+    cluster.add(
+      'v1/limitranges',
+      range({ type: 'Container', default: { cpu: '2', memory: '1Gi' }, defaultRequest: { cpu: '1' } }),
+    );
+    const body = pod({ containers: [{ name: 'c', resources: { limits: { cpu: '3' } } }] });
+    await run(plugin, { resource: pods, object: body });
+    assert.deepEqual(body.spec.containers[0]?.resources, {
+      limits: { cpu: '3', memory: '1Gi' },
+      requests: { cpu: '1' },
+    });
+    assert.equal(
+      body.metadata.annotations?.['kubernetes.io/limit-ranger'],
+      'LimitRanger plugin set: cpu request for container c; memory limit for container c',
+    );
+  });
+  it('refuses what is outside the bounds', async () => {
+    const resources = (requests: object, limits: object = {}) =>
+      pod({ containers: [{ name: 'c', resources: { requests, limits } }] });
+    const two = (memory: string) => {
+      const container = { resources: { requests: { memory }, limits: { memory } } };
+      return pod({
+        containers: [
+          { name: 'a', ...container },
+          { name: 'b', ...container },
+        ],
+      });
+    };
+    const cases: [object, object, string][] = [
+      [
+        { type: 'Container', min: { cpu: '100m' } },
+        resources({ cpu: '50m' }),
+        'minimum cpu usage per Container is 100m, but request is 50m',
+      ],
+      [
+        { type: 'Container', min: { cpu: '100m' } },
+        resources({}),
+        'minimum cpu usage per Container is 100m.  No request is specified',
+      ],
+      [
+        { type: 'Container', max: { cpu: '1' } },
+        resources({}, { cpu: '2' }),
+        'maximum cpu usage per Container is 1, but limit is 2',
+      ],
+      [
+        { type: 'Container', max: { cpu: '1' } },
+        resources({}),
+        'maximum cpu usage per Container is 1.  No limit is specified',
+      ],
+      [{ type: 'Container', max: { cpu: '1' } }, resources({ cpu: '1' }, { cpu: '1' }), ''],
+      [
+        { type: 'Container', maxLimitRequestRatio: { cpu: '2' } },
+        resources({ cpu: '1' }, { cpu: '3' }),
+        'cpu max limit to request ratio per Container is 2, but provided ratio is 3.000000',
+      ],
+      [
+        { type: 'Pod', max: { memory: '1Gi' } },
+        two('600Mi'),
+        'maximum memory usage per Pod is 1Gi, but limit is 1200Mi',
+      ],
+      [{ type: 'Pod', max: { memory: '1Gi' } }, two('512Mi'), ''],
+    ];
+    for (const [item, object, message] of cases) {
+      const { cluster, plugin } = start(limitRanger);
+      cluster.add('v1/limitranges', range(item));
+      const got = await refusal(plugin, { resource: pods, object });
+      assert.ok(message ? got.includes(message) : got === '', `${got} should say ${message}`);
+    }
+    const { cluster, plugin } = start(limitRanger);
+    cluster.add(
+      'v1/limitranges',
+      range({ type: 'PersistentVolumeClaim', min: { storage: '1Gi' }, max: { storage: '2Gi' } }),
+    );
+    const claim = (storage: string) => ({
+      metadata: { name: 'c', namespace: 'ns' },
+      spec: { resources: { requests: { storage } } },
+    });
+    const ask = (storage: string) => refusal(plugin, { resource: '/persistentvolumeclaims', object: claim(storage) });
+    assert.match(await ask('3Gi'), /maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 3Gi/);
+    assert.match(await ask('500Mi'), /minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 500Mi/);
+    assert.equal(await ask('1Gi'), '');
+  });
+});
+
+describe('storage, services and certificates', () => {
+  it('PersistentVolumeClaimResize', async () => {
+    const { cluster, plugin } = start(persistentVolumeClaimResize);
+    cluster.add(
+      'storage.k8s.io/v1/storageclasses',
+      { metadata: { name: 'grows' }, allowVolumeExpansion: true } as never,
+      { metadata: { name: 'fixed' } },
+    );
+    const claim = (storage: string, storageClassName: string, phase = 'Bound') => ({
+      metadata: { name: 'c', namespace: 'ns' },
+      spec: { storageClassName, resources: { requests: { storage } } },
+      status: { phase },
+    });
+    const ask = (object: object, old: object) => refusal(plugin, { resource: '/persistentvolumeclaims', object, old });
+    assert.equal(await ask(claim('2Gi', 'grows'), claim('1Gi', 'grows')), '');
+    assert.equal(await ask(claim('1024Mi', 'fixed'), claim('1Gi', 'fixed')), '');
+    assert.match(
+      await ask(claim('2Gi', 'fixed'), claim('1Gi', 'fixed')),
+      /only dynamically provisioned pvc can be resized/,
+    );
+    assert.match(
+      await ask(claim('2Gi', 'grows'), claim('1Gi', 'grows', 'Pending')),
+      /Only bound persistent volume claims/,
+    );
+  });
+
+  it('DenyServiceExternalIPs', async () => {
+    const { plugin } = start(denyServiceExternalIPs);
+    const service = (...externalIPs: string[]) => ({ metadata: { name: 's', namespace: 'ns' }, spec: { externalIPs } });
+    const ask = (object: object, old?: object) =>
+      refusal(plugin, { resource: '/services', object, ...(old && { old }) });
+    assert.equal(
+      await ask(service('1.2.3.4')),
+      'services "s" is forbidden: Use of external IPs is denied by admission control',
+    );
+    assert.equal(await ask(service('1.2.3.4'), service('1.2.3.4', '5.6.7.8')), '');
+    assert.notEqual(await ask(service('1.2.3.4'), service()), '');
+  });
+
+  it('certificate requests', async () => {
+    const grant = (verb: string, names: string) =>
+      clusterRole(verb, [rule(verb, 'certificates.k8s.io', 'signers', names)]);
+    const resource = 'certificates.k8s.io/certificatesigningrequests';
+    const request = (signerName: string, status?: object) => ({
+      metadata: { name: 'r' },
+      spec: { signerName, request: '' },
+      ...(status && { status }),
+    });
+    const approval = start(certificateApproval);
+    approval.cluster.add('rbac.authorization.k8s.io/v1/clusterroles', grant('approve', 'example.com/*'));
+    approval.cluster.add('rbac.authorization.k8s.io/v1/clusterrolebindings', clusterBinding('approve', user('jane')));
+    const approve = (signer: string) =>
+      refusal(approval.plugin, { resource, subresource: 'approval', object: request(signer), old: request(signer) });
+    assert.equal(await approve('example.com/a'), '');
+    assert.match(await approve('other.com/a'), /user not permitted to approve requests with signerName "other.com\/a"/);
+    const signing = start(certificateSigning);
+    const sign = (status: object) =>
+      refusal(signing.plugin, { resource, subresource: 'status', object: request('x/y', status), old: request('x/y') });
+    assert.match(await sign({ certificate: 'YQ==' }), /user not permitted to sign requests with signerName "x\/y"/);
+    assert.equal(await sign({}), '');
+    const subject = start(certificateSubjectRestriction);
+    const create = (organization: string, signerName = 'kubernetes.io/kube-apiserver-client') => {
+      const pem = createCertificateRequest({ commonName: 'x', organizations: [organization] }, newKey());
+      return refusal(subject.plugin, {
+        resource,
+        object: { metadata: { name: 'r' }, spec: { signerName, request: btoa(pem) } },
+      });
+    };
+    assert.match(
+      await create('system:masters'),
+      /use of kubernetes.io\/kube-apiserver-client signer with system:masters group is not allowed/,
+    );
+    assert.equal(await create('dev'), '');
+    assert.equal(await create('system:masters', 'example.com/own'), '');
+  });
+
+  it('RBACEscalation', async () => {
+    const { cluster, plugin } = start(rbacEscalation);
+    cluster.add('rbac.authorization.k8s.io/v1/clusterroles', clusterRole('reader', [rule('get', 'core', 'pods')]));
+    cluster.add('rbac.authorization.k8s.io/v1/clusterrolebindings', clusterBinding('reader', user('jane')));
+    const resource = 'rbac.authorization.k8s.io/roles';
+    const role = (verbs: string, labels = {}) => ({
+      metadata: { name: 'r', namespace: 'ns', labels },
+      rules: [rule(verbs, 'core', 'pods')],
+    });
+    assert.equal(await refusal(plugin, { resource, object: role('get') }), '');
+    assert.match(
+      await refusal(plugin, { resource, object: role('delete') }),
+      /attempting to grant RBAC permissions not currently held/,
+    );
+    assert.equal(await refusal(plugin, { resource, object: role('delete', { a: 'b' }), old: role('delete') }), '');
+    const binding = { metadata: { name: 'b' }, roleRef: { kind: 'ClusterRole', name: 'reader' }, subjects: [] };
+    assert.equal(
+      await refusal(plugin, { resource: 'rbac.authorization.k8s.io/clusterrolebindings', object: binding }),
+      '',
+    );
+  });
+});
