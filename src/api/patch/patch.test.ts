@@ -204,6 +204,27 @@ test('strategic merge: lists by key, directives, order', () => {
   }
 });
 
+test('strategic merge: deleting makes room for what is added, elements with one key are paired in order', () => {
+  const patch = {
+    spec: {
+      '$setElementOrder/containers': [{ name: 'b' }, { name: 'c' }],
+      containers: [
+        { name: 'c', image: 'i' },
+        { name: 'a', $patch: 'delete' },
+      ],
+    },
+  };
+  assert.deepEqual(p.applyStrategicMergePatch(containers('a', 'b', 'z'), patch, pod), containers('b', 'z', 'c'));
+  const twice = containers('a', 'b', 'a');
+  assert.deepEqual(p.createTwoWayMergePatch(twice, twice, pod), {});
+  assert.deepEqual(p.createTwoWayMergePatch(twice, containers('a', 'b'), pod), {
+    spec: {
+      '$setElementOrder/containers': [{ name: 'a' }, { name: 'b' }],
+      containers: [{ $patch: 'delete', name: 'a' }],
+    },
+  });
+});
+
 test('strategic merge: complaints', () => {
   const table: [object, RegExp][] = [
     [{ spec: { containers: [{ image: 'x' }] } }, /does not contain declared merge key: name/],

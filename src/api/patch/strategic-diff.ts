@@ -164,18 +164,20 @@ function diffListsOfMaps(
   options: DiffOptions,
 ): void {
   const { mergeKey } = meta;
-  const before = new Map(original.map(element => [identity(element, mergeKey), asMap(element)]));
+  // Elements with the same key are paired in their order.
+  const before = Map.groupBy(original.map(asMap), element => identity(element, mergeKey));
   const changed: unknown[] = [];
   for (const element of modified) {
     const id = identity(element, mergeKey);
-    const present = before.get(id);
+    const present = before.get(id)?.shift();
     if (present) {
       const inner = diffMaps(present, asMap(element), meta.schema, options);
       if (Object.keys(inner).length > 0) changed.push({ ...inner, [mergeKey]: id });
     } else if (!options.ignoreChanges) changed.push(element);
   }
-  const kept = new Set(modified.map(element => identity(element, mergeKey)));
-  const deleted = options.ignoreDeletions ? [] : [...before.keys()].filter(id => !kept.has(id)).sort(compareText);
+  const deleted = options.ignoreDeletions
+    ? []
+    : [...before].flatMap(([id, left]) => left.map(() => id)).sort(compareText);
   const list = [
     ...sortByOrder(changed, modified, mergeKey),
     ...deleted.map(id => ({ [directive]: 'delete', [mergeKey]: id })),

@@ -178,13 +178,27 @@ function applyElementOrder(
   if (!present && !change) return;
   checkOrder(change ?? [], order, meta.mergeKey);
   // The merge works in place; the order before it still counts.
-  const before = [...(present ?? [])];
+  const before = serverOrder(present ?? [], change ?? [], meta.mergeKey);
   let merged = present ?? [];
   if (present && change) merged = mergeList(present, change, meta, false, options);
   else if (change) merged = asList(withoutDirectives(change).value);
   if (merged.length > 0) elementKind(before, change ?? []);
   setOwn(original, key, weave(merged, order, before, meta.mergeKey));
   delete patch[key];
+}
+
+/**
+ * The order that stands for the server's. Upstream deletes in place and appends into the room that this frees, so that as many new
+ * elements as were deleted count as the server's last ones.
+ */
+function serverOrder(present: readonly unknown[], change: readonly unknown[], mergeKey: string): unknown[] {
+  const isDelete = (element: unknown) => isObject(element) && element[directive] === 'delete';
+  if (mergeKey === '' || !change.some(isDelete)) return [...present];
+  const gone = positions(change.filter(isDelete), mergeKey);
+  const kept = present.filter(element => !gone.has(identity(element, mergeKey)));
+  const known = positions(kept, mergeKey);
+  const added = change.filter(e => !(isObject(e) && Object.hasOwn(e, directive)) && !known.has(identity(e, mergeKey)));
+  return [...kept, ...added.slice(0, present.length - kept.length)];
 }
 
 /** The patch's elements must stand in the order that it asks for. */
