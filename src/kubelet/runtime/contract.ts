@@ -19,6 +19,8 @@ export class RuntimeError extends Error {
 }
 export const isRuntimeNotFound = (e: unknown): boolean => e instanceof RuntimeError && e.code === 'NotFound';
 
+export const isRuntimeTimeout = (e: unknown): boolean => e instanceof RuntimeError && e.code === 'DeadlineExceeded';
+
 export type NamespaceMode = 'POD' | 'CONTAINER' | 'NODE' | 'TARGET';
 export interface NamespaceOptions {
   network?: NamespaceMode;

@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createServer } from '../../test/support/control.ts';
+import type { Pod, PodSpec } from '../api/types/core-v1.ts';
+import { silentLogger } from '../base/log.ts';
+import { createMetrics } from '../base/metrics.ts';
+import { createInformerFactory } from '../client/index.ts';
+import { createKubelet, type KubeletOptions } from './kubelet.ts';
+import { simulatedMachine } from './node/machine.ts';
+import { createSimulatedRuntime, type SimulatedRuntimeOptions } from './runtime/simulated/index.ts';
+
+interface Options extends Partial<KubeletOptions> {
+  simulated?: Partial<SimulatedRuntimeOptions>;
+}
+
+async function setUp(t: TestContext, options: Options = {}) {
+  const server = await createServer(7);
+  const { clock, random, client, shaky, faults } = server;
+  const environment = { clock, random, log: silentLogger, metrics: createMetrics() };
+  let last = 0;
+  const runtime = createSimulatedRuntime({
+    clock,
+    random,
+    allocateIps: () => [`10.1.0.${++last}`],
+    ...options.simulated,
+  });
+  const stop = new AbortController();
+  const make = () => {
+    const informers = createInformerFactory(shaky, { ...environment, freeze: true });
+    const kubelet = createKubelet({
+      environment,
+      client: shaky,
+      informers,
+      runtime,
+      runtimeName: 'simulated',
+      nodeName: 'n1',
+      machine: simulatedMachine('n1', '192.0.2.1'),
+      ...options,
+    });
+    informers.start(stop.signal);
+    return kubelet;
+  };
+  const ignore = () => undefined;
+  const podCache = await server.follow('v1/pods', ignore);
+  const nodeCache = await server.follow('v1/nodes', ignore);
+  const eventCache = await server.follow('v1/events', ignore);
+  const kubelet = make();
+  const starting = kubelet.start();
+  await clock.until(() => nodeCache.size === 1, 5000);
+  await starting;
+  t.after(async () => {
+    stop.abort();
+    await kubelet.stop();
+    await server.close();
+  });
+  const pods = client.resource('v1/pods', 'default');
+  const create = (name: string, spec: Partial<PodSpec>) =>
+    pods.create({ metadata: { name, namespace: 'default' }, spec: podSpec(spec) });
+  const pod = (name: string): Pod | undefined => podCache.get(`default/${name}`);
+  const until = (name: string, done: (p: Pod) => boolean, limitMs?: number) =>
+    clock.until(() => {
+      const now = pod(name);
+      return now !== undefined && done(now);
+    }, limitMs);
+  const events = () => eventCache.list().map(e => `${e.type} ${e.reason} ${e.message}`);
+  const node = () => nodeCache.get('n1');
+  return { clock, client, faults, runtime, kubelet, make, pods, create, pod, until, events, node };
+}
+
+function podSpec(spec: Partial<PodSpec>): PodSpec {
+  return { nodeName: 'n1', restartPolicy: 'Always', containers: [container('app')], ...spec };
+}
+const container = (name: string, ...command: string[]) => ({
+  name,
+  image: 'example.test/app:1',
+  ...(command.length > 0 && { command }),
+});
+const ready = (p: Pod) => p.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false;
+const stateOf = (p: Pod | undefined, name = 'app') => p?.status?.containerStatuses?.find(s => s.name === name);
+
+test('the node registers, is ready and renews its lease', async t => {
+  const { clock, client, node } = await setUp(t);
+  const leases = client.resource('coordination.k8s.io/v1/leases', 'kube-node-lease');
+  assert.deepEqual(
+    node()?.status?.conditions?.map(c => `${c.type}=${c.status}`),
+    ['MemoryPressure=False', 'DiskPressure=False', 'PIDPressure=False', 'Ready=True'],
+  );
+  await clock.advance(1000);
+  const before = await leases.get('n1');
+  await clock.advance(11_000);
+  const after = await leases.get('n1');
+  assert.notEqual(after.spec?.renewTime, before.spec?.renewTime);
+  assert.equal(after.metadata.ownerReferences?.[0]?.uid, node()?.metadata.uid);
+});
+
+test('a pod runs, is ready, and goes when it is deleted', async t => {
+  const { until, create, pod, pods, runtime, clock, events } = await setUp(t);
+  await create('one', {});
+  await until('one', ready);
+  const status = pod('one')?.status;
+  assert.equal(status?.phase, 'Running');
+  assert.equal(status?.podIP, '10.1.0.1');
+  assert.equal(status?.hostIP, '192.0.2.1');
+  assert.equal(status?.qosClass, 'BestEffort');
+  assert.match(stateOf(pod('one'))?.containerID ?? '', /^simulated:\/\/[0-9a-f]{64}$/);
+  assert.deepEqual(status?.conditions?.map(c => `${c.type}=${c.status}`).sort(), [
+    'ContainersReady=True',
+    'Initialized=True',
+    'PodReadyToStartContainers=True',
+    'PodScheduled=True',
+    'Ready=True',
+  ]);
+  await clock.settle();
+  const told = events().filter(e => !e.includes('Starting'));
+  assert.deepEqual(
+    told.map(e => e.replace(/in .* including waiting/, 'in N (N including waiting')),
+    [
+      'Normal Pulling Pulling image "example.test/app:1"',
+      'Normal Pulled Successfully pulled image "example.test/app:1" in N (N including waiting). Image size: 10000000 bytes.',
+      'Normal Created Container created',
+      'Normal Started Container started',
+    ],
+  );
+  await pods.delete('one');
+  await clock.until(() => pod('one') === undefined);
+  assert.deepEqual(await runtime.listContainers(), []);
+  assert.deepEqual(await runtime.listPodSandboxes(), []);
+  await clock.settle();
+  assert.ok(events().includes('Normal Killing Stopping container app'));
+});
+
+test('restart policies: Always backs off, OnFailure stops at success, Never fails', async t => {
+  const { until, create, pod } = await setUp(t);
+  await create('always', { containers: [container('app', 'sh', '-c', 'sleep 1; exit 3')] });
+  await until('always', p => stateOf(p)?.state?.waiting?.reason === 'CrashLoopBackOff');
+  const crashing = stateOf(pod('always'));
+  assert.match(
+    crashing?.state?.waiting?.message ?? '',
+    /^back-off 10s restarting failed container=app pod=always_default\(/,
+  );
+  assert.equal(crashing?.restartCount, 1);
+  assert.equal(crashing?.lastState?.terminated?.exitCode, 3);
+  assert.equal(pod('always')?.status?.phase, 'Running');
+  await until('always', p => stateOf(p)?.state?.waiting?.message?.startsWith('back-off 20s') ?? false);
+  await until('always', p => stateOf(p)?.state?.waiting?.message?.startsWith('back-off 5m0s') ?? false, 3_600_000);
+
+  await create('good', { restartPolicy: 'OnFailure', containers: [container('app', 'sleep', '2')] });
+  await until('good', p => p.status?.phase === 'Succeeded');
+  assert.equal(stateOf(pod('good'))?.state?.terminated?.reason, 'Completed');
+  const condition = (name: string, type: string) => pod(name)?.status?.conditions?.find(c => c.type === type);
+  assert.equal(condition('good', 'Ready')?.reason, 'PodCompleted');
+
+  await create('bad', { restartPolicy: 'Never', containers: [container('app', 'false'), container('side')] });
+  await until('bad', p => stateOf(p)?.state?.terminated !== undefined);
+  assert.equal(pod('bad')?.status?.phase, 'Running');
+});
+
+test('init containers run in order, sidecars start before and end after', async t => {
+  const { until, create, pod, clock, runtime } = await setUp(t);
+  await create('p', {
+    restartPolicy: 'Never',
+    initContainers: [
+      container('first', 'sleep', '2'),
+      { ...container('side'), restartPolicy: 'Always' },
+      container('second', 'sleep', '2'),
+    ],
+    containers: [container('app', 'sleep', '5')],
+  });
+  await until('p', p => p.status?.initContainerStatuses?.[0]?.state?.running !== undefined);
+  assert.equal(stateOf(pod('p'))?.state?.waiting?.reason, 'PodInitializing');
+  const initialized = () => pod('p')?.status?.conditions?.find(c => c.type === 'Initialized');
+  assert.equal(initialized()?.message, 'containers with incomplete status: [first side second]');
+  await until('p', p => p.status?.initContainerStatuses?.[2]?.state?.running !== undefined);
+  assert.ok(pod('p')?.status?.initContainerStatuses?.[1]?.state?.running);
+  await until('p', p => stateOf(p)?.state?.running !== undefined);
+  assert.equal(initialized()?.status, 'True');
+  await until('p', p => p.status?.phase === 'Succeeded');
+  assert.ok(pod('p')?.status?.initContainerStatuses?.[1]?.state?.terminated, 'the sidecar was stopped');
+  await clock.settle();
+  assert.ok((await runtime.listContainers()).every(c => c.state === 'CONTAINER_EXITED'));
+});
+
+test('a failing init container fails a pod that is never restarted', async t => {
+  const { until, create, pod } = await setUp(t);
+  await create('p', { restartPolicy: 'Never', initContainers: [container('init', 'exit', '4')] });
+  await until('p', p => p.status?.phase === 'Failed');
+  assert.equal(pod('p')?.status?.initContainerStatuses?.[0]?.state?.terminated?.exitCode, 4);
+});
+
+test('images that cannot be pulled are told and tried again', async t => {
+  let missing = true;
+  const pullError = () => (missing ? 'not found' : undefined);
+  const { until, create, pod, events, clock } = await setUp(t, { simulated: { pullError } });
+  await create('p', {});
+  await until('p', p => stateOf(p)?.state?.waiting?.reason === 'ErrImagePull');
+  assert.equal(pod('p')?.status?.phase, 'Pending');
+  await until('p', p => stateOf(p)?.state?.waiting?.reason === 'ImagePullBackOff');
+  assert.equal(
+    stateOf(pod('p'))?.state?.waiting?.message,
+    'Back-off pulling image "example.test/app:1": ErrImagePull: not found',
+  );
+  missing = false;
+  await until('p', ready);
+  await clock.settle();
+  for (const wanted of [
+    'Warning Failed Failed to pull image "example.test/app:1": not found',
+    'Warning Failed Error: ErrImagePull',
+    'Normal BackOff Back-off pulling image "example.test/app:1"',
+    'Warning Failed Error: ImagePullBackOff',
+  ])
+    assert.ok(events().includes(wanted), wanted);
+});
+
+test('missing configuration is a CreateContainerConfigError until it is there', async t => {
+  const { until, create, pod, client } = await setUp(t);
+  await create('p', { containers: [{ ...container('app'), envFrom: [{ configMapRef: { name: 'settings' } }] }] });
+  await until('p', p => stateOf(p)?.state?.waiting?.reason === 'CreateContainerConfigError');
+  assert.equal(stateOf(pod('p'))?.state?.waiting?.message, 'configmap "settings" not found');
+  await client.resource('v1/configmaps', 'default').create({ metadata: { name: 'settings' }, data: { A: 'b' } });
+  await until('p', ready);
+});
+
+test('probes: readiness gates traffic, liveness restarts, startup holds both back', async t => {
+  let ok = true;
+  const exec = () => ({ exitCode: ok ? 0 : 1, stdout: 'no' });
+  const { until, create, pod, clock, events } = await setUp(t, { simulated: { exec } });
+  const probe = { exec: { command: ['check'] }, periodSeconds: 1, failureThreshold: 2 };
+  ok = false;
+  await create('p', {
+    containers: [
+      {
+        ...container('app'),
+        startupProbe: { ...probe, failureThreshold: 100 },
+        readinessProbe: probe,
+        livenessProbe: probe,
+      },
+    ],
+  });
+  await until('p', p => stateOf(p)?.state?.running !== undefined);
+  await clock.advance(5000);
+  assert.equal(stateOf(pod('p'))?.started, false);
+  assert.equal(stateOf(pod('p'))?.restartCount, 0);
+  ok = true;
+  await until('p', ready);
+  assert.equal(stateOf(pod('p'))?.started, true);
+  ok = false;
+  await until('p', p => !ready(p));
+  await until('p', p => stateOf(p)?.restartCount === 1);
+  ok = true;
+  await until('p', ready);
+  await clock.settle();
+  assert.ok(events().includes('Normal Killing Container app failed liveness probe, will be restarted'));
+  assert.ok(events().includes('Warning Unhealthy Readiness probe failed: no'));
+});
+
+test('a restarted kubelet touches nothing and ends pods that were deleted meanwhile', async t => {
+  const { until, create, pods, kubelet, make, runtime, clock, pod } = await setUp(t);
+  await create('kept', {});
+  await create('gone', {});
+  await until('kept', ready);
+  await until('gone', ready);
+  const ids = (await runtime.listContainers()).map(c => c.id);
+  await kubelet.stop();
+  await pods.delete('gone', { gracePeriodSeconds: 0 });
+  const again = make();
+  t.after(() => again.stop());
+  void again.start();
+  await clock.until(() => again.pods().length === 1);
+  await clock.advance(15_000);
+  const left = await runtime.listContainers();
+  assert.equal(left.length, 1);
+  assert.ok(ids.includes(left[0]?.id ?? ''));
+  assert.equal(stateOf(pod('kept'))?.restartCount, 0);
+});
+
+test('a node that lost everything starts its pods again', async t => {
+  const { until, create, pod, runtime, clock } = await setUp(t);
+  await create('p', {});
+  await until('p', ready);
+  const before = stateOf(pod('p'))?.containerID;
+  runtime.reboot();
+  await clock.advance(12_000);
+  await until('p', p => ready(p) && stateOf(p)?.containerID !== before);
+  assert.equal(stateOf(pod('p'))?.restartCount, 1);
+  assert.deepEqual(pod('p')?.status?.podIPs, [{ ip: '10.1.0.2' }]);
+});
+
+test('what does not fit is refused', async t => {
+  const { until, create, pod } = await setUp(t);
+  const big = { ...container('app'), resources: { requests: { cpu: '20' } } };
+  await create('one', { containers: [big] });
+  await until('one', ready);
+  await create('two', { containers: [big] });
+  await until('two', p => p.status?.phase === 'Failed');
+  assert.equal(pod('two')?.status?.reason, 'OutOfcpu');
+});
+
+test('a deadline ends a pod', async t => {
+  const { until, create, pod } = await setUp(t);
+  await create('p', { activeDeadlineSeconds: 30 });
+  await until('p', p => p.status?.phase === 'Failed', 60_000);
+  assert.equal(pod('p')?.status?.reason, 'DeadlineExceeded');
+});
+
+test('the API server away: containers still restart, and status follows when it is back', async t => {
+  const { until, create, pod, faults, clock, runtime } = await setUp(t);
+  await create('p', {});
+  await until('p', ready);
+  faults.down = true;
+  const [c] = await runtime.listContainers();
+  runtime.kill(c?.id ?? '', 9);
+  await clock.advance(60_000);
+  assert.equal((await runtime.listContainers()).filter(x => x.state === 'CONTAINER_RUNNING').length, 1);
+  assert.equal(stateOf(pod('p'))?.restartCount, 0);
+  faults.down = false;
+  await until('p', p => stateOf(p)?.restartCount === 1);
+});

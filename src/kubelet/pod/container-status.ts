@@ -1,0 +1,124 @@
+import type { ContainerState, ContainerStatus, Pod } from '../../api/types/core-v1.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { type AnyContainer, isSidecar } from './names.ts';
+import type { ContainerView, PodView } from './state.ts';
+
+/** What the status says beyond the runtime's state. */
+export interface ContainerNotes {
+  /** Why the container does not run now: `CrashLoopBackOff`, `ErrImagePull`, `CreateContainerConfigError` … */
+  waiting?: { reason: string; message?: string };
+  started: boolean;
+  ready: boolean;
+}
+export interface StatusInput {
+  readonly pod: Pod;
+  readonly view: PodView;
+  readonly notes: (name: string) => ContainerNotes | undefined;
+  /** What the container wrote to its termination log, by container id. */
+  readonly terminationMessage: (containerId: string) => string | undefined;
+  /** "containerd", "simulated". */
+  readonly runtimeName: string;
+}
+export type ContainerGroup = 'init' | 'regular' | 'ephemeral';
+
+const time = (nanoseconds: number): string => rfc3339(Math.floor(nanoseconds / 1e6));
+
+function runtimeState(view: ContainerView, input: StatusInput): ContainerState {
+  const { status } = view;
+  const containerID = `${input.runtimeName}://${status.id}`;
+  if (status.state === 'CONTAINER_RUNNING') return { running: { startedAt: time(status.startedAt) } };
+  if (status.state !== 'CONTAINER_EXITED') return { waiting: { reason: 'ContainerCreating' } };
+  const message = input.terminationMessage(status.id) || status.message;
+  return {
+    terminated: {
+      exitCode: status.exitCode,
+      reason: status.reason || (status.exitCode === 0 ? 'Completed' : 'Error'),
+      ...(message && { message }),
+      ...(status.startedAt > 0 && { startedAt: time(status.startedAt) }),
+      ...(status.finishedAt > 0 && { finishedAt: time(status.finishedAt) }),
+      containerID,
+    },
+  };
+}
+
+/** One container's status as upstream's convertToAPIContainerStatuses gives it. */
+export function containerStatus(container: AnyContainer, group: ContainerGroup, input: StatusInput): ContainerStatus {
+  const history = input.view.containers.get(container.name) ?? [];
+  const [current, previous] = history;
+  const notes = input.notes(container.name);
+  const base: ContainerStatus = {
+    name: container.name,
+    image: container.image ?? '',
+    imageID: '',
+    ready: false,
+    restartCount: 0,
+    started: false,
+    state: { waiting: { reason: defaultWaiting(input, group) } },
+    lastState: {},
+  };
+  if (!current) {
+    const old = previousStatus(input.pod, container.name, group);
+    if (old)
+      Object.assign(base, {
+        restartCount: old.restartCount,
+        lastState: old.state?.terminated ? old.state : (old.lastState ?? {}),
+      });
+    if (notes?.waiting) base.state = { waiting: { ...notes.waiting } };
+    return base;
+  }
+  const { status } = current;
+  const state = runtimeState(current, input);
+  const waits = notes?.waiting !== undefined && !state.running;
+  const last = waits && state.terminated ? state : previous ? runtimeState(previous, input) : undefined;
+  const running = state.running !== undefined;
+  return {
+    ...base,
+    state: waits ? { waiting: { ...notes.waiting } } : state,
+    lastState: last?.terminated ? last : {},
+    ready: readiness(container, group, running, state, notes),
+    started: group === 'init' && !isSidecar(container) ? false : running && (notes?.started ?? false),
+    restartCount: current.restartCount,
+    image: status.image?.userSpecifiedImage || status.image?.image || container.image || '',
+    imageID: status.imageRef,
+    containerID: `${input.runtimeName}://${status.id}`,
+    ...(container.resources &&
+      Object.keys(container.resources).length > 0 &&
+      running && { resources: container.resources }),
+    ...(container.resources?.requests && running && { allocatedResources: container.resources.requests }),
+    ...(container.volumeMounts?.length && {
+      volumeMounts: container.volumeMounts.map(m => ({
+        name: m.name,
+        mountPath: m.mountPath,
+        ...(m.readOnly && { readOnly: true, recursiveReadOnly: m.recursiveReadOnly ?? 'Disabled' }),
+      })),
+    }),
+    ...(status.user?.linux && { user: { linux: status.user.linux } }),
+  };
+}
+
+function readiness(
+  container: AnyContainer,
+  group: ContainerGroup,
+  running: boolean,
+  state: ContainerState,
+  notes: ContainerNotes | undefined,
+): boolean {
+  if (group === 'ephemeral') return false;
+  if (group === 'init' && !isSidecar(container)) return state.terminated?.exitCode === 0;
+  return running && (notes?.ready ?? false);
+}
+
+function previousStatus(pod: Pod, name: string, group: ContainerGroup): ContainerStatus | undefined {
+  const field = {
+    init: 'initContainerStatuses',
+    regular: 'containerStatuses',
+    ephemeral: 'ephemeralContainerStatuses',
+  };
+  const list = pod.status?.[field[group] as 'containerStatuses'];
+  return list?.find(s => s.name === name);
+}
+
+/** A pod with init containers says `PodInitializing` for all that has not begun. */
+function defaultWaiting({ pod }: StatusInput, group: ContainerGroup): string {
+  return group !== 'ephemeral' && pod.spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating';
+}
