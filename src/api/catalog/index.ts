@@ -110,7 +110,10 @@ class CatalogField implements Field {
     const number = facts[1];
     this.protobuf = typeof number === 'number' ? number : (number.at(-1) ?? 0);
     if (typeof number !== 'number') this.protobufPath = number.slice(0, -1);
-    this.omitZero = facts[2]?.p !== 1 && dropsZero.test(facts[0]);
+    const [type, , extras] = facts;
+    // Protobuf cannot tell an empty list from none; only where one must be there is an empty one kept.
+    const optionalList = /^(\[\]|map\[)/.test(type) && !extras?.r;
+    this.omitZero = dropsZero.test(type) && (extras?.p !== 1 || optionalList);
   }
   get schema(): Schema {
     this.#schema ??= parseType(this.#facts[0], this.#facts[2]);

@@ -16,6 +16,7 @@ import {
 } from 'js-yaml';
 import { setOwn } from './coerce.ts';
 import { DecodeError } from './decode-error.ts';
+import { maxDepth } from './scan.ts';
 
 const tagPrefix = 'tag:yaml.org,2002:';
 const booleans = new Map<string, boolean>();
@@ -111,7 +112,7 @@ export function parseYaml(input: Uint8Array | string, findDuplicates = false): P
   let values: unknown[];
   let duplicates: string[][] = [];
   try {
-    values = loadAll(text, { schema, maxDepth: 1000, json: true });
+    values = loadAll(text, { schema, maxDepth, json: true });
     if (findDuplicates) duplicates = repeatedKeys(text);
   } catch (e) {
     if (e instanceof DecodeError) throw e;
@@ -119,18 +120,19 @@ export function parseYaml(input: Uint8Array | string, findDuplicates = false): P
   }
   const shared = /(^|[\s,[{])\*\S/.test(text);
   return values.map((value, i) => ({
-    value: shared ? expand(value, { left: 1_000_000 }) : value,
+    value: shared ? expand(value, { left: 1_000_000 }, 0) : value,
     duplicates: duplicates[i] ?? [],
   }));
 }
 
 /** A tree without shared parts. Go's parser refuses documents whose aliases blow up; so does the budget. */
-function expand(value: unknown, budget: { left: number }): unknown {
+function expand(value: unknown, budget: { left: number }, depth: number): unknown {
+  if (depth > maxDepth) throw new DecodeError('yaml: exceeded max depth, or an anchor contains itself');
   if (--budget.left < 0) throw new DecodeError('yaml: document contains excessive aliasing');
-  if (Array.isArray(value)) return value.map(item => expand(item, budget));
+  if (Array.isArray(value)) return value.map(item => expand(item, budget, depth + 1));
   if (typeof value !== 'object' || value === null) return value;
   const out: Record<string, unknown> = {};
-  for (const [key, inner] of Object.entries(value)) setOwn(out, key, expand(inner, budget));
+  for (const [key, inner] of Object.entries(value)) setOwn(out, key, expand(inner, budget, depth + 1));
   return out;
 }
 
@@ -143,7 +145,7 @@ interface Frame {
 function repeatedKeys(text: string): string[][] {
   const documents: string[][] = [];
   const stack: Frame[] = [];
-  for (const event of parseEvents(text, { maxDepth: 1000 })) {
+  for (const event of parseEvents(text, { maxDepth })) {
     if (event.type === EVENT_ID.POP) {
       stack.pop();
       continue;

@@ -30,6 +30,7 @@ function readMessage(r: Reader, message: Message, out: Json, depth: number): Jso
       readMessage(r.nested(), field.inline, out, depth + 1);
     } else readInto(r, type, field.name, field.codec, out, depth);
   }
+  for (const { name, isList } of message.collections) out[name] ??= isList ? [] : {};
   return out;
 }
 

@@ -21,6 +21,8 @@ export interface Message {
   /** By descending number, the order in which the writer needs them. */
   readonly descending: readonly MessageField[];
   readonly byNumber: ReadonlyMap<number, MessageField>;
+  /** Lists and maps that must be there: their absence on the wire means that they are empty. */
+  readonly collections: readonly { name: string; isList: boolean }[];
 }
 
 const messages = new WeakMap<ObjectSchema, Message>();
@@ -54,7 +56,11 @@ function build(entries: readonly Entry[], schema: ObjectSchema): Message {
   for (const [number, inner] of inlined)
     fields.push({ number, name: '', codec: { kind: 'message', schema }, inline: build(inner, schema) });
   fields.sort((a, b) => b.number - a.number);
-  return { descending: fields, byNumber: new Map(fields.map(f => [f.number, f])) };
+  const collections = fields.flatMap(({ name, codec }) => {
+    const kept = schema.required.includes(name) && schema.fields.get(name)?.omitZero !== true;
+    return kept && (codec.kind === 'list' || codec.kind === 'map') ? [{ name, isList: codec.kind === 'list' }] : [];
+  });
+  return { descending: fields, byNumber: new Map(fields.map(f => [f.number, f])), collections };
 }
 
 function codecOfField(field: Field, schema: ObjectSchema): Codec {

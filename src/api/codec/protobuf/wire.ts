@@ -62,7 +62,8 @@ export class Writer {
     let rest = value;
     for (; rest >= 128n; rest >>= 7n) out.push(Number(rest & 0x7fn) | 0x80);
     out.push(Number(rest));
-    this.#buffer.set(out, this.#reserve(out.length));
+    const at = this.#reserve(out.length);
+    this.#buffer.set(out, at);
   }
   double(value: number): void {
     const at = this.#reserve(8);
