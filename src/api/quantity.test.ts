@@ -49,6 +49,11 @@ test('quantities are written in the form the server stores', () => {
   assert.equal(q.formatQuantity({ nano: 5n * 10n ** 9n, format: 'DecimalSI' }), '5');
 });
 
+test('blanks around a quantity are dropped on decode only', () => {
+  for (const text of [' 1', '1 ', '\t1\n']) assert.equal(q.canonicalQuantity(text), '1');
+  assert.throws(() => q.canonicalQuantity(' '), q.QuantityError);
+});
+
 test('bad quantities are refused with upstream wording', () => {
   for (const bad of ['', ' 1', '1 ', 'abc', '1Kib', '1..2', '1.2.3', '0x10', '1,5', '1__proto__', '٣']) {
     assert.throws(() => q.parseQuantity(bad), /quantities must match the regular expression/, bad);

@@ -135,10 +135,10 @@ export function formatQuantity(quantity: QuantityLike): string {
   return parsed.text ?? canonicalForm(parsed);
 }
 
-/** The text a server stores for `input`. @throws QuantityError */
+/** The text a server stores for `input`; blanks around it are dropped, as when upstream decodes JSON. @throws QuantityError */
 export function canonicalQuantity(input: string | number): string {
   if (typeof input === 'string' && /^[1-9][0-9]{0,2}(?:m|[kMGTPE])?$/.test(input)) return input;
-  return formatQuantity(input);
+  return formatQuantity(typeof input === 'string' ? input.trim() : input);
 }
 
 /** No precision is lost, no fractional digits are written, and the exponent (suffix) is as large as possible. */
@@ -236,8 +236,10 @@ export function unitsOf(a: QuantityLike): number {
   if (quick) {
     const digits = Number(quick[1]);
     const suffix = quick[2];
-    if (suffix === undefined) return digits;
-    return suffix === 'm' ? Math.ceil(digits / 1000) : digits * (quickMultiplier[suffix] ?? 1);
+    if (suffix === 'm') return Math.ceil(digits / 1000);
+    const units = suffix === undefined ? digits : digits * (quickMultiplier[suffix] ?? 1);
+    // Beyond this the product may be rounded, and binary forms are capped.
+    if (units <= Number.MAX_SAFE_INTEGER) return units;
   }
   return Number(roundAway(parseQuantity(a).nano, NANO));
 }

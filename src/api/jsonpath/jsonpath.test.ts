@@ -60,6 +60,22 @@ test('templates print as kubectl prints them', () => {
   assert.equal(j.compileJsonPath('{$}').execute({ a: '<&>' }), '{"a":"\\u003c\\u0026\\u003e"}');
 });
 
+test('quoted text in filters may hold brackets and other quotes', () => {
+  const of = (os: string) => [{ os }, { os: 'other' }];
+  const table: [string, string][] = [
+    ['()', '{[?(@.os == "()")]}'],
+    ['("")', '{[?(@.os == "(\\"\\")")]}'],
+    ['())(', '{[?(@.os == "())(")]}'],
+    ['Linux', "{[?(@.os == 'Linux')]}"],
+    ['{[()]}', '{[?(@.os == "{[()]}")]}'],
+    ["''", `{[?(@.os == "''")]}`],
+    ['""', `{[?(@.os == '""')]}`],
+  ];
+  for (const [os, template] of table) {
+    assert.deepEqual(j.compileJsonPath(template).find(of(os)), [[{ os }]], template);
+  }
+});
+
 test('complaints are upstream complaints', () => {
   const table: [string, string][] = [
     ['{.hello}', 'hello is not found'],
