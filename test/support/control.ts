@@ -1,117 +1,180 @@
-/** Controllers over the in-memory API on virtual time, with a stand-in for nodes. */
-
+/** Controllers over the real API server with the memory store, on virtual time, with faults from a seed and a stand-in for nodes. */
+import type { KubeObject } from '../../src/api/object.ts';
 import type { Pod } from '../../src/api/types/core-v1.ts';
-import { rfc3339 } from '../../src/base/clock.ts';
+import { createApiServer } from '../../src/apiserver/index.ts';
+import { strategies } from '../../src/apiserver/registry/index.ts';
+import { type Clock, rfc3339 } from '../../src/base/clock.ts';
 import { type Logger, silentLogger } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { type Random, seededRandom } from '../../src/base/random.ts';
 import { type VirtualClock, virtualClock } from '../../src/base/virtual-clock.ts';
-import type { Client } from '../../src/client/contract.ts';
-import { createClient, inProcessTransport } from '../../src/client/index.ts';
+import type { Client, ReadonlyCache, ResourceName, TypeOf } from '../../src/client/contract.ts';
+import { createClient, createInformer, inProcessTransport } from '../../src/client/index.ts';
 import type { Controller } from '../../src/controller/contract.ts';
-import { createManager, type Manager } from '../../src/controller/index.ts';
-import { type MemoryApi, memoryApi } from './memory-api.ts';
+import { createManager, type ManagerOptions } from '../../src/controller/index.ts';
+import { createMemoryStore } from '../../src/store/memory/index.ts';
+import { type Faults, withFaults } from './faults.ts';
 
-export interface World {
+export interface Server {
   readonly clock: VirtualClock;
   readonly random: Random;
-  readonly api: MemoryApi;
+  readonly faults: Faults;
   /** Past the faults. */
   readonly client: Client;
-  readonly manager: Manager;
-  /** Reasons and messages of the events so far, oldest first. */
-  events(): string[];
-  pods(): Pod[];
-  restart(): Promise<void>;
-  stop(): Promise<void>;
-}
-export interface WorldOptions {
-  readonly seed?: number;
-  readonly controllers: readonly Controller[];
-  /** Runs pods: true makes them ready after up to `readyMs`. */
-  readonly nodes?: boolean;
-  readonly readyMs?: number;
-  readonly log?: Logger;
+  /** Through the faults. */
+  readonly shaky: Client;
+  /** A cache past the faults; `seen` is called after each change with every state in order. */
+  follow<R extends ResourceName>(
+    resource: R,
+    seen: (cache: ReadonlyCache<TypeOf<R>>) => void,
+  ): Promise<ReadonlyCache<TypeOf<R>>>;
+  close(): Promise<void>;
 }
 
-export function createWorld(options: WorldOptions): World {
-  const clock = virtualClock();
-  const random = seededRandom(options.seed ?? 1);
-  const api = memoryApi(clock, random);
-  const client = createClient(inProcessTransport(api.handler, { name: 'test', groups: ['system:masters'] }));
-  const make = () => {
-    const log = options.log ?? silentLogger;
-    const environment = { clock, random, log, metrics: createMetrics() };
-    return createManager({ environment, client, controllers: options.controllers, freeze: true });
-  };
-  let manager = make();
-  if (options.nodes !== false) runNodes(api, clock, random, options.readyMs ?? 1_000);
-  void manager.start();
+export async function createServer(seed = 1, startMs?: number): Promise<Server> {
+  const clock = virtualClock(startMs);
+  const random = seededRandom(seed);
+  const store = createMemoryStore({ clock });
+  const server = createApiServer({ clock, random, log: silentLogger, metrics: createMetrics(), store, strategies });
+  await server.start();
+  const faults: Faults = {};
+  const client = createClient(server.loopback);
+  const user = { name: 'controllers', groups: ['system:masters'] };
+  const shaky = createClient(
+    inProcessTransport(withFaults(server.handle, faults, clock, seededRandom(seed + 1000)), user),
+  );
+  const stop = new AbortController();
   return {
     clock,
     random,
-    api,
+    faults,
     client,
-    manager,
-    events: () =>
-      api.objects('v1/events').map(e => `${String(e['type'])} ${String(e['reason'])} ${String(e['message'])}`),
-    pods: () => api.objects('v1/pods') as unknown as Pod[],
-    async restart() {
-      const stopped = manager.stop();
-      await clock.advance(1_000);
-      await stopped;
-      manager = make();
-      void manager.start();
+    shaky,
+    async follow(resource, seen) {
+      const informer = createInformer(client.resource(resource) as never, {}, { clock, random, log: silentLogger });
+      const tell = () => seen(informer.store as never);
+      informer.addHandler({ onAdd: tell, onUpdate: tell, onDelete: tell });
+      void informer.run(stop.signal);
+      await clock.settle();
+      return informer.store as never;
     },
-    async stop() {
-      api.faults.down = false;
-      const stopped = manager.stop();
-      await clock.advance(60_000);
-      await stopped;
+    async close() {
+      stop.abort(new Error('closed'));
+      await server.close();
+      await store.close();
     },
   };
 }
 
-/** Nodes that are honest and quick: a pod becomes ready after a while, and goes soon after it was told to. Writes past the faults. */
-function runNodes(api: MemoryApi, clock: VirtualClock, random: Random, readyMs: number): void {
-  const direct = createClient(
-    inProcessTransport(async request => {
-      const { failBefore = 0, failAfter = 0, down = false } = api.faults;
-      Object.assign(api.faults, { failBefore: 0, failAfter: 0, down: false });
-      const answer = api.handler(request);
-      Object.assign(api.faults, { failBefore, failAfter, down });
-      return answer;
-    }),
-  );
-  const ignore = () => undefined;
-  api.onChange(change => {
-    if (change.resource !== 'v1/pods' || change.type === 'DELETED') return;
-    const pod = change.object as unknown as Pod;
-    const { name, namespace, deletionTimestamp } = pod.metadata;
-    const pods = direct.pods(namespace);
-    if (deletionTimestamp && !change.old?.metadata.deletionTimestamp) {
-      clock.setTimer(() => void pods.delete(name, { gracePeriodSeconds: 0 }).catch(ignore), random.int(2_000));
-    } else if (change.type === 'ADDED') {
-      clock.setTimer(
-        () =>
-          void pods
-            .patch(name, 'merge', { spec: { nodeName: `node-${random.int(3)}` }, ...running(clock) })
-            .catch(ignore),
-        random.int(readyMs) + 1,
-      );
-    }
-  });
+export interface World extends Server {
+  pods(namespace?: string): Promise<Pod[]>;
+  /** "Type Reason Message" of the events so far, oldest first. */
+  events(): Promise<string[]>;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+export interface WorldOptions extends Pick<ManagerOptions, 'enabled'> {
+  readonly seed?: number;
+  readonly startMs?: number;
+  readonly controllers: readonly Controller[];
+  /** Pods run on nodes that are honest and quick. Default true. */
+  readonly nodes?: boolean;
+  readonly log?: Logger;
 }
 
-export function running(clock: VirtualClock): { status: Pod['status'] } {
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const server = await createServer(options.seed, options.startMs);
+  const { clock, random, client, shaky } = server;
+  const log = options.log ?? silentLogger;
+  const make = () =>
+    createManager({
+      environment: { clock, random, log, metrics: createMetrics() },
+      client: shaky,
+      controllers: options.controllers,
+      freeze: true,
+    });
+  let manager = make();
+  await ensureNamespace(client, 'a');
+  const nodes = new AbortController();
+  if (options.nodes !== false) runNodes(client, clock, random, nodes.signal);
+  void manager.start();
+  await clock.settle();
+  const stopManager = async () => {
+    const stopped = manager.stop();
+    await clock.advance(60_000);
+    await stopped;
+  };
+  return {
+    ...server,
+    pods: async (namespace = 'a') => (await client.pods(namespace).list()).items,
+    events: async () => (await client.events().list()).items.map(e => `${e.type} ${e.reason} ${e.message}`),
+    async restart() {
+      await stopManager();
+      manager = make();
+      void manager.start();
+      await clock.settle();
+    },
+    async stop() {
+      server.faults.down = false;
+      await stopManager();
+      nodes.abort(new Error('stopped'));
+      await server.close();
+    },
+  };
+}
+
+async function ensureNamespace(client: Client, name: string): Promise<void> {
+  await client.namespaces().create({ metadata: { name }, spec: {} });
+}
+
+/** A pod becomes ready within a second, and is gone within two after it was told to. */
+function runNodes(client: Client, clock: VirtualClock, random: Random, signal: AbortSignal): void {
+  const ignore = () => undefined;
+  const informer = createInformer(client.pods(), {}, { clock, random, log: silentLogger });
+  const isMine = (pod: KubeObject) => pod.metadata.annotations?.['test/by-hand'] === undefined;
+  informer.addHandler({
+    onAdd(pod) {
+      if (isMine(pod))
+        clock.setTimer(
+          () => void start(client, clock, pod, `node-${random.int(3)}`).catch(ignore),
+          random.int(1_000) + 1,
+        );
+    },
+    onUpdate(pod, old) {
+      const { name, namespace, deletionTimestamp } = pod.metadata;
+      if (!deletionTimestamp || old.metadata.deletionTimestamp) return;
+      clock.setTimer(
+        () => void client.pods(namespace).delete(name, { gracePeriodSeconds: 0 }).catch(ignore),
+        random.int(2_000) + 1,
+      );
+    },
+  });
+  void informer.run(signal);
+}
+
+async function start(client: Client, clock: Clock, pod: Pod, node: string): Promise<void> {
+  const { name, namespace } = pod.metadata;
+  const pods = client.pods(namespace);
+  if (!pod.spec.nodeName) {
+    const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: node } };
+    await pods.createSubresource(name, 'binding', binding).catch(() => undefined);
+  }
+  await setStatus(client, pod, runningStatus(clock));
+}
+
+/** Replaces a pod's status, as a kubelet would. */
+export async function setStatus(client: Client, pod: Pod, status: Pod['status']): Promise<void> {
+  const { name, namespace } = pod.metadata;
+  await client.pods(namespace).patch(name, 'merge', { status }, { subresource: 'status' });
+}
+
+export function runningStatus(clock: Clock): NonNullable<Pod['status']> {
   const at = rfc3339(clock.now());
   return {
-    status: {
-      phase: 'Running',
-      startTime: at,
-      podIP: '10.0.0.1',
-      podIPs: [{ ip: '10.0.0.1' }],
-      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: at }],
-    },
+    phase: 'Running',
+    startTime: at,
+    podIP: '10.0.0.1',
+    podIPs: [{ ip: '10.0.0.1' }],
+    conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: at }],
   };
 }
