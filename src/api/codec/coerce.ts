@@ -7,6 +7,7 @@ import type { ObjectSchema, Schema } from '../schema.ts';
 import { DecodeError } from './decode-error.ts';
 import type { MapPlan, ObjectPlan, Plan, ScalarPlan } from './plan.ts';
 import { planOf } from './plan.ts';
+import { maxProblems } from './scan.ts';
 import { canonicalMicroTime, canonicalTime } from './time.ts';
 
 export interface Coercion {
@@ -100,7 +101,7 @@ function isZero(value: unknown): boolean {
 }
 
 function report(walk: Walk): void {
-  if (walk.unknown && walk.unknown.length < 100) walk.unknown.push(`unknown field "${join(walk.path)}"`);
+  if (walk.unknown && walk.unknown.length < maxProblems) walk.unknown.push(`unknown field "${join(walk.path)}"`);
 }
 
 /** "spec.containers[0].name" */

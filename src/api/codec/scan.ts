@@ -76,6 +76,9 @@ interface Frame {
   index: number;
 }
 
+/** Upstream reports no more strict errors than these. */
+export const maxProblems = 100;
+
 /** Paths of repeated keys, in order of appearance, each once. The text must be valid JSON. */
 export function duplicateKeys(text: string): string[] {
   const found = new Set<string>();
@@ -92,7 +95,10 @@ export function duplicateKeys(text: string): string[] {
       if (top) top.index++;
     } else if (t === ':' && top?.keys && pending !== undefined) {
       top.key = pending;
-      if (top.keys.has(pending)) found.add(pathOf(stack));
+      if (top.keys.has(pending)) {
+        found.add(pathOf(stack));
+        if (found.size === maxProblems) break;
+      }
       top.keys.add(pending);
     } else if (t !== ':') pending = JSON.parse(t) as string;
   }

@@ -8,6 +8,7 @@ import {
   type Problem,
   structuralSchema,
   validateCustom,
+  validateCustomUpdate,
   validateStructural,
 } from './index.ts';
 
@@ -72,7 +73,10 @@ test('values are checked in the words of the API server', () => {
     [{ replicas: 1, port: 'http', note: null }, []],
     [{ replicas: 1, tags: ['a', 'b', 'a'] }, ['spec.tags[2]: Duplicate value: "a"']],
     [{ replicas: 1, parts: [{ id: 'x' }, { id: 'x' }] }, ['spec.parts[1]: Duplicate value: {"id":"x"}']],
-    [{ replicas: 1, parts: [{}, {}, {}, {}] }, ['spec.parts: Too many: 4: must have at most 3 items']],
+    [
+      { replicas: 1, parts: [{}, {}, {}, {}] },
+      ['spec.parts: Too many: 4: must have at most 3 items', 'spec.parts[1]: Duplicate value: {}'],
+    ],
     [
       { replicas: 1, sizes: { a: 'x' } },
       ['spec.sizes.a: Invalid value: "string": spec.sizes.a in body must be of type number: "string"'],
@@ -87,6 +91,17 @@ test('values are checked in the words of the API server', () => {
     ],
   ];
   for (const [spec, expected] of cases) assert.deepEqual(texts(validateCustom(object(spec), schema)), expected);
+});
+
+test('an update may keep what was wrong before, not bring more', () => {
+  const old = object({ replicas: 99, parts: [{ id: 'a', size: 'x' }], tags: ['a', 'a'] });
+  const same = object({ replicas: 99, note: 'n', parts: [{ id: 'b' }, { id: 'a', size: 'x' }], tags: ['a', 'a'] });
+  assert.deepEqual(texts(validateCustomUpdate(same, old, schema)), []);
+  const worse = object({ replicas: 98, parts: [{ id: 'b', size: 'x' }] });
+  assert.deepEqual(
+    validateCustomUpdate(worse, old, schema).map(p => p.field),
+    ['spec.parts[0].size', 'spec.replicas'],
+  );
 });
 
 test('decoding prunes, reports in strict mode, and keeps what is preserved', () => {

@@ -4,4 +4,4 @@ export { hasFormat } from './formats.ts';
 export type { Problem } from './problems.ts';
 export { schemaFor, structuralSchema } from './schema.ts';
 export { validateStructural } from './structural.ts';
-export { validateCustom } from './validate.ts';
+export { validateCustom, validateCustomUpdate } from './validate.ts';

@@ -13,8 +13,18 @@ type Json = Record<string, unknown>;
 /** All violations of a whole object or of one value at `path`. Metadata is checked elsewhere. */
 export function validateCustom(value: unknown, schema: Schema, path = ''): Problem[] {
   const out: Problem[] = [];
-  check(value, schema, path, out);
-  if (out.length === 0) checkLists(value, schema, path, out);
+  check(value, schema, path, out, undefined);
+  checkLists(value, schema, path, out);
+  return out;
+}
+
+/** Violations that an update brings: parts that are as they were stay allowed (upstream's ratcheting). */
+export function validateCustomUpdate(value: unknown, old: unknown, schema: Schema): Problem[] {
+  const out: Problem[] = [];
+  check(value, schema, '', out, old);
+  const before: Problem[] = [];
+  checkLists(old, schema, '', before);
+  if (before.length === 0) checkLists(value, schema, '', out);
   return out;
 }
 
@@ -40,7 +50,8 @@ function allowedTypes(schema: Schema): readonly string[] | undefined {
   return schema.kind === 'scalar' ? scalarTypes[schema.type] : ['object'];
 }
 
-function check(value: unknown, schema: Schema, path: string, out: Problem[]): void {
+function check(value: unknown, schema: Schema, path: string, out: Problem[], old: unknown): void {
+  if (old !== undefined && deepEqual(value, old)) return;
   const actual = typeOf(value);
   const allowed = allowedTypes(schema);
   if (value === null && schema.nullable) return;
@@ -50,14 +61,30 @@ function check(value: unknown, schema: Schema, path: string, out: Problem[]): vo
     return;
   }
   if (schema.constraints) checkConstraints(value, schema.constraints, path, out);
-  if (schema.kind === 'list')
-    (value as unknown[]).forEach((item, i) => void check(item, schema.items, `${path}[${i}]`, out));
-  else if (schema.kind === 'map')
-    for (const [key, inner] of Object.entries(value as Json)) check(inner, schema.values, child(path, key), out);
-  else if (schema.kind === 'object') checkObject(value as Json, schema, path, out);
+  if (schema.kind === 'list') {
+    const before = correlate(value as unknown[], schema, old);
+    (value as unknown[]).forEach((item, i) => void check(item, schema.items, `${path}[${i}]`, out, before(item)));
+  } else if (schema.kind === 'map')
+    for (const [key, inner] of Object.entries(value as Json))
+      check(inner, schema.values, child(path, key), out, memberOf(old, key));
+  else if (schema.kind === 'object') checkObject(value as Json, schema, path, out, old);
 }
 
-function checkObject(value: Json, schema: ObjectSchema, path: string, out: Problem[]): void {
+function memberOf(object: unknown, key: string): unknown {
+  const isObject = typeof object === 'object' && object !== null && !Array.isArray(object);
+  return isObject && Object.hasOwn(object, key) ? (object as Json)[key] : undefined;
+}
+
+/** What an item was before: only items of "map" lists can be told. */
+function correlate(list: readonly unknown[], schema: ListSchema, old: unknown): (item: unknown) => unknown {
+  const { mapKeys } = schema;
+  if (schema.listType !== 'map' || !mapKeys || !Array.isArray(old) || list.length === 0) return () => undefined;
+  const keyOf = (item: unknown) => canonical(mapKeys.map(k => memberOf(item, k) ?? null));
+  const known = new Map<string, unknown>(old.map(item => [keyOf(item), item]));
+  return item => known.get(keyOf(item));
+}
+
+function checkObject(value: Json, schema: ObjectSchema, path: string, out: Problem[], old: unknown): void {
   checkRequired(value, schema.required, path, out);
   if (schema.embeddedResource)
     for (const name of ['apiVersion', 'kind'])
@@ -65,7 +92,8 @@ function checkObject(value: Json, schema: ObjectSchema, path: string, out: Probl
   for (const [name, field] of schema.fields) {
     // A schema with a name is a built-in type: metadata, which has its own rules.
     const builtIn = field.schema.kind === 'object' && field.schema.name !== undefined;
-    if (!builtIn && Object.hasOwn(value, name)) check(value[name], field.schema, child(path, name), out);
+    if (!builtIn && Object.hasOwn(value, name))
+      check(value[name], field.schema, child(path, name), out, memberOf(old, name));
   }
 }
 
