@@ -1,3 +1,4 @@
+import type { Docs } from '../api/openapi/index.ts';
 import type { ApiResponse, Handler, Transport, UserInfo } from '../api/transport.ts';
 import { errors } from '../base/errors.ts';
 import { uuid } from '../base/random.ts';
@@ -15,6 +16,8 @@ import {
 import { privilegedGroupAuthorizer } from './auth/forbidden.ts';
 import { ensureSystemNamespaces } from './bootstrap.ts';
 import type { Dialer } from './connect/dialer.ts';
+import { createDefinitionController } from './extensions/controller.ts';
+import { definitionHooks } from './extensions/hooks.ts';
 import type { Strategy } from './registry/strategy.ts';
 import { createBookmarks } from './server/bookmarks.ts';
 import { builtinServed, corePlurals, storageFor } from './server/builtin.ts';
@@ -22,9 +25,10 @@ import { serveResource } from './server/dispatch.ts';
 import { createFairness } from './server/fairness.ts';
 import { type AuditSink, chain, type Exchange } from './server/filters.ts';
 import type { HealthCheck } from './server/health.ts';
-import { type NonResourceInputs, serveNonResource } from './server/nonresource.ts';
+import { type NonResourceInputs, serveNonResource, versionInfo } from './server/nonresource.ts';
+import { createOpenApiServer } from './server/openapi.ts';
 import { createResourceTable } from './server/resources.ts';
-import type { Core, Virtual } from './server/scope.ts';
+import type { Core, Hooks, Virtual } from './server/scope.ts';
 import type { Security, SecurityEnvironment } from './server/security-contract.ts';
 import { type Cacher, createCacher } from './storage/cacher.ts';
 import { leaseManager } from './storage/leases.ts';
@@ -36,6 +40,8 @@ export interface ApiServerOptions extends Environment {
   readonly security?: (environment: SecurityEnvironment) => Security | Promise<Security>;
   readonly audit?: AuditSink;
   readonly gzip?: Core['gzip'];
+  /** Field texts for `kubectl explain`. */
+  readonly docs?: () => Promise<Docs>;
   /** Reaches nodes, pods and services; absent: logs, exec and proxies answer 503. */
   readonly dialer?: Dialer;
 }
@@ -48,6 +54,11 @@ export interface ApiServer {
   start(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Work of particular kinds, by "group/plural". */
+const hooks: Readonly<Record<string, Hooks>> = {
+  'apiextensions.k8s.io/customresourcedefinitions': definitionHooks,
+};
 
 export const loopbackUser: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
 
@@ -90,6 +101,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const inputs: NonResourceInputs = {
     core,
     checks: healthChecks(store, cacher),
+    openApi: createOpenApiServer(resources, versionInfo.gitVersion, options.docs),
     documents: () => security.documents ?? {},
   };
   const review: Virtual = (obj, scope) => {
@@ -118,9 +130,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     loopback,
     async start() {
       await cacher.start();
-      for (const served of builtinServed({ strategies: options.strategies, hooks: {}, review, storage }))
+      for (const served of builtinServed({ strategies: options.strategies, hooks, review, storage }))
         resources.set(served);
       const client = createClient(loopback);
+      await createDefinitionController({ core, client, storage }).start();
       await ensureSystemNamespaces(client);
       await ensureSystemPriorityClasses(client);
       if (options.security) {

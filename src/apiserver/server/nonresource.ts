@@ -6,7 +6,7 @@ import { groupsOf, serveDiscovery } from './discovery.ts';
 import type { Exchange } from './filters.ts';
 import { type HealthCheck, serveHealth } from './health.ts';
 import { type Negotiated, negotiate, wantsPretty } from './negotiation.ts';
-import { serveOpenApi } from './openapi.ts';
+import type { OpenApiServer } from './openapi.ts';
 import { respond, respondValue } from './output.ts';
 import type { Core } from './scope.ts';
 
@@ -29,6 +29,7 @@ export const versionInfo = {
 export interface NonResourceInputs {
   readonly core: Core;
   readonly checks: readonly HealthCheck[];
+  readonly openApi: OpenApiServer;
   /** Fixed JSON documents by path (OpenID discovery and keys). */
   readonly documents: () => Readonly<Record<string, object>>;
 }
@@ -49,7 +50,7 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   if (path === '/metrics') return respond(200, 'text/plain; version=0.0.4', utf8(core.metrics.text()));
   const discovery = serveDiscovery(core.resources, exchange);
   if (discovery) return discovery;
-  const openApi = await serveOpenApi(core, exchange, path);
+  const openApi = await inputs.openApi.serve(exchange, path);
   if (openApi) return openApi;
   const document = inputs.documents()[path];
   if (document) return respondValue(200, document, json(exchange));

@@ -24,7 +24,7 @@ export function toServed(served: Served, stored: Unstructured): Unstructured {
 
 /** True when the cached bytes are what a client of this version reads. */
 function sameAsStored(served: Served, entry: Entry): boolean {
-  return served.conversion === undefined && served.read === undefined && served.storedAs(entry);
+  return served.conversion === undefined && served.storedAs(entry);
 }
 
 export interface PartialObject {
@@ -70,7 +70,7 @@ export interface SchemaName {
 export function entryEncoder(served: Served, negotiated: Negotiated): EntryEncoder {
   const { format, shape, pretty } = negotiated;
   const partial = shape === 'partial' || shape === 'partial-list';
-  const name = `${apiVersionOf(served.info)}|${partial ? 'partial' : 'object'}|${format}`;
+  const name = `${apiVersionOf(served.info)}|${partial ? 'partial' : 'object'}|${format}|${served.memo ?? ''}`;
   const value = (entry: Entry) => {
     const obj = servedObject(served, entry);
     return partial ? partialOf(obj) : obj;

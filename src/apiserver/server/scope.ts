@@ -2,6 +2,7 @@
 import type { Unstructured } from '../../api/object.ts';
 import type { ResourceInfo } from '../../api/schema.ts';
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '../../api/transport.ts';
+import type { JSONSchemaProps } from '../../api/types/apiextensions-v1.ts';
 import type { Environment } from '../../controller/contract.ts';
 import type { Store } from '../../store/contract.ts';
 import type { AdmissionPlugin } from '../admission/contract.ts';
@@ -46,6 +47,8 @@ export interface Served {
   storedAs(entry: Entry): boolean;
   /** What a stored object needs before it is shown or changed (custom resources: prune and default). In place. */
   readonly read?: (obj: Unstructured) => Unstructured;
+  /** Distinguishes memoized encodings of this definition from those of earlier ones. */
+  readonly memo?: string;
   readonly hooks: Hooks;
   readonly virtual?: Virtual;
   /** DELETE answers with the object instead of a Status. */
@@ -58,12 +61,13 @@ export interface Served {
 
 /** What only custom resources have. */
 export interface CustomFacts {
+  /** Name of the definition. */
   readonly crd: string;
-  /** False once the definition is being deleted: no more creates. */
+  /** False once the definition is being deleted. */
   readonly acceptsCreates: boolean;
-  readonly hasStatus: boolean;
-  /** Prunes, defaults and validates. */
-  readonly deprecationWarning?: string | undefined;
+  /** The schema as the definition gives it, for OpenAPI. */
+  readonly props: JSONSchemaProps | undefined;
+  readonly deprecationWarning: string | undefined;
 }
 
 export interface Core extends Environment {

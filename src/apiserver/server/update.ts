@@ -144,7 +144,7 @@ async function changeFor(
   const sub = plan.subresource === '' ? undefined : subresourceStrategy(served, plan.subresource);
   if (sub) sub.prepareForUpdate?.(obj, live, context);
   else strategy.prepareForUpdate?.(obj, live, context);
-  if (wantsGeneration(served)) countGeneration(obj, live);
+  if (wantsGeneration(served)) countGeneration(served, obj, live);
   if (!plan.applied) trackUpdate(served, live, obj, parameters.fieldManager, plan.subresource, core.clock.now());
   if (hooks.beginUpdate && plan.subresource === '') {
     const step = await hooks.beginUpdate(obj, live, scope, parameters.dryRun);
@@ -234,9 +234,12 @@ function keepSystemMetadata(obj: Unstructured, live: Unstructured): void {
   delete metadata.selfLink;
 }
 
-function countGeneration(obj: Unstructured, live: Unstructured): void {
-  const { metadata: _a, status: _b, ...now } = obj;
-  const { metadata: _c, status: _d, ...before } = live;
+function countGeneration(served: Served, obj: Unstructured, live: Unstructured): void {
+  const { metadata: _a, status: newStatus, ...now } = obj;
+  const { metadata: _c, status: oldStatus, ...before } = live;
+  // Without a status subresource the status is a field like any other.
+  const plainStatus = served.custom !== undefined && !('status' in served.info.subresources);
+  if (plainStatus && !equalObjects(newStatus, oldStatus)) now['status'] = newStatus;
   const old = live.metadata.generation ?? 0;
   if (obj.metadata.generation !== live.metadata.generation) return;
   obj.metadata.generation = equalObjects(now, before) ? old || 1 : old + 1;

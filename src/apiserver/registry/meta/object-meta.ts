@@ -16,7 +16,13 @@ import { field } from '../field-errors.ts';
 type Labels = Readonly<Record<string, string>>;
 
 const annotationsLimit = 256 * 1024;
-const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+const standardFinalizers = new Set([
+  // Of custom resource definitions, whose names need not be qualified.
+  'customresourcecleanup.apiextensions.k8s.io',
+  'kubernetes',
+  'orphan',
+  'foregroundDeletion',
+]);
 
 export const validateLabelName = (name: string, path: string): Errors => invalidAll(path, name, isLabelKey(name));
 

@@ -1,0 +1,271 @@
+/**
+ * Follows definitions in the cache: accepts names, establishes, serves, stops serving, and cleans up after a deletion. Runs in every
+ * API server; what it writes is the same for all.
+ */
+import type { Unstructured } from '../../api/object.ts';
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionCondition,
+  CustomResourceDefinitionNames,
+} from '../../api/types/apiextensions-v1.ts';
+import { rfc3339, sleep } from '../../base/clock.ts';
+import { isNotFound, messageOf } from '../../base/errors.ts';
+import type { Client } from '../../client/contract.ts';
+import { fieldReader } from '../server/builtin.ts';
+import { equalObjects } from '../server/equality.ts';
+import type { Core } from '../server/scope.ts';
+import { decodeObject } from '../storage/encoding.ts';
+import { kindPrefix } from '../storage/keys.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { customServed } from './served.ts';
+
+export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
+const group = 'apiextensions.k8s.io';
+const plural = 'customresourcedefinitions';
+
+export interface DefinitionController {
+  /** Serves what is established already, then follows changes. */
+  start(): Promise<void>;
+  /** Resolves when no change is being worked on. */
+  idle(): Promise<void>;
+}
+
+interface Known {
+  readonly group: string;
+  readonly plural: string;
+  versions: string[];
+  /** The spec and accepted names that are served, as text. */
+  text: string;
+}
+
+export function createDefinitionController(options: {
+  core: Core;
+  client: Client;
+  storage: (group: string, plural: string) => ObjectStore;
+}): DefinitionController {
+  const { core, client, storage } = options;
+  const { cacher, resources, log, clock, stopping } = core;
+  const cache = cacher.kind(kindPrefix(group, plural));
+  const definitions = client.resource('apiextensions.k8s.io/v1/customresourcedefinitions');
+  const known = new Map<string, Known>();
+  const dirty = new Set<string>();
+  let working: Promise<void> | undefined;
+
+  function get(name: string): { crd: CustomResourceDefinition; revision: number } | undefined {
+    const entry = cache.get(name);
+    return (
+      entry && { crd: decodeObject(entry.bytes) as unknown as CustomResourceDefinition, revision: entry.modRevision }
+    );
+  }
+  function all(): CustomResourceDefinition[] {
+    return cache.root.values().map(entry => decodeObject(entry.bytes) as unknown as CustomResourceDefinition);
+  }
+
+  function unserve(name: string): void {
+    const served = known.get(name);
+    if (!served) return;
+    for (const version of served.versions) resources.remove(served.group, version, served.plural);
+    known.delete(name);
+  }
+  function serve(name: string, crd: CustomResourceDefinition, revision: number): void {
+    const { spec, status, metadata } = crd;
+    const text = JSON.stringify([spec, status?.acceptedNames, metadata.deletionTimestamp]);
+    const before = known.get(name);
+    if (before?.text === text) return;
+    const store = storage(spec.group, spec.names.plural);
+    const versions = spec.versions.filter(v => v.served);
+    // Objects written before this definition was seen may have been written under another schema.
+    const since = Math.max(revision, cacher.revision);
+    for (const version of versions) resources.set(customServed(crd, version, store, since));
+    for (const version of before?.versions ?? [])
+      if (!versions.some(v => v.name === version)) resources.remove(spec.group, version, spec.names.plural);
+    const storageVersion = spec.versions.find(v => v.storage);
+    const reader = storageVersion && resources.find(spec.group, storageVersion.name, spec.names.plural);
+    if (reader) store.cache.setFields(fieldReader(reader.strategy));
+    known.set(name, { group: spec.group, plural: spec.names.plural, versions: versions.map(v => v.name), text });
+  }
+
+  async function reconcile(name: string): Promise<void> {
+    const found = get(name);
+    if (!found) {
+      unserve(name);
+      return;
+    }
+    const { crd, revision } = found;
+    if (crd.metadata.deletionTimestamp) {
+      if (isEstablished(crd)) serve(name, crd, revision);
+      await cleanUp(name, crd);
+      return;
+    }
+    const status = statusOf(crd, all(), clock.now());
+    const next = { ...crd, status };
+    if (!equalObjects(status, crd.status ?? {})) await definitions.updateStatus(next);
+    if (isEstablished(next)) serve(name, next, revision);
+    else unserve(name);
+  }
+
+  /** Deletes all objects of the kind; when none is left, lets the definition go. */
+  async function cleanUp(name: string, crd: CustomResourceDefinition): Promise<void> {
+    if (!crd.metadata.finalizers?.includes(cleanupFinalizer)) return;
+    const { spec } = crd;
+    const terminating = condition(
+      'Terminating',
+      'True',
+      'InstanceDeletionInProgress',
+      'CustomResource deletion is in progress',
+    );
+    const status = { ...crd.status, conditions: merge(crd.status?.conditions ?? [], [terminating], clock.now()) };
+    let current = crd;
+    if (!equalObjects(status, crd.status ?? {})) current = await definitions.updateStatus({ ...crd, status });
+    const version = spec.versions.find(v => v.served && known.get(name)?.versions.includes(v.name));
+    const store = storage(spec.group, spec.names.plural);
+    if (version) {
+      const namespaces = new Set(
+        store.cache.root.values().map(e => (spec.scope === 'Namespaced' ? e.key.slice(0, e.key.indexOf('/')) : '')),
+      );
+      const descriptor = {
+        group: spec.group,
+        version: version.name,
+        plural: spec.names.plural,
+        kind: spec.names.kind,
+        namespaced: spec.scope === 'Namespaced',
+      };
+      for (const namespace of namespaces)
+        await client.resource(descriptor, namespace || undefined).deleteCollection({ propagationPolicy: 'Background' });
+    }
+    if (store.cache.root.size > 0) {
+      // Instances with finalizers take their time.
+      clock.setTimer(() => enqueue(name), 1_000, { background: true });
+      return;
+    }
+    const finalizers = (current.metadata.finalizers ?? []).filter(f => f !== cleanupFinalizer);
+    await definitions.update({ ...current, metadata: { ...current.metadata, finalizers } });
+    unserve(name);
+  }
+
+  async function work(): Promise<void> {
+    for (let delay = 50; dirty.size > 0 && !stopping.aborted; ) {
+      const [name = ''] = dirty;
+      dirty.delete(name);
+      try {
+        await reconcile(name);
+        delay = 50;
+      } catch (e) {
+        if (isNotFound(e)) continue;
+        log.debug('a custom resource definition is worked on again', { name, error: messageOf(e) });
+        dirty.add(name);
+        await sleep(clock, delay, stopping).catch(() => {});
+        delay = Math.min(delay * 2, 5_000);
+      }
+    }
+    working = undefined;
+  }
+  function enqueue(name: string): void {
+    dirty.add(name);
+    working ??= Promise.resolve().then(work);
+  }
+  function follow(): void {
+    const stop = cache.subscribe({
+      onEvent(event) {
+        const { key } = event.entry;
+        if (event.deleted) unserve(key);
+        enqueue(key);
+      },
+      onReset() {
+        if (stopping.aborted) return;
+        follow();
+        for (const name of new Set([...known.keys(), ...cache.root.values().map(e => e.key)])) enqueue(name);
+      },
+    });
+    stopping.addEventListener('abort', stop, { once: true });
+  }
+  return {
+    async start() {
+      follow();
+      for (const entry of cache.root.values()) {
+        const found = get(entry.key);
+        if (found && isEstablished(found.crd)) serve(entry.key, found.crd, found.revision);
+        enqueue(entry.key);
+      }
+    },
+    async idle() {
+      while (working) await working;
+    },
+  };
+}
+
+function isEstablished(crd: CustomResourceDefinition): boolean {
+  return crd.status?.conditions?.some(c => c.type === 'Established' && c.status === 'True') ?? false;
+}
+
+function condition(type: string, status: string, reason: string, message: string): CustomResourceDefinitionCondition {
+  return { type, status, reason, message };
+}
+
+/** Sets conditions, keeping the time of those whose status stays. */
+function merge(
+  present: readonly CustomResourceDefinitionCondition[],
+  wanted: readonly CustomResourceDefinitionCondition[],
+  now: number,
+): CustomResourceDefinitionCondition[] {
+  const out = [...present];
+  for (const next of wanted) {
+    const at = out.findIndex(c => c.type === next.type);
+    const before = out[at];
+    const same = before?.status === next.status;
+    const lastTransitionTime = same && before?.lastTransitionTime ? before.lastTransitionTime : rfc3339(now);
+    if (at < 0) out.push({ ...next, lastTransitionTime });
+    else out[at] = { ...before, ...next, lastTransitionTime };
+  }
+  return out;
+}
+
+/** Names that another definition of the group holds already. */
+function conflicts(crd: CustomResourceDefinition, others: readonly CustomResourceDefinition[]): string[] {
+  const resourceNames = new Map<string, string>();
+  const kinds = new Map<string, string>();
+  for (const other of others) {
+    if (other.spec.group !== crd.spec.group || other.metadata.name === crd.metadata.name) continue;
+    const names = other.status?.acceptedNames;
+    if (!names) continue;
+    for (const name of [names.plural, names.singular, ...(names.shortNames ?? [])])
+      if (name) resourceNames.set(name, other.metadata.name);
+    for (const kind of [names.kind, names.listKind]) if (kind) kinds.set(kind, other.metadata.name);
+  }
+  const { plural: own, singular, shortNames = [], kind, listKind } = crd.spec.names;
+  const found: string[] = [];
+  for (const name of [own, singular, ...shortNames])
+    if (name && resourceNames.has(name)) found.push(`${JSON.stringify(name)} is already in use`);
+  for (const name of [kind, listKind])
+    if (name && kinds.has(name)) found.push(`${JSON.stringify(name)} is already in use`);
+  return found;
+}
+
+function statusOf(
+  crd: CustomResourceDefinition,
+  others: readonly CustomResourceDefinition[],
+  now: number,
+): NonNullable<CustomResourceDefinition['status']> {
+  const inUse = conflicts(crd, others);
+  const accepted: CustomResourceDefinitionNames =
+    inUse.length === 0 ? crd.spec.names : (crd.status?.acceptedNames ?? { plural: '', kind: '' });
+  const storage = crd.spec.versions.find(v => v.storage)?.name;
+  const stored = crd.status?.storedVersions ?? [];
+  const established = isEstablished(crd) || inUse.length === 0;
+  const conditions = [
+    inUse.length === 0
+      ? condition('NamesAccepted', 'True', 'NoConflicts', 'no conflicts found')
+      : condition('NamesAccepted', 'False', 'NameConflict', inUse.join(', ')),
+    established
+      ? condition('Established', 'True', 'InitialNamesAccepted', 'the initial names have been accepted')
+      : condition('Established', 'False', 'NotAccepted', 'not all names are accepted'),
+  ];
+  return {
+    ...crd.status,
+    conditions: merge(crd.status?.conditions ?? [], conditions, now),
+    acceptedNames: accepted,
+    storedVersions: storage && !stored.includes(storage) ? [...stored, storage] : stored,
+  };
+}
+
+export type { Unstructured };

@@ -1,0 +1,211 @@
+/** An established definition as served resources: the same pipeline as for built-in kinds. */
+import { defaultCustom, structuralSchema, validateCustom } from '../../api/crd/index.ts';
+import { ageOf } from '../../api/duration.ts';
+import { compileFieldPath, firstAt } from '../../api/jsonpath/index.ts';
+import type { Unstructured } from '../../api/object.ts';
+import type { ObjectSchema, ResourceInfo, SubresourceInfo } from '../../api/schema.ts';
+import type {
+  CustomResourceColumnDefinition,
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+} from '../../api/types/apiextensions-v1.ts';
+import type { FieldError } from '../registry/field-errors.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/meta/object-meta.ts';
+import type { Column, Strategy } from '../registry/strategy.ts';
+import { decodeObjectValue } from '../server/codec.ts';
+import type { Served } from '../server/scope.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const readWrite = ['get', 'patch', 'update'];
+
+function infoOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): ResourceInfo {
+  const { group, names, scope } = crd.spec;
+  const accepted = crd.status?.acceptedNames ?? names;
+  const subresources: Record<string, SubresourceInfo> = {};
+  const own = { kind: names.kind, group, version: version.name, verbs: readWrite };
+  if (version.subresources?.status) subresources['status'] = own;
+  if (version.subresources?.scale)
+    subresources['scale'] = { kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: readWrite };
+  return {
+    group,
+    version: version.name,
+    kind: names.kind,
+    plural: names.plural,
+    singular: accepted.singular || names.kind.toLowerCase(),
+    namespaced: scope === 'Namespaced',
+    verbs,
+    ...(accepted.shortNames?.length && { shortNames: accepted.shortNames }),
+    ...(accepted.categories?.length && { categories: accepted.categories }),
+    subresources,
+    schema: structuralSchema(version.schema?.openAPIV3Schema),
+  };
+}
+
+type Cell = string | number | boolean | null;
+
+function cellReader(column: CustomResourceColumnDefinition): (obj: Unstructured, now: number) => Cell {
+  const path = compileFieldPath(column.jsonPath);
+  return (obj, now) => {
+    const value = firstAt(path, obj);
+    if (value === undefined || value === null) return null;
+    switch (column.type) {
+      case 'date':
+        return typeof value === 'string' ? ageOf(value, now) : '<invalid>';
+      case 'integer':
+        return typeof value === 'number' ? Math.trunc(value) : null;
+      case 'number':
+        return typeof value === 'number' ? value : null;
+      case 'boolean':
+        return typeof value === 'boolean' ? value : null;
+      default:
+        return typeof value === 'object' ? JSON.stringify(value) : String(value);
+    }
+  };
+}
+
+const nameColumn: Column<Unstructured> = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  description: 'Name must be unique within a namespace.',
+  cell: obj => obj.metadata.name,
+};
+
+function columnsOf(version: CustomResourceDefinitionVersion): Column<Unstructured>[] {
+  const defined = version.additionalPrinterColumns ?? [];
+  const columns =
+    defined.length > 0 ? defined : [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }];
+  return [
+    nameColumn,
+    ...columns.map(column => ({
+      name: column.name,
+      type: column.type as 'string',
+      ...(column.format && { format: column.format }),
+      ...(column.description && { description: column.description }),
+      ...((column.priority ?? 0) > 0 && { wide: true }),
+      cell: cellReader(column),
+    })),
+  ];
+}
+
+function selectableOf(
+  version: CustomResourceDefinitionVersion,
+): NonNullable<Strategy<Unstructured>['selectableFields']> {
+  const out: Record<string, (obj: Unstructured) => string> = {};
+  for (const { jsonPath } of version.selectableFields ?? []) {
+    const path = compileFieldPath(jsonPath);
+    out[jsonPath.replace(/^\./, '')] = obj => {
+      const value = firstAt(path, obj);
+      return value === undefined || value === null ? '' : String(value);
+    };
+  }
+  return out;
+}
+
+function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion): Strategy<Unstructured> {
+  const hasStatus = 'status' in info.subresources;
+  const scale = version.subresources?.scale;
+  const check = (obj: Unstructured) => validateCustom(obj, info.schema);
+  return {
+    resource: `${info.group}/${info.plural}`,
+    generation: true,
+    allowUnconditionalUpdate: false,
+    selectableFields: selectableOf(version),
+    default: obj => defaultCustom(obj, info.schema),
+    prepareForCreate(obj) {
+      if (hasStatus) delete obj['status'];
+    },
+    prepareForUpdate(obj, old) {
+      if (!hasStatus) return;
+      if (old['status'] === undefined) delete obj['status'];
+      else obj['status'] = structuredClone(old['status']);
+    },
+    validate: obj => [...anyFinalizer(validateObjectMeta(obj.metadata, info.namespaced)), ...check(obj)],
+    validateUpdate: (obj, old) => [
+      ...anyFinalizer(validateObjectMetaUpdate(obj.metadata, old.metadata)),
+      ...check(obj),
+    ],
+    subresources: {
+      status: {
+        prepareForUpdate: onlyStatus,
+        validateUpdate: (obj, old) => [...validateObjectMetaUpdate(obj.metadata, old.metadata), ...check(obj)],
+      },
+      scale: { validateUpdate: obj => check(obj) },
+    },
+    ...(scale && {
+      scale: {
+        specReplicas: scale.specReplicasPath,
+        statusReplicas: scale.statusReplicasPath,
+        selector: scale.labelSelectorPath ?? '',
+      },
+    }),
+  };
+}
+
+/** Only built-in kinds restrict finalizers to qualified names. */
+function anyFinalizer(found: readonly FieldError[]): FieldError[] {
+  return found.filter(e => !e.field.startsWith('metadata.finalizers['));
+}
+
+/** A status write keeps everything else, metadata included. */
+function onlyStatus(obj: Unstructured, old: Unstructured): void {
+  const { status } = obj;
+  const { managedFields, resourceVersion } = obj.metadata;
+  for (const key of Object.keys(obj)) delete (obj as Record<string, unknown>)[key];
+  Object.assign(obj, structuredClone(old));
+  if (status === undefined) delete obj['status'];
+  else obj['status'] = status;
+  if (managedFields) obj.metadata.managedFields = managedFields;
+  obj.metadata.resourceVersion = resourceVersion ?? '';
+}
+
+function prune(obj: Unstructured, info: ResourceInfo, schema: ObjectSchema): Unstructured {
+  return decodeObjectValue(obj, info, schema, 'Ignore').object;
+}
+
+/**
+ * One served version. `writtenSince` is the revision from which on all objects were written under this very schema, so that their
+ * bytes can be served as they are.
+ */
+export function customServed(
+  crd: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  store: ObjectStore,
+  writtenSince: number,
+): Served {
+  const info = infoOf(crd, version);
+  const { group, names } = crd.spec;
+  const storage = crd.spec.versions.find(v => v.storage) ?? version;
+  const apiVersion = `${group}/${version.name}`;
+  return {
+    info,
+    strategy: strategyOf(info, version) as unknown as Strategy,
+    store,
+    conversion: undefined,
+    storedApiVersion: `${group}/${storage.name}`,
+    storedAs: entry => storage.name === version.name && entry.modRevision > writtenSince,
+    read(obj) {
+      obj.apiVersion = apiVersion;
+      const read = prune(obj, info, info.schema);
+      defaultCustom(read, info.schema);
+      return read;
+    },
+    memo: String(writtenSince),
+    hooks: {},
+    custom: {
+      crd: crd.metadata.name,
+      acceptsCreates: !crd.metadata.deletionTimestamp,
+      props: version.schema?.openAPIV3Schema,
+      deprecationWarning: deprecation(crd, version),
+    },
+    listKind: names.listKind || `${names.kind}List`,
+    returnsDeleted: false,
+    columns: columnsOf(version),
+  };
+}
+
+function deprecation(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): string | undefined {
+  if (!version.deprecated) return undefined;
+  return version.deprecationWarning ?? `${crd.spec.group}/${version.name} ${crd.spec.names.kind} is deprecated`;
+}
