@@ -1,7 +1,9 @@
 import { controllerOf } from '../../../api/object.ts';
 import type { ControllerRevision } from '../../../api/types/apps-v1.ts';
+import { immutable, nonNegative } from '../checks.ts';
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
 import { namespaced } from '../define.ts';
+import { field } from '../field-errors.ts';
 
 function owner(revision: ControllerRevision): string {
   const ref = controllerOf(revision);
@@ -13,5 +15,10 @@ function owner(revision: ControllerRevision): string {
 export const controllerRevisions = namespaced<ControllerRevision>({
   resource: 'apps/controllerrevisions',
   specless: true,
+  validate: obj => [
+    ...(obj.data === undefined ? [field.required('data', 'data is mandatory')] : []),
+    ...nonNegative(obj.revision, 'revision'),
+  ],
+  validateUpdate: (obj, old) => immutable(obj.data, old.data, 'data'),
   columns: [nameColumn, text('Controller', owner), integer('Revision', obj => obj.revision), ageColumn],
 });

@@ -1,7 +1,20 @@
 import type { ReplicaSet } from '../../../api/types/apps-v1.ts';
+import { type Errors, immutable, nonNegative, optional } from '../checks.ts';
 import { ageColumn, formatSelector, integer, nameColumn, templateColumns, wideText } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
-import { namespaced } from '../define.ts';
+import { podWarnings } from '../core/pod/warnings.ts';
+import { namespaced, statusSubresource } from '../define.ts';
+import { validateReplicaStatus } from './replica-status.ts';
+import { validateSelector, validateWorkloadTemplate } from './workload.ts';
+
+function validateReplicaSet({ spec }: ReplicaSet): Errors {
+  return [
+    ...nonNegative(spec.replicas ?? 0, 'spec.replicas'),
+    ...optional(spec.minReadySeconds, 'spec.minReadySeconds', nonNegative),
+    ...validateSelector(spec.selector, 'deployment'),
+    ...validateWorkloadTemplate(spec.template, spec.selector, 'ReplicaSet'),
+  ];
+}
 
 export const replicaSets = namespaced<ReplicaSet>({
   resource: 'apps/replicasets',
@@ -12,6 +25,12 @@ export const replicaSets = namespaced<ReplicaSet>({
     defaultPodTemplate((set.spec.template ??= {}));
   },
   initialStatus: () => ({ replicas: 0 }),
+  validate: validateReplicaSet,
+  validateUpdate: (obj, old) => immutable(obj.spec.selector, old.spec.selector, 'spec.selector'),
+  warnings: obj => podWarnings(obj.spec.template, 'spec.template'),
+  subresources: {
+    status: statusSubresource<ReplicaSet>({ validateUpdate: obj => validateReplicaStatus(obj.status ?? {}) }),
+  },
   columns: [
     nameColumn,
     integer('Desired', obj => obj.spec.replicas ?? 0),

@@ -1,17 +1,70 @@
 import type { ConfigMap, Secret, ServiceAccount } from '../../../api/types/core-v1.ts';
+import { byteLength, isConfigMapKey } from '../../../api/validation/names.ts';
+import { type Errors, eachEntry, forbidden, immutable, invalidAll, same } from '../checks.ts';
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
 import { namespaced } from '../define.ts';
+import { field } from '../field-errors.ts';
+import { validateSecretType } from './secret-types.ts';
 
 const size = (map: object | undefined) => Object.keys(map ?? {}).length;
 
+const maxSize = 1024 * 1024;
+/** Bytes behind a base64 text. */
+const decodedLength = (text: string) => Math.floor((text.replace(/=+$/, '').length * 3) / 4);
+const sum = (map: Readonly<Record<string, string>> | undefined, measure: (text: string) => number) =>
+  Object.values(map ?? {}).reduce((total, text) => total + measure(text), 0);
+
+/** Once `immutable` is set, it and the data stay as they are. */
+function frozen<T extends { immutable?: boolean }>(obj: T, old: T, keys: readonly (keyof T & string)[]): Errors {
+  if (!old.immutable) return [];
+  const why = 'field is immutable when `immutable` is set';
+  return [
+    ...forbidden(!obj.immutable, 'immutable', why),
+    ...keys.flatMap(key => forbidden(!same(obj[key], old[key]), key, why)),
+  ];
+}
+
+const configKey = (key: string, path: string) => invalidAll(path, key, isConfigMapKey(key));
+
+function validateConfigMap(map: ConfigMap): Errors {
+  const size = sum(map.data, byteLength) + sum(map.binaryData, decodedLength);
+  return [
+    ...eachEntry(map.data, 'data', (_, at, key) => [
+      ...configKey(key, at),
+      ...(map.binaryData?.[key] === undefined
+        ? []
+        : [field.invalid(at, key, 'duplicate of key present in binaryData')]),
+    ]),
+    ...eachEntry(map.binaryData, 'binaryData', (_, at, key) => configKey(key, at)),
+    ...(size > maxSize ? [field.tooLong('', maxSize)] : []),
+  ];
+}
+
 export const configMaps = namespaced<ConfigMap>({
   resource: '/configmaps',
+  validate: validateConfigMap,
+  validateUpdate: (map, old) => frozen(map, old, ['data', 'binaryData']),
   specless: true,
   columns: [nameColumn, integer('Data', obj => size(obj.data) + size(obj.binaryData)), ageColumn],
 });
 
+function validateSecret(secret: Secret): Errors {
+  const size = sum(secret.data, decodedLength);
+  return [
+    ...eachEntry(secret.data, 'data', (_, at, key) => configKey(key, at)),
+    ...(size > maxSize ? [field.tooLong('data', maxSize)] : []),
+    ...validateSecretType(secret),
+  ];
+}
+
 export const secrets = namespaced<Secret>({
   resource: '/secrets',
+  validate: validateSecret,
+  validateUpdate: (secret, old) => [...immutable(secret.type, old.type, 'type'), ...frozen(secret, old, ['data'])],
+  prepareForUpdate(secret, old) {
+    // An update that leaves the type out keeps it.
+    if (secret.type === 'Opaque' && old.type) secret.type = old.type;
+  },
   specless: true,
   default(secret) {
     secret.type ||= 'Opaque';

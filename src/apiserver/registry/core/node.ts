@@ -1,6 +1,13 @@
-import type { Node } from '../../../api/types/core-v1.ts';
+import type { Node, Taint } from '../../../api/types/core-v1.ts';
+import { parseCidr } from '../../../api/validation/ip.ts';
+import { isLabelValue } from '../../../api/validation/names.ts';
+import { cidrBlock, type Errors, each, forbidden, requiredOneOf, same } from '../checks.ts';
 import { ageColumn, nameColumn, orNone, text, wideText } from '../columns.ts';
-import { clusterScoped } from '../define.ts';
+import { clusterScoped, statusSubresource } from '../define.ts';
+import { field } from '../field-errors.ts';
+import { validateLabelName } from '../meta/object-meta.ts';
+import { taintEffects } from './pod/scheduling.ts';
+import { validateQuantity } from './resource-names.ts';
 
 const rolePrefix = 'node-role.kubernetes.io/';
 
@@ -24,10 +31,80 @@ const address = (node: Node, type: string) => orNone(node.status?.addresses?.fin
 const info = (node: Node, key: 'osImage' | 'kernelVersion' | 'containerRuntimeVersion') =>
   node.status?.nodeInfo?.[key] || '<unknown>';
 
+/** A taint is known by its key and effect. */
+function validateTaints(taints: readonly Taint[] | undefined): Errors {
+  const seen = new Set<string>();
+  return each(taints, 'spec.taints', (taint, at) => {
+    const id = `${taint.key}:${taint.effect}`;
+    const twice = seen.has(id);
+    seen.add(id);
+    const complaints = isLabelValue(taint.value ?? '');
+    return [
+      ...validateLabelName(taint.key, `${at}.key`),
+      ...(complaints.length > 0 ? [field.invalid(`${at}.value`, taint.value, complaints.join(';'))] : []),
+      ...requiredOneOf(taint.effect, `${at}.effect`, taintEffects),
+      ...(twice ? [field.duplicate(at, taint)] : []),
+    ];
+  });
+}
+
+function validatePodCidrs({ podCIDRs = [] }: Node['spec']): Errors {
+  const path = 'spec.podCIDRs';
+  const errors = each(podCIDRs, path, cidrBlock);
+  const families = podCIDRs.map(text => parseCidr(text)?.family);
+  if (podCIDRs.length > 2 || (podCIDRs.length === 2 && families[0] === families[1])) {
+    errors.push(field.invalid(path, podCIDRs, 'may specify no more than one CIDR for each IP family'));
+  }
+  return errors;
+}
+
+const validateNode = ({ spec }: Node): Errors => [...validateTaints(spec.taints), ...validatePodCidrs(spec)];
+
+const updatable =
+  'node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)';
+
+/** Pod networks and the provider's id are set once. */
+function validateNodeUpdate(node: Node, old: Node): Errors {
+  const fixed = ({
+    taints: _,
+    unschedulable: __,
+    podCIDR: ___,
+    podCIDRs: ____,
+    providerID: _____,
+    ...rest
+  }: Node['spec']) => rest;
+  const cidrs = 'node updates may not change podCIDR except from "" to valid';
+  const provider = 'node updates may not change providerID except from "" to valid';
+  return [
+    ...forbidden(old.spec.podCIDRs?.length && !same(node.spec.podCIDRs, old.spec.podCIDRs), 'spec.podCIDRs', cidrs),
+    ...forbidden(old.spec.providerID && node.spec.providerID !== old.spec.providerID, 'spec.providerID', provider),
+    ...forbidden(!same(fixed(node.spec), fixed(old.spec)), '', updatable),
+  ];
+}
+
+function validateNodeStatus(node: Node): Errors {
+  const seen = new Set<string>();
+  const { addresses, capacity, allocatable } = node.status ?? {};
+  const quantities = (key: 'capacity' | 'allocatable', list: Record<string, string> | undefined) =>
+    Object.entries(list ?? {}).flatMap(([name, value]) => validateQuantity(name, value, `status.${key}[${name}]`));
+  return [
+    ...each(addresses, 'status.addresses', (address, at) => {
+      const id = JSON.stringify(address);
+      const twice = seen.has(id);
+      seen.add(id);
+      return twice ? [field.duplicate(at, address)] : [];
+    }),
+    ...quantities('capacity', capacity),
+    ...quantities('allocatable', allocatable),
+  ];
+}
+
 export const nodes = clusterScoped<Node>({
   resource: '/nodes',
+  validate: validateNode,
+  validateUpdate: validateNodeUpdate,
+  subresources: { status: statusSubresource<Node>({ validateUpdate: validateNodeStatus }) },
   default(node) {
-    node.spec ??= {};
     node.status ??= {};
     if (node.status.capacity) node.status.allocatable ??= { ...node.status.capacity };
     if (node.spec.podCIDRs?.[0]) node.spec.podCIDR ||= node.spec.podCIDRs[0];

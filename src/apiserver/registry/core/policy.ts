@@ -1,6 +1,11 @@
 import type { LimitRange, LimitRangeItem, ResourceQuota } from '../../../api/types/core-v1.ts';
+import { type Errors, eachEntry, same } from '../checks.ts';
 import { ageColumn, createdColumn, nameColumn, text } from '../columns.ts';
-import { namespaced } from '../define.ts';
+import { namespaced, statusSubresource } from '../define.ts';
+import { field } from '../field-errors.ts';
+import { validateLimitRange } from './limit-range.ts';
+import { validateScopes } from './quota-scopes.ts';
+import { validateQuantity, validateQuotaResourceName } from './resource-names.ts';
 
 /** Container limits fill each other: max → default → defaultRequest ← min. */
 function defaultItem(item: LimitRangeItem): void {
@@ -11,7 +16,8 @@ function defaultItem(item: LimitRangeItem): void {
 
 export const limitRanges = namespaced<LimitRange>({
   resource: '/limitranges',
-  default: range => range.spec?.limits?.forEach(defaultItem),
+  default: range => range.spec.limits?.forEach(defaultItem),
+  validate: validateLimitRange,
   columns: [nameColumn, createdColumn],
 });
 
@@ -24,8 +30,36 @@ function usage(quota: ResourceQuota, limits: boolean): string {
     .join(', ');
 }
 
+const quantities = (list: Record<string, string> | undefined, path: string) =>
+  eachEntry(list, path, (value, at, name) => [
+    ...validateQuotaResourceName(name, at),
+    ...validateQuantity(name, value, at),
+  ]);
+
+function validateQuota({ spec }: ResourceQuota): Errors {
+  return [...quantities(spec.hard, 'spec.hard'), ...validateScopes(spec)];
+}
+
 export const resourceQuotas = namespaced<ResourceQuota>({
   resource: '/resourcequotas',
+  default(quota) {
+    quota.status ??= {};
+  },
+  validate: validateQuota,
+  validateUpdate(quota, old) {
+    const scopes = quota.spec.scopes ?? [];
+    return same([...scopes].sort(), [...(old.spec.scopes ?? [])].sort())
+      ? []
+      : [field.invalid('spec.scopes', scopes, 'field is immutable')];
+  },
+  subresources: {
+    status: statusSubresource<ResourceQuota>({
+      validateUpdate: ({ status }) => [
+        ...quantities(status?.hard, 'status.hard'),
+        ...quantities(status?.used, 'status.used'),
+      ],
+    }),
+  },
   initialStatus: () => ({}),
   columns: [
     nameColumn,

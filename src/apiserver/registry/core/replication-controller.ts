@@ -1,14 +1,37 @@
 import type { PodTemplate, ReplicationController } from '../../../api/types/core-v1.ts';
+import { validateReplicaStatus } from '../apps/replica-status.ts';
+import { type Errors, nonNegative, optional, required } from '../checks.ts';
 import { ageColumn, formatLabels, integer, nameColumn, templateColumns, text, wideText } from '../columns.ts';
-import { namespaced } from '../define.ts';
+import { namespaced, statusSubresource } from '../define.ts';
+import { field } from '../field-errors.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
+import { validateAlwaysRestart, validateOwnedTemplate, validatePodTemplate } from './pod/template.ts';
+import { podWarnings } from './pod/warnings.ts';
+
+function validateController({ spec }: ReplicationController): Errors {
+  const selector = spec.selector ?? {};
+  return [
+    ...optional(spec.minReadySeconds, 'spec.minReadySeconds', nonNegative),
+    ...required(Object.keys(selector), 'spec.selector'),
+    ...(spec.replicas === undefined ? [field.required('spec.replicas')] : nonNegative(spec.replicas, 'spec.replicas')),
+    ...validateOwnedTemplate(spec.template, { matchLabels: selector }, 'spec.template'),
+    ...validateAlwaysRestart(spec.template, 'spec.template', 'ReplicationController'),
+  ];
+}
 
 export const replicationControllers = namespaced<ReplicationController>({
   resource: '/replicationcontrollers',
+  validate: validateController,
+  warnings: obj => podWarnings(obj.spec.template, 'spec.template'),
+  defaultPropagation: 'orphan',
+  subresources: {
+    status: statusSubresource<ReplicationController>({
+      validateUpdate: obj => validateReplicaStatus(obj.status ?? {}),
+    }),
+  },
   generation: true,
   default(controller) {
     const { spec } = controller;
-    if (!spec) return;
     const labels = spec.template?.metadata?.labels;
     if (labels && Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
     if (labels && Object.keys(controller.metadata.labels ?? {}).length === 0)
@@ -33,9 +56,11 @@ export const replicationControllers = namespaced<ReplicationController>({
 
 export const podTemplates = namespaced<PodTemplate>({
   resource: '/podtemplates',
+  validate: obj => validatePodTemplate(obj.template, 'template'),
+  warnings: obj => podWarnings(obj.template, 'template'),
   specless: true,
   generation: true,
-  default: obj => obj.template && defaultPodTemplate(obj.template),
+  default: obj => defaultPodTemplate((obj.template ??= {})),
   columns: [
     nameColumn,
     ...templateColumns<PodTemplate>(obj => obj.template).map(column => ({ ...column, wide: false })),

@@ -1,7 +1,10 @@
 import type { LoadBalancerStatus, Service } from '../../../api/types/core-v1.ts';
+import { nameIsDns1035Label } from '../../../api/validation/names.ts';
 import { ageColumn, formatLabels, nameColumn, orNone, text, wideText } from '../columns.ts';
-import { namespaced } from '../define.ts';
+import { namespaced, statusSubresource } from '../define.ts';
 import { defaultService } from './service/defaults.ts';
+import { keepAllocated, normalizeClusterIps, validateServiceStatus, validateServiceUpdate } from './service/update.ts';
+import { validateService } from './service/validate.ts';
 
 function balancerAddresses(status: LoadBalancerStatus | undefined): string[] {
   const found = (status?.ingress ?? []).flatMap(i => (i.ip ? [i.ip] : i.hostname ? [i.hostname] : []));
@@ -26,6 +29,15 @@ export const services = namespaced<Service>({
   resource: '/services',
   default: defaultService,
   initialStatus: () => ({ loadBalancer: {} }),
+  validateName: nameIsDns1035Label,
+  prepareForCreate: ({ spec }) => normalizeClusterIps(spec),
+  prepareForUpdate({ spec }, { spec: old }) {
+    normalizeClusterIps(spec, old);
+    keepAllocated(spec, old);
+  },
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  subresources: { status: statusSubresource<Service>({ validateUpdate: validateServiceStatus }) },
   columns: [
     nameColumn,
     text('Type', obj => obj.spec.type ?? ''),

@@ -1,7 +1,10 @@
 import type { PersistentVolume, PersistentVolumeClaim } from '../../../api/types/core-v1.ts';
 import { ageColumn, formatAccessModes, nameColumn, text, wideText } from '../columns.ts';
-import { clusterScoped, namespaced } from '../define.ts';
+import { clusterScoped, namespaced, statusSubresource } from '../define.ts';
 import { defaultClaimSpec } from './claim-defaults.ts';
+import { validateClaimSpec } from './claim-spec.ts';
+import { keepDataSource, validateClaimStatus, validateClaimUpdate } from './claim-update.ts';
+import { validateVolume, validateVolumeUpdate } from './persistent-volume.ts';
 
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
 const className = (obj: PersistentVolume | PersistentVolumeClaim) =>
@@ -19,7 +22,6 @@ export const persistentVolumes = clusterScoped<PersistentVolume>({
   default(volume) {
     volume.status ??= {};
     volume.status.phase ||= 'Pending';
-    if (!volume.spec) return;
     volume.spec.persistentVolumeReclaimPolicy ||= 'Retain';
     volume.spec.volumeMode ??= 'Filesystem';
     if (volume.spec.claimRef) volume.spec.claimRef.kind ||= 'PersistentVolumeClaim';
@@ -27,6 +29,8 @@ export const persistentVolumes = clusterScoped<PersistentVolume>({
     if (volume.spec.hostPath) volume.spec.hostPath.type ??= '';
   },
   initialStatus: () => ({ phase: 'Pending' }),
+  validate: validateVolume,
+  validateUpdate: validateVolumeUpdate,
   columns: [
     nameColumn,
     text('Capacity', obj => obj.spec.capacity?.['storage'] ?? ''),
@@ -50,6 +54,10 @@ export const persistentVolumeClaims = namespaced<PersistentVolumeClaim>({
     defaultClaimSpec(claim.spec);
   },
   initialStatus: () => ({ phase: 'Pending' }),
+  prepareForCreate: ({ spec }) => keepDataSource(spec),
+  validate: claim => validateClaimSpec(claim.spec, 'spec'),
+  validateUpdate: validateClaimUpdate,
+  subresources: { status: statusSubresource<PersistentVolumeClaim>({ validateUpdate: validateClaimStatus }) },
   columns: [
     nameColumn,
     text('Status', phaseOf),

@@ -5,6 +5,7 @@ import { text, wideText } from '../columns.ts';
 import { type Definition, namespaced } from '../define.ts';
 import type { Column } from '../strategy.ts';
 import { toCoreEvent, toNewEvent } from './convert.ts';
+import { validateEvent, validateStrictEvent, validateStrictEventUpdate } from './validate.ts';
 
 const firstSeen = (e: Event, now: number) => ageOf(e.firstTimestamp ?? e.eventTime, now);
 
@@ -47,6 +48,7 @@ const definition: Definition<Event> = {
     event.involvedObject ??= {};
     event.source ??= {};
   },
+  validate: validateEvent,
   ttlSeconds: () => 3600,
   columns,
   selectableFields: {
@@ -66,5 +68,8 @@ export const events = namespaced<Event>({
   resource: 'events.k8s.io/events',
   specless: true,
   storedAs: '/events',
+  revalidate: false,
+  validate: validateStrictEvent,
+  validateUpdate: validateStrictEventUpdate,
   conversions: [{ apiVersion: 'events.k8s.io/v1', toStorage: toCoreEvent, fromStorage: toNewEvent }],
 });

@@ -1,3 +1,5 @@
+import { semanticEqual } from '../../../api/util/values.ts';
+
 /** What changed between two values, one line per leaf: "  path: old → new". For messages about fields that may not change. */
 export function describeChanges(before: unknown, after: unknown, path = ''): string {
   return changes(before, after, path)
@@ -10,7 +12,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 const show = (value: unknown) => (value === undefined ? 'unset' : JSON.stringify(value));
 
 function changes(before: unknown, after: unknown, path: string): string[] {
-  if (Object.is(before, after)) return [];
+  if (semanticEqual(before, after)) return [];
   if (!isRecord(before) || !isRecord(after) || Array.isArray(before) !== Array.isArray(after)) {
     return [`${path}: ${show(before)} → ${show(after)}`];
   }

@@ -6,6 +6,7 @@ import type {
   RoleRef,
   Subject,
 } from '../../../api/types/rbac-v1.ts';
+import { nameIsPathSegment } from '../../../api/validation/names.ts';
 import { ageColumn, createdColumn, nameColumn, text, wideText } from '../columns.ts';
 import { clusterScoped, namespaced } from '../define.ts';
 import type { Column } from '../strategy.ts';
@@ -44,22 +45,26 @@ const bindingColumns: readonly Column<Binding>[] = [
 export const roles = namespaced<Role>({
   resource: `${rbacGroup}/roles`,
   specless: true,
+  validateName: nameIsPathSegment,
   columns: [nameColumn, createdColumn],
 });
 export const clusterRoles = clusterScoped<ClusterRole>({
   resource: `${rbacGroup}/clusterroles`,
   specless: true,
+  validateName: nameIsPathSegment,
   columns: [nameColumn, createdColumn],
 });
 export const roleBindings = namespaced<RoleBinding>({
   resource: `${rbacGroup}/rolebindings`,
   specless: true,
+  validateName: nameIsPathSegment,
   default: defaultBinding,
   columns: bindingColumns,
 });
 export const clusterRoleBindings = clusterScoped<ClusterRoleBinding>({
   resource: `${rbacGroup}/clusterrolebindings`,
   specless: true,
+  validateName: nameIsPathSegment,
   default: defaultBinding,
   columns: bindingColumns,
 });

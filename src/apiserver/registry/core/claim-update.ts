@@ -1,0 +1,102 @@
+/** What may change in a claim (ValidatePersistentVolumeClaimUpdate). */
+import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../../api/types/core-v1.ts';
+import { type Errors, eachEntry, forbidden, immutable, oneOf, same } from '../checks.ts';
+import { field } from '../field-errors.ts';
+import { describeChanges } from '../meta/diff.ts';
+import { compareQuantity, validateQuantity } from './resource-names.ts';
+
+export const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
+const claimKinds = ['PersistentVolumeClaim', 'VolumeSnapshot'];
+
+/** The old field and its successor mirror each other, for the two kinds that the old one supports. */
+export function keepDataSource(spec: PersistentVolumeClaimSpec): void {
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSource && !dataSourceRef) spec.dataSourceRef = { ...dataSource };
+  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace && claimKinds.includes(dataSourceRef.kind)) {
+    const { namespace: _, ...local } = dataSourceRef;
+    spec.dataSource = local;
+  }
+}
+
+/** The class may be filled in once: from nothing, or from the annotation that it used to be. */
+function classMayBeSet(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): boolean {
+  const before = old.metadata.annotations?.[classAnnotation];
+  const now = claim.spec.storageClassName;
+  return old.spec.storageClassName === undefined && now !== undefined && (before === undefined || before === now);
+}
+
+/** The new spec with everything that may change put back. */
+function munged(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): PersistentVolumeClaimSpec {
+  const spec = structuredClone(claim.spec);
+  const before = old.spec;
+  const bound = claim.status?.phase === 'Bound';
+  const reset = <K extends keyof PersistentVolumeClaimSpec>(key: K) => {
+    const value = before[key];
+    if (value === undefined) delete spec[key];
+    else spec[key] = value;
+  };
+  if (!before.volumeName) reset('volumeName');
+  if (classMayBeSet(claim, old)) reset('storageClassName');
+  if (bound && spec.resources?.requests) {
+    spec.resources.requests['storage'] = before.resources?.requests?.['storage'] ?? '0';
+  }
+  if (bound && spec.volumeAttributesClassName !== undefined) reset('volumeAttributesClassName');
+  return spec;
+}
+
+/** Shrinking goes back at most to what the volume has, to recover from an expansion that failed. */
+function validateSize(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): Errors {
+  const now = claim.spec.resources?.requests?.['storage'] ?? '0';
+  const before = old.spec.resources?.requests?.['storage'] ?? '0';
+  if (compareQuantity(now, before) >= 0) return [];
+  const capacity = old.status?.capacity?.['storage'] ?? '0';
+  return compareQuantity(now, capacity) > 0
+    ? []
+    : [field.forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity')];
+}
+
+function validateAttributesClass(now: string | undefined, before: string | undefined): Errors {
+  const path = 'spec.volumeAttributesClassName';
+  if (before === undefined) return [];
+  if (now === undefined) return [field.forbidden(path, 'update from non-nil value to nil is forbidden')];
+  return forbidden(now === '' && before !== '', path, 'update from non-nil value to an empty string is forbidden');
+}
+
+export function validateClaimUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): Errors {
+  const fixed = munged(claim, old);
+  const why =
+    'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+  const annotation = `metadata.annotations.${classAnnotation}`;
+  return [
+    ...(classMayBeSet(claim, old)
+      ? []
+      : immutable(
+          claim.metadata.annotations?.[classAnnotation],
+          old.metadata.annotations?.[classAnnotation],
+          annotation,
+        )),
+    ...(same(fixed, old.spec) ? [] : [field.forbidden('spec', `${why}\n${describeChanges(old.spec, fixed, 'spec')}`)]),
+    ...validateSize(claim, old),
+    ...immutable(claim.spec.volumeMode, old.spec.volumeMode, 'volumeMode'),
+    ...validateAttributesClass(claim.spec.volumeAttributesClassName, old.spec.volumeAttributesClassName),
+  ];
+}
+
+const resizeStatuses = [
+  'ControllerResizeInProgress',
+  'ControllerResizeInfeasible',
+  'NodeResizeInProgress',
+  'NodeResizeInfeasible',
+  'NodeResizePending',
+];
+
+export function validateClaimStatus({ status }: PersistentVolumeClaim): Errors {
+  const quantities = (key: 'capacity' | 'allocatedResources') =>
+    eachEntry(status?.[key], `status.${key}`, (value, at, name) => validateQuantity(name, value, at));
+  const statuses = Object.values(status?.allocatedResourceStatuses ?? {});
+  return [
+    ...quantities('capacity'),
+    ...statuses.flatMap(value => oneOf(resizeStatuses)(value, 'status.allocatedResourceStatus')),
+    ...quantities('allocatedResources'),
+  ];
+}
