@@ -7,12 +7,11 @@ import { alwaysPullImages } from './always-pull-images.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import type { AdmissionPluginFactory } from './contract.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
-import { admissionPlugins, createAdmissionPlugins, ensureSystemPriorityClasses } from './index.ts';
+import { admissionPlugins, ensureSystemPriorityClasses } from './index.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { defaultIngressClass, denyServiceExternalIPs } from './network.ts';
 import { priority } from './priority.ts';
-import { rbacEscalation } from './rbac-escalation.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
@@ -32,16 +31,11 @@ function start(factory: AdmissionPluginFactory) {
 }
 
 describe('the list of plugins', () => {
-  it('has unique names, leaves out what is off, and refuses unknown names', () => {
+  it('has unique names, and all but one are on', () => {
     const names = admissionPlugins.map(p => p.name);
     assert.equal(new Set(names).size, names.length);
-    const { environment } = fixture();
-    const active = (selection?: object) => createAdmissionPlugins(environment, selection).map(p => p.name);
-    assert.ok(!active().includes('AlwaysPullImages') && active().includes('DenyServiceExternalIPs'));
-    assert.ok(active({ enable: ['AlwaysPullImages'] }).includes('AlwaysPullImages'));
-    assert.ok(!active({ disable: ['LimitRanger'] }).includes('LimitRanger'));
-    assert.ok(active({ disable: ['RBACEscalation'] }).includes('RBACEscalation'));
-    assert.throws(() => active({ disable: ['Nonsense'] }), /no admission plugin is named Nonsense/);
+    const off = admissionPlugins.filter(p => p.disabledByDefault).map(p => p.name);
+    assert.deepEqual(off, ['AlwaysPullImages']);
   });
 });
 
@@ -511,27 +505,5 @@ describe('storage, services and certificates', () => {
     );
     assert.equal(await create('dev'), '');
     assert.equal(await create('system:masters', 'example.com/own'), '');
-  });
-
-  it('RBACEscalation', async () => {
-    const { cluster, plugin } = start(rbacEscalation);
-    cluster.add('rbac.authorization.k8s.io/v1/clusterroles', clusterRole('reader', [rule('get', 'core', 'pods')]));
-    cluster.add('rbac.authorization.k8s.io/v1/clusterrolebindings', clusterBinding('reader', user('jane')));
-    const resource = 'rbac.authorization.k8s.io/roles';
-    const role = (verbs: string, labels = {}) => ({
-      metadata: { name: 'r', namespace: 'ns', labels },
-      rules: [rule(verbs, 'core', 'pods')],
-    });
-    assert.equal(await refusal(plugin, { resource, object: role('get') }), '');
-    assert.match(
-      await refusal(plugin, { resource, object: role('delete') }),
-      /attempting to grant RBAC permissions not currently held/,
-    );
-    assert.equal(await refusal(plugin, { resource, object: role('delete', { a: 'b' }), old: role('delete') }), '');
-    const binding = { metadata: { name: 'b' }, roleRef: { kind: 'ClusterRole', name: 'reader' }, subjects: [] };
-    assert.equal(
-      await refusal(plugin, { resource: 'rbac.authorization.k8s.io/clusterrolebindings', object: binding }),
-      '',
-    );
   });
 });
