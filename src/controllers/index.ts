@@ -7,6 +7,7 @@ import { namespaceController } from './namespace/index.ts';
 import { replicaSetController } from './replicaset/index.ts';
 import { replicationController } from './replicationcontroller/index.ts';
 import { serviceAccountController } from './serviceaccount/index.ts';
+import { statefulSetController } from './statefulset/index.ts';
 
 export { rootCaPublisher } from './serviceaccount/index.ts';
 export { type TokenControllerOptions, tokenController } from './serviceaccount/tokens.ts';
@@ -21,4 +22,5 @@ export const controllers: readonly Controller[] = [
   garbageCollector,
   deploymentController,
   replicaSetController,
+  statefulSetController,
 ];

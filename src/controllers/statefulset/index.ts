@@ -1,0 +1,262 @@
+import { keyOf, splitKey } from '../../api/object.ts';
+import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../../api/types/apps-v1.ts';
+import type { Pod } from '../../api/types/core-v1.ts';
+import { deepEqual } from '../../api/util/values.ts';
+import { isAlreadyExists, isNotFound, messageOf } from '../../base/errors.ts';
+import type { Informer } from '../../client/contract.ts';
+import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
+import { watch } from '../../controller/contract.ts';
+import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
+import { type History, hashOf, syncHistory, templateOf, truncateHistory } from '../support/history.ts';
+import { claim, indexOrphans, ownerKeys, selectorFor } from '../support/ownership.ts';
+import { isNamespaceTerminating } from '../support/pod-control.ts';
+import { availableInMs, isPodAvailable, isPodReady } from '../support/pods.ts';
+import { type Claims, createClaims } from './claims.ts';
+import { inRange, kind, newPod, ordinalOf, podName, replicasOf } from './identity.ts';
+import { planStep, type Revisions, revisionOf } from './plan.ts';
+
+/** pkg/controller/statefulset of v1.35. Pods have fixed names, so that a repeated creation cannot double one. */
+export const statefulSetController: Controller = {
+  name: 'statefulset-controller',
+  aliases: ['statefulset'],
+  setUp(context) {
+    const { informers } = context;
+    const sets = informers.informer('apps/v1/statefulsets');
+    const pods = informers.informer('v1/pods');
+    const revisions = informers.informer('apps/v1/controllerrevisions');
+    const claims = informers.informer('v1/persistentvolumeclaims');
+    indexOrphans(pods);
+    indexOrphans(revisions);
+    const all: Deps = {
+      context,
+      sets,
+      pods,
+      revisions,
+      claims: createClaims(context, claims),
+      ledger: createWriteLedger(pods),
+    };
+    return {
+      sources: [
+        watch<'apps/v1/statefulsets'>(sets, set => [keyOf(set)]),
+        watch<'v1/pods'>(
+          pods,
+          ownerKeys(kind, sets, set => selectorFor(set.spec.selector)),
+        ),
+      ],
+      reconcile: key => reconcile(all, key),
+    };
+  },
+};
+
+interface Deps {
+  readonly context: ControllerContext;
+  readonly sets: Informer<StatefulSet>;
+  readonly pods: Informer<Pod>;
+  readonly revisions: Informer<ControllerRevision>;
+  readonly claims: Claims;
+  readonly ledger: WriteLedger<Pod>;
+}
+
+async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
+  const { context, sets, ledger } = all;
+  const settled = ledger.settled(key);
+  const set = sets.store.get(key);
+  if (!set) {
+    ledger.forget(key);
+    return;
+  }
+  const pods = await claimPods(all, set);
+  const history = await syncHistory(context.client, kind, set, await claimRevisions(all, set));
+  const revisions = revisionsOf(set, history);
+  if (!settled) return { requeueAfter: 1_000 };
+  let failure: unknown;
+  if (!set.metadata.deletionTimestamp)
+    failure = await act(all, key, set, pods, history, revisions).then(
+      () => undefined,
+      e => e,
+    );
+  await writeStatus(all, set, pods, revisions, history);
+  await truncateHistory(context.client, set, history, inUse(set, pods, history, revisions));
+  if (failure !== undefined) throw failure;
+  const minReady = set.spec.minReadySeconds ?? 0;
+  const waits = pods
+    .map(pod => availableInMs(pod, minReady, context.clock.now()))
+    .filter(ms => ms > 0 && Number.isFinite(ms));
+  if (waits.length > 0) return { requeueAfter: Math.min(...waits) };
+}
+
+function claimPods(all: Deps, set: StatefulSet): Promise<Pod[]> {
+  const { namespace = '', name } = set.metadata;
+  return claim<Pod>({
+    kind,
+    owner: set,
+    selector: selectorFor(set.spec.selector),
+    informer: all.pods,
+    client: all.context.client.pods(namespace),
+    fresh: () => all.context.client.statefulsets(namespace).get(name),
+    accepts: pod => ordinalOf(set, pod) >= 0,
+  });
+}
+
+function claimRevisions(all: Deps, set: StatefulSet): Promise<ControllerRevision[]> {
+  const { namespace = '', name } = set.metadata;
+  return claim<ControllerRevision>({
+    kind,
+    owner: set,
+    selector: selectorFor(set.spec.selector),
+    informer: all.revisions,
+    client: all.context.client.controllerrevisions(namespace),
+    fresh: () => all.context.client.statefulsets(namespace).get(name),
+  });
+}
+
+/** Revisions by hash. A set that is new, or whose current revision is lost, has only one. */
+function revisionsOf(set: StatefulSet, { all, current }: History): Revisions {
+  const update = hashOf(current);
+  const known = all.find(r => r.metadata.name === set.status?.currentRevision);
+  return { current: known ? hashOf(known) : update, update };
+}
+
+function inUse(
+  set: StatefulSet,
+  pods: readonly Pod[],
+  { all, current }: History,
+  revisions: Revisions,
+): ReadonlySet<string> {
+  const hashes = new Set([revisions.current, revisions.update, ...pods.map(revisionOf)]);
+  const names = all.filter(r => hashes.has(hashOf(r))).map(r => r.metadata.name);
+  return new Set([...names, current.metadata.name, set.status?.currentRevision ?? '']);
+}
+
+async function act(
+  all: Deps,
+  key: string,
+  set: StatefulSet,
+  pods: readonly Pod[],
+  history: History,
+  revisions: Revisions,
+): Promise<void> {
+  const step = planStep(set, pods, revisions, all.context.clock.now());
+  await all.claims.own(set, pods);
+  for (const pod of step.fix) await fixIdentity(all, set, pod);
+  for (const pod of [...step.restart, ...step.remove]) await remove(all, key, set, pod, step.restart.includes(pod));
+  for (const { ordinal, revision } of step.create) await create(all, key, set, history, revision, ordinal);
+}
+
+async function create(
+  all: Deps,
+  key: string,
+  set: StatefulSet,
+  history: History,
+  hash: string,
+  ordinal: number,
+): Promise<void> {
+  const { client, recorder } = all.context;
+  const revision = history.all.find(r => hashOf(r) === hash) ?? history.current;
+  const template = templateOf(revision) ?? set.spec.template;
+  const name = podName(set, ordinal);
+  try {
+    await all.claims.ensure(set, ordinal);
+    const made = await client.pods(set.metadata.namespace).create(newPod(set, template, hashOf(revision), ordinal));
+    all.ledger.created(key, made);
+    recorder.event(
+      set,
+      'Normal',
+      'SuccessfulCreate',
+      `create Pod ${name} in StatefulSet ${set.metadata.name} successful`,
+    );
+  } catch (e) {
+    if (isNamespaceTerminating(e) || isAlreadyExists(e)) return;
+    const message = `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(e)}`;
+    recorder.event(set, 'Warning', 'FailedCreate', message);
+    throw e;
+  }
+}
+
+async function remove(all: Deps, key: string, set: StatefulSet, pod: Pod, isRestart: boolean): Promise<void> {
+  const { client, recorder } = all.context;
+  const { name, namespace, uid = '' } = pod.metadata;
+  if (isRestart)
+    recorder.event(set, 'Warning', 'RecreatingFailedPod', `StatefulSet ${keyOf(set)} is recreating failed Pod ${name}`);
+  try {
+    await client.pods(namespace).delete(name, { preconditions: { uid } });
+  } catch (e) {
+    if (isNotFound(e)) return;
+    const message = `delete Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(e)}`;
+    recorder.event(set, 'Warning', 'FailedDelete', message);
+    throw e;
+  }
+  all.ledger.deleted(key, uid);
+  recorder.event(
+    set,
+    'Normal',
+    'SuccessfulDelete',
+    `delete Pod ${name} in StatefulSet ${set.metadata.name} successful`,
+  );
+}
+
+/** An adopted pod gets the labels of its ordinal. */
+async function fixIdentity({ context }: Deps, set: StatefulSet, pod: Pod): Promise<void> {
+  const labels = {
+    'statefulset.kubernetes.io/pod-name': pod.metadata.name,
+    'apps.kubernetes.io/pod-index': String(ordinalOf(set, pod)),
+  };
+  await context.client.pods(pod.metadata.namespace).patch(pod.metadata.name, 'merge', { metadata: { labels } });
+}
+
+/** Counts, and the end of a rollout: when every pod is at the update revision, it becomes the current one. */
+export function statusOf(
+  set: StatefulSet,
+  pods: readonly Pod[],
+  revisions: Revisions,
+  history: History,
+  now: number,
+): StatefulSetStatus {
+  const minReady = set.spec.minReadySeconds ?? 0;
+  const live = pods.filter(pod => inRange(set, ordinalOf(set, pod)) || !pod.metadata.deletionTimestamp);
+  const at = (hash: string) => live.filter(p => revisionOf(p) === hash && !p.metadata.deletionTimestamp).length;
+  const ready = live.filter(isPodReady);
+  const available = live.filter(p => isPodAvailable(p, minReady, now));
+  const updated = at(revisions.update);
+  const done =
+    revisions.current !== revisions.update &&
+    updated === live.length &&
+    updated === replicasOf(set) &&
+    ready.length === replicasOf(set) &&
+    (set.spec.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
+  const currentHash = done ? revisions.update : revisions.current;
+  const nameOf = (hash: string) =>
+    history.all.find(r => hashOf(r) === hash)?.metadata.name ?? history.current.metadata.name;
+  return {
+    observedGeneration: set.metadata.generation ?? 0,
+    replicas: live.length,
+    readyReplicas: ready.length,
+    availableReplicas: available.length,
+    currentReplicas: at(currentHash),
+    updatedReplicas: updated,
+    currentRevision: nameOf(currentHash),
+    updateRevision: nameOf(revisions.update),
+    collisionCount: history.collisionCount ?? 0,
+    ...(set.status?.conditions && { conditions: set.status.conditions }),
+  };
+}
+
+async function writeStatus(
+  all: Deps,
+  set: StatefulSet,
+  pods: readonly Pod[],
+  revisions: Revisions,
+  history: History,
+): Promise<void> {
+  const status = statusOf(set, pods, revisions, history, all.context.clock.now());
+  if (deepEqual(normal(set.status), normal(status))) return;
+  await all.context.client
+    .statefulsets(splitKey(keyOf(set)).namespace)
+    .updateStatus({ ...set, status })
+    .catch(e => {
+      if (!isNotFound(e)) throw e;
+    });
+}
+
+const normal = (status: StatefulSetStatus | undefined) =>
+  Object.fromEntries(Object.entries(status ?? {}).filter(([, v]) => v !== 0 && v !== undefined));
