@@ -21,6 +21,7 @@ const patterns = [
   'api/admissionregistration/v1beta1/types.go',
   'apimachinery/pkg/apis/meta/v1/types.go',
   'apimachinery/pkg/apis/meta/v1/watch.go',
+  'apimachinery/pkg/apis/meta/v1/group_version.go',
   'apiextensions-apiserver/pkg/apis/apiextensions/v1/types*.go',
   'kube-aggregator/pkg/apis/apiregistration/v1/types.go',
 ];

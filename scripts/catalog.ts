@@ -10,7 +10,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { extraTypes } from './catalog-extra.ts';
+import { extraFields, extraTypes } from './catalog-extra.ts';
 import { resourceNames } from './catalog-names.ts';
 
 interface Property {
@@ -274,6 +274,8 @@ for (const name of wanted) {
   const fields: Record<string, unknown[]> = {};
   for (const go of goFields(shortName(name))) {
     const property = definition.properties?.[go.name];
+    const extra = extraFields[name]?.[go.name];
+    if (extra) fields[go.name] = fieldFacts(go, extra, {}, false);
     if (!property) continue;
     fields[go.name] = fieldFacts(go, typeOf(property), property, definition.required?.includes(go.name) ?? false);
   }

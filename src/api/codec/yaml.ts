@@ -106,12 +106,17 @@ function scalar(text: string, indent: number, column: number): string {
   } catch {
     resolved = undefined;
   }
-  if (resolved !== text || text === '' || isBase60(text)) return JSON.stringify(text);
+  if (resolved !== text || text === '' || isBase60(text) || isTimestamp(text)) return JSON.stringify(text);
   const quoted = plainAllowed(text) ? text : `'${text.replaceAll("'", "''")}'`;
   return column < 0 ? quoted : fold(quoted, indent + 2, column);
 }
 
 const isBase60 = (text: string) => /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/.test(text);
+/** What goyaml reads as a time when it is not quoted. */
+const isTimestamp = (text: string) =>
+  /^\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:Z|[-+]\d\d:\d\d))| \d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?)?$/.test(
+    text,
+  );
 /** Cannot stand outside double quotes. */
 function isSpecial(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for

@@ -1092,6 +1092,7 @@ export interface PodSpec {
   tolerations?: Toleration[];
   topologySpreadConstraints?: TopologySpreadConstraint[];
   volumes?: Volume[];
+  workloadRef?: WorkloadReference;
 }
 
 export interface PodStatus {
@@ -1614,4 +1615,10 @@ export interface WindowsSecurityContextOptions {
   gmsaCredentialSpecName?: string;
   hostProcess?: boolean;
   runAsUserName?: string;
+}
+
+export interface WorkloadReference {
+  name?: string;
+  podGroup?: string;
+  podGroupReplicaKey?: string;
 }

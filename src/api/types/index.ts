@@ -246,6 +246,7 @@ export type {
   VsphereVirtualDiskVolumeSource,
   WeightedPodAffinityTerm,
   WindowsSecurityContextOptions,
+  WorkloadReference,
 } from './core-v1.ts';
 export type {
   ControllerRevision,

@@ -88,9 +88,17 @@ export interface GroupVersionForDiscovery {
   version: string;
 }
 
-export type GroupVersionKind = {};
+export interface GroupVersionKind {
+  group?: string;
+  kind?: string;
+  version?: string;
+}
 
-export type GroupVersionResource = {};
+export interface GroupVersionResource {
+  group?: string;
+  resource?: string;
+  version?: string;
+}
 
 export interface LabelSelector {
   matchExpressions?: LabelSelectorRequirement[];

@@ -46,7 +46,9 @@ function writeMap(w: Writer, number: number, value: Json, values: Codec): void {
   for (const key of Object.keys(value).sort().reverse()) {
     const mark = w.size;
     const inner = value[key];
-    if (inner !== undefined && inner !== null) writeField(w, 2, inner, values);
+    // Go writes the value always; an empty one stands for the zero time.
+    if (inner === undefined || inner === null) w.delimit(2, mark);
+    else writeField(w, 2, inner, values);
     const keyMark = w.size;
     w.string(key);
     w.delimit(1, keyMark);
