@@ -93,6 +93,15 @@ test('values are checked in the words of the API server', () => {
   for (const [spec, expected] of cases) assert.deepEqual(texts(validateCustom(object(spec), schema)), expected);
 });
 
+test('a definition may constrain the name', () => {
+  const named = structuralSchema({
+    type: 'object',
+    properties: { metadata: { type: 'object', properties: { name: { type: 'string', maxLength: 3 } } } },
+  });
+  const value = { apiVersion: 'g/v1', kind: 'Widget', metadata: { name: 'abcd' } };
+  assert.deepEqual(texts(validateCustom(value, named)), ['metadata.name: Too long: may not be more than 3 bytes']);
+});
+
 test('an update may keep what was wrong before, not bring more', () => {
   const old = object({ replicas: 99, parts: [{ id: 'a', size: 'x' }], tags: ['a', 'a'] });
   const same = object({ replicas: 99, note: 'n', parts: [{ id: 'b' }, { id: 'a', size: 'x' }], tags: ['a', 'a'] });

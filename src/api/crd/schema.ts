@@ -22,7 +22,7 @@ function objectSchema(props: JSONSchemaProps, preserve: boolean, whole: boolean)
   for (const [name, inner] of Object.entries(props.properties ?? {})) schemas.set(name, schemaFor(inner));
   if (whole) {
     for (const [name, schema] of typeMeta) schemas.set(name, schema);
-    schemas.set('metadata', schemaOf('meta.v1.ObjectMeta'));
+    schemas.set('metadata', metadataSchema(props.properties?.['metadata']));
   }
   const fields = new Map<string, Field>();
   for (const name of [...schemas.keys()].sort()) {
@@ -39,6 +39,15 @@ function objectSchema(props: JSONSchemaProps, preserve: boolean, whole: boolean)
     ...((mapType === 'atomic' || mapType === 'granular') && { mapType }),
     ...common(props),
   };
+}
+
+/** The built-in type; a definition may only constrain the names in it. */
+function metadataSchema(props: JSONSchemaProps | undefined): ObjectSchema {
+  const meta = schemaOf('meta.v1.ObjectMeta');
+  if (!props?.properties) return meta;
+  const constraints: ValueSchema = valueSchema({ properties: props.properties });
+  const { name = '', fields } = meta;
+  return { kind: 'object', name, fields, required: [], constraints };
 }
 
 /** What every kind of schema carries. */

@@ -90,10 +90,12 @@ function checkObject(value: Json, schema: ObjectSchema, path: string, out: Probl
     for (const name of ['apiVersion', 'kind'])
       if (!Object.hasOwn(value, name)) out.push(problem.required(child(path, name), 'must not be empty'));
   for (const [name, field] of schema.fields) {
-    // A schema with a name is a built-in type: metadata, which has its own rules.
-    const builtIn = field.schema.kind === 'object' && field.schema.name !== undefined;
-    if (!builtIn && Object.hasOwn(value, name))
-      check(value[name], field.schema, child(path, name), out, memberOf(old, name));
+    if (!Object.hasOwn(value, name)) continue;
+    const inner = field.schema;
+    // A schema with a name is a built-in type: metadata, which has its own rules besides those on names.
+    if (inner.kind !== 'object' || inner.name === undefined)
+      check(value[name], inner, child(path, name), out, memberOf(old, name));
+    else if (inner.constraints) out.push(...checkValue(value[name], inner.constraints, child(path, name)));
   }
 }
 
