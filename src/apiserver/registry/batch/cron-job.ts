@@ -1,8 +1,18 @@
 import { ageOf } from '../../../api/duration.ts';
 import type { CronJob } from '../../../api/types/batch-v1.ts';
+import { nameIsDnsSubdomain } from '../../../api/validation/names.ts';
 import { ageColumn, formatSelector, integer, nameColumn, templateColumns, text, wideText } from '../columns.ts';
+import { podWarnings } from '../core/pod/warnings.ts';
 import { namespaced } from '../define.ts';
+import { cronJobWarnings, validateCronJob } from './cron-validate.ts';
 import { defaultJobTemplate } from './job.ts';
+
+const maxName = 52;
+/** A job's name is the cron job's and eleven characters more. */
+function cronJobName(name: string, prefix: boolean): string[] {
+  const complaints = nameIsDnsSubdomain(name, prefix);
+  return name.length > maxName ? [...complaints, `must be no more than ${maxName} characters`] : complaints;
+}
 
 export const cronJobs = namespaced<CronJob>({
   resource: 'batch/cronjobs',
@@ -19,6 +29,12 @@ export const cronJobs = namespaced<CronJob>({
     defaultJobTemplate((spec.jobTemplate.spec ??= { template: {} }));
   },
   initialStatus: () => ({}),
+  validateName: cronJobName,
+  validate: validateCronJob,
+  warnings: job => [
+    ...podWarnings(job.spec.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
+    ...cronJobWarnings(job),
+  ],
   columns: [
     nameColumn,
     text('Schedule', obj => obj.spec.schedule),

@@ -2,7 +2,9 @@ import { humanDuration } from '../../../api/duration.ts';
 import type { Job, JobSpec } from '../../../api/types/batch-v1.ts';
 import { ageColumn, formatSelector, nameColumn, templateColumns, text, wideText } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
-import { namespaced } from '../define.ts';
+import { podWarnings } from '../core/pod/warnings.ts';
+import { namespaced, statusSubresource } from '../define.ts';
+import { prepareSelector, validateJob, validateJobStatus, validateJobUpdate } from './validate.ts';
 
 /** What a job template in a cron job is given: a running job's own defaults come when the job is made. */
 export function defaultJobTemplate(spec: JobSpec): void {
@@ -62,7 +64,12 @@ export const jobs = namespaced<Job>({
     defaultJobSpec(job.spec);
   },
   initialStatus: () => ({}),
-  defaultPropagation: 'background',
+  defaultPropagation: 'orphan',
+  prepareForCreate: prepareSelector,
+  validate: validateJob,
+  validateUpdate: validateJobUpdate,
+  warnings: job => podWarnings(job.spec.template, 'spec.template'),
+  subresources: { status: statusSubresource<Job>({ validateUpdate: validateJobStatus }) },
   columns: [
     nameColumn,
     text('Status', state),
