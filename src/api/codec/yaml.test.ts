@@ -45,6 +45,19 @@ test('documents are split; a body is its first one', () => {
   );
 });
 
+test('markers, comments, directives, line ends and JSON', () => {
+  assert.deepEqual(one('---\n# c\na: 1 # d\n'), { a: 1 });
+  assert.deepEqual(one('%YAML 1.1\n---\r\na: "x"\r\n...\n'), { a: 'x' });
+  assert.deepEqual(one('{"a": "\\/\\ud83d\\ude00", "b": [1, {"c": null}]}'), { a: '/😀', b: [1, { c: null }] });
+  assert.deepEqual(one('{"a": yes, b: 2}'), { a: true, b: 2 });
+  assert.deepEqual(parseYaml('{"a": 1, "a": 2}', true)[0]?.duplicates, ['line 1: key "a" already set in map']);
+  assert.deepEqual(
+    parseYaml('# only a comment\n---\na: 1\n---\n').map(d => d.value),
+    [{ a: 1 }, null],
+  );
+  assert.deepEqual(one('a: |\n  x\n  y\nb: >-\n  x\n  y\n'), { a: 'x\ny\n', b: 'x y' });
+});
+
 test('bombs, depth and rubbish are refused', () => {
   const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\n${Array.from('bcdefgh', (k, i) => {
     const before = 'abcdefg'[i];
