@@ -23,6 +23,7 @@ import {
   createToken,
   discoveryDocument,
   keySet,
+  leanForGraph,
   reconcileDefaultPolicy,
   reviewLocalSubjectAccess,
   reviewOwnAccess,
@@ -59,7 +60,8 @@ export function createSecurity(options: SecurityOptions): (environment: Environm
     const stopping = new AbortController();
     const informers = createInformerFactory(client, environment);
     const authentication = createAuthentication({ ...options, clock, client });
-    const { authorizer, rbac } = createAuthorization(informers);
+    const graphInformers = createInformerFactory(client, { ...environment, transform: leanForGraph });
+    const { authorizer, rbac } = createAuthorization(informers, graphInformers);
     const admissionInformers = createInformerFactory(client, environment);
     const plugins = choosePlugins(options).map(factory =>
       factory.create({ ...environment, client, informers: admissionInformers, authorizer }),
@@ -86,6 +88,7 @@ export function createSecurity(options: SecurityOptions): (environment: Environm
         ) as Promise<unknown> as Promise<Unstructured>,
       async start() {
         informers.start(stopping.signal);
+        graphInformers.start(stopping.signal);
         admissionInformers.start(stopping.signal);
         await informers.synced();
         await reconcileDefaultPolicy(client);

@@ -8,6 +8,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { defaultIngressClass, denyServiceExternalIPs } from './network.ts';
 import { nodeRestriction } from './node-restriction/plugin.ts';
 import { podSecurity } from './pod-security/plugin.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota/plugin.ts';
 import { runtimeClass } from './runtime-class.ts';
@@ -34,6 +35,7 @@ export const admissionPlugins: readonly AdmissionPluginFactory[] = [
   certificateSubjectRestriction,
   defaultIngressClass,
   denyServiceExternalIPs,
+  podTopologyLabels,
   resourceQuota,
 ];
 

@@ -11,6 +11,7 @@ import { admissionPlugins, ensureSystemPriorityClasses } from './index.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { defaultIngressClass, denyServiceExternalIPs } from './network.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
@@ -252,6 +253,23 @@ describe('small mutations', () => {
     const object = { metadata: { name: 'i' }, spec: {} as { ingressClassName?: string } };
     await run(ingress.plugin, { resource: 'networking.k8s.io/ingresses', object });
     assert.equal(object.spec.ingressClassName, 'main');
+  });
+});
+
+describe('PodTopologyLabels', () => {
+  it('copies zone and region to bindings and to pods that come with a node', async () => {
+    const { cluster, plugin } = start(podTopologyLabels);
+    const [zone, region] = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region'];
+    cluster.add('v1/nodes', { metadata: { name: 'n', labels: { [zone]: 'z', [region]: 'r', other: 'x' } } });
+    const binding = { metadata: { name: 'p', labels: {} }, target: { kind: 'Node', name: 'n' } };
+    await run(plugin, { resource: pods, subresource: 'binding', namespace: 'ns', object: binding });
+    assert.deepEqual(binding.metadata.labels, { [zone]: 'z', [region]: 'r' });
+    const body = pod({ nodeName: 'n' }, { labels: { [zone]: 'mine' } });
+    await run(plugin, { resource: pods, object: body });
+    assert.deepEqual(body.metadata.labels, { [zone]: 'mine', [region]: 'r' });
+    const lost = pod({ nodeName: 'none' });
+    await run(plugin, { resource: pods, object: lost });
+    assert.equal(lost.metadata.labels, undefined);
   });
 });
 

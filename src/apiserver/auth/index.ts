@@ -85,12 +85,18 @@ export interface Authorization {
   readonly rbac: RbacSource;
 }
 
-/** Upstream's default order: system:masters, Node, RBAC. */
-export function createAuthorization(informers: InformerFactory): Authorization {
+/**
+ * Upstream's default order: system:masters, Node, RBAC. `graphInformers` is asked for pods and volumes when the first kubelet
+ * comes; with `leanForGraph` as its transform it stays small.
+ */
+export function createAuthorization(
+  informers: InformerFactory,
+  graphInformers: InformerFactory = informers,
+): Authorization {
   const rbac = informerSource(informers);
   const authorizer = unionAuthorizer([
     privilegedGroupAuthorizer,
-    createNodeAuthorizer(() => informerGraph(informers)),
+    createNodeAuthorizer(() => informerGraph(graphInformers)),
     createRbacAuthorizer(rbac),
   ]);
   return { authorizer, rbac };
@@ -101,6 +107,7 @@ export { createTokenSigner, type TokenSigner } from './authenticators/token-sign
 export type { Attributes, Authenticator, Authorizer, Decision } from './contract.ts';
 export { forbiddenError, forbiddenMessage } from './forbidden.ts';
 export { impersonate } from './impersonation.ts';
+export { leanForGraph } from './node/authorizer.ts';
 export { reconcileDefaultPolicy } from './rbac/bootstrap/reconcile.ts';
 export {
   reviewLocalSubjectAccess,

@@ -95,6 +95,7 @@ function assign(pod: Pod, binding: Binding, now: number): void {
   pod.spec.nodeName = binding.target.name ?? '';
   if (binding.metadata.annotations)
     pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations };
+  if (binding.metadata.labels) pod.metadata.labels = { ...binding.metadata.labels, ...pod.metadata.labels };
   const conditions: PodCondition[] = pod.status?.conditions ?? [];
   const others = conditions.filter(c => c.type !== 'PodScheduled');
   const known = conditions.find(c => c.type === 'PodScheduled' && c.status === 'True');

@@ -1,13 +1,14 @@
 /** Lets a kubelet see and change only what its node and the pods on it need (plugin/pkg/auth/authorizer/node of v1.35). */
+import type { KubeObject } from '../../../api/object.ts';
 import type { PersistentVolume, Pod } from '../../../api/types/core-v1.ts';
 import type { VolumeAttachment } from '../../../api/types/storage-v1.ts';
-import type { InformerFactory } from '../../../client/contract.ts';
+import type { Informer, InformerFactory } from '../../../client/contract.ts';
 import type { Attributes, Authorizer, Decision } from '../contract.ts';
 import { allow, noOpinion } from '../forbidden.ts';
 import { nodeRules } from '../rbac/bootstrap/cluster-roles.ts';
 import { ruleAllows } from '../rbac/rules.ts';
 import { nodeNameOf } from '../users.ts';
-import { createNodeGraph, edgesOfPod, isMirrorPod, type NodeGraph, vertex } from './graph.ts';
+import { createNodeGraph, edgesOfPod, isMirrorPod, type NodeGraph, type Vertex, vertex } from './graph.ts';
 
 /** Keeps a graph current. `ready` resolves when the first lists are in. */
 export interface GraphSource {
@@ -15,19 +16,25 @@ export interface GraphSource {
   ready(): Promise<void>;
 }
 
-function trackPod(graph: NodeGraph, pod: Pod): void {
-  const owner = vertex('pod', pod.metadata.namespace ?? '', pod.metadata.name);
-  const node = pod.spec?.nodeName;
-  graph.setNode(owner, node);
-  graph.setEdges(owner, !node || isMirrorPod(pod) ? [] : edgesOfPod(pod));
+/** What a cache for the graph keeps of an object. */
+interface Lean extends KubeObject {
+  readonly node?: string | undefined;
+  /** The object that `refersTo` hangs on; absent when nothing does. */
+  readonly owner?: Vertex | undefined;
+  readonly refersTo?: readonly Vertex[];
 }
 
-/** A volume that is bound gives the claim's user its own object and its secrets. */
-function trackVolume(graph: NodeGraph, volume: PersistentVolume): void {
+function leanPod(pod: Pod): Pick<Lean, 'node' | 'owner' | 'refersTo'> {
+  const node = pod.spec?.nodeName;
+  const owner = vertex('pod', pod.metadata.namespace ?? '', pod.metadata.name);
+  return { node, owner, refersTo: !node || isMirrorPod(pod) ? [] : edgesOfPod(pod) };
+}
+
+/** Whoever uses a claim may read the volume that is bound to it, and the secrets of its driver. */
+function leanVolume(volume: PersistentVolume): Pick<Lean, 'owner' | 'refersTo'> {
   const { claimRef, ...spec } = volume.spec ?? {};
-  const claim = claimRef && vertex('pvc', claimRef.namespace ?? '', claimRef.name ?? '');
-  const owner = vertex('pv', '', volume.metadata.name);
-  const namespace = claimRef?.namespace ?? '';
+  if (!claimRef) return {};
+  const namespace = claimRef.namespace ?? '';
   const references = [
     spec.azureFile && { name: spec.azureFile.secretName, namespace: spec.azureFile.secretNamespace },
     ...[spec.cephfs, spec.cinder, spec.flexVolume, spec.iscsi, spec.rbd, spec.scaleIO].map(s => s?.secretRef),
@@ -38,47 +45,63 @@ function trackVolume(graph: NodeGraph, volume: PersistentVolume): void {
     spec.csi?.nodeExpandSecretRef,
   ];
   const secrets = references.flatMap(r => (r?.name ? [vertex('secret', r.namespace || namespace, r.name)] : []));
-  graph.setEdges(owner, claim ? secrets : []);
-  if (claim) graph.setEdges(claim, [owner]);
+  const refersTo = [vertex('pv', '', volume.metadata.name), ...secrets];
+  return { owner: vertex('pvc', namespace, claimRef.name ?? ''), refersTo };
 }
 
-function forgetVolume(graph: NodeGraph, volume: PersistentVolume): void {
-  const claim = volume.spec?.claimRef;
-  if (claim) graph.remove(vertex('pvc', claim.namespace ?? '', claim.name ?? ''));
-  graph.remove(vertex('pv', '', volume.metadata.name));
+function leanAttachment(attachment: VolumeAttachment): Pick<Lean, 'node' | 'owner'> {
+  const owner = vertex('volumeattachment', '', attachment.metadata.name);
+  return { node: attachment.spec.nodeName, owner };
 }
 
-function trackAttachment(graph: NodeGraph, attachment: VolumeAttachment): void {
-  graph.setNode(vertex('volumeattachment', '', attachment.metadata.name), attachment.spec.nodeName);
+/** Give it to an informer factory, so that its caches hold names instead of pods. */
+export function leanForGraph(obj: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion } = obj.metadata;
+  const metadata = {
+    name,
+    ...(namespace && { namespace }),
+    ...(uid && { uid }),
+    ...(resourceVersion && { resourceVersion }),
+  };
+  return { metadata, owner: undefined, ...edgesOf(obj) } as Lean;
+}
+
+function edgesOf(obj: KubeObject): Pick<Lean, 'node' | 'owner' | 'refersTo'> {
+  if ('owner' in obj) return obj as Lean;
+  if (obj.kind === 'PersistentVolume') return leanVolume(obj as PersistentVolume);
+  return obj.kind === 'VolumeAttachment' ? leanAttachment(obj as VolumeAttachment) : leanPod(obj as Pod);
 }
 
 export function informerGraph(informers: InformerFactory): GraphSource {
   const graph = createNodeGraph();
-  const pods = informers.informer('v1/pods');
-  const volumes = informers.informer('v1/persistentvolumes');
-  const attachments = informers.informer('storage.k8s.io/v1/volumeattachments');
-  pods.addHandler({
-    onAdd: pod => trackPod(graph, pod),
-    onUpdate: pod => trackPod(graph, pod),
-    onDelete: pod => graph.remove(vertex('pod', pod.metadata.namespace ?? '', pod.metadata.name)),
-  });
-  volumes.addHandler({
-    onAdd: volume => trackVolume(graph, volume),
-    onUpdate: (volume, old) => {
-      forgetVolume(graph, old);
-      trackVolume(graph, volume);
-    },
-    onDelete: volume => forgetVolume(graph, volume),
-  });
-  attachments.addHandler({
-    onAdd: attachment => trackAttachment(graph, attachment),
-    onUpdate: attachment => trackAttachment(graph, attachment),
-    onDelete: attachment => graph.remove(vertex('volumeattachment', '', attachment.metadata.name)),
-  });
+  const put = (obj: KubeObject) => {
+    const { owner, node, refersTo = [] } = edgesOf(obj);
+    if (!owner) return;
+    graph.setNode(owner, node);
+    graph.setEdges(owner, refersTo);
+  };
+  const drop = (obj: KubeObject) => {
+    const { owner } = edgesOf(obj);
+    if (owner) graph.remove(owner);
+  };
+  const all = [
+    informers.informer('v1/pods'),
+    informers.informer('v1/persistentvolumes'),
+    informers.informer('storage.k8s.io/v1/volumeattachments'),
+  ];
+  for (const informer of all as Informer<KubeObject>[])
+    informer.addHandler({
+      onAdd: put,
+      onUpdate(obj, old) {
+        if (edgesOf(old).owner !== edgesOf(obj).owner) drop(old);
+        put(obj);
+      },
+      onDelete: drop,
+    });
   return {
     graph,
     ready: async () => {
-      await Promise.all([pods, volumes, attachments].map(i => i.synced()));
+      await Promise.all(all.map(i => i.synced()));
     },
   };
 }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Pod } from '../../../api/types/core-v1.ts';
 import { fakeCluster } from '../../admission/testing/fake-cluster.ts';
 import type { Attributes } from '../contract.ts';
-import { createNodeAuthorizer, informerGraph } from './authorizer.ts';
+import { createNodeAuthorizer, informerGraph, leanForGraph } from './authorizer.ts';
 import { createNodeGraph, edgesOfPod, vertex } from './graph.ts';
 
 const pod = (name: string, nodeName: string, spec: object = {}, metadata: object = {}): Pod => ({
@@ -67,13 +67,18 @@ function start() {
     ),
   );
   cluster.add('v1/persistentvolumes', {
+    kind: 'PersistentVolume',
     metadata: { name: 'pv' },
     spec: {
       claimRef: { namespace: 'ns', name: 'claim' },
       csi: { driver: 'd', volumeHandle: 'h', nodeStageSecretRef: { namespace: 'sys', name: 'stage' } },
     },
   } as never);
-  cluster.add('storage.k8s.io/v1/volumeattachments', { metadata: { name: 'att' }, spec: { nodeName: 'n1' } } as never);
+  cluster.add('storage.k8s.io/v1/volumeattachments', {
+    kind: 'VolumeAttachment',
+    metadata: { name: 'att' },
+    spec: { nodeName: 'n1' },
+  } as never);
   const ask = async (a: Attributes) => (await authorizer.authorize(a)).result;
   return { cluster, ask };
 }
@@ -167,6 +172,17 @@ describe('the node authorizer', () => {
     assert.equal(await secret(), 'allow');
     cluster.remove('v1/pods', 'ns/late');
     assert.equal(await secret(), 'no-opinion');
+  });
+});
+
+describe('what the caches keep', () => {
+  it('is names only, and means the same', () => {
+    const lean = leanForGraph(pod('mine', 'n1', rich)) as { owner?: string; node?: string; refersTo?: string[] };
+    assert.deepEqual(lean.refersTo, edgesOfPod(pod('mine', 'n1', rich)));
+    assert.deepEqual([lean.owner, lean.node, 'spec' in lean], ['pod:ns/mine', 'n1', false]);
+    assert.deepEqual(leanForGraph(leanForGraph(pod('mine', 'n1', rich))), lean);
+    const free = leanForGraph({ kind: 'PersistentVolume', metadata: { name: 'pv' } });
+    assert.deepEqual(leanForGraph(free), free);
   });
 });
 
