@@ -30,6 +30,8 @@ import { createOpenApiServer } from './server/openapi.ts';
 import { createResourceTable } from './server/resources.ts';
 import type { Core, Hooks, Virtual } from './server/scope.ts';
 import type { Security, SecurityEnvironment } from './server/security-contract.ts';
+import { defaultServiceCidrs, serviceMachinery } from './services/index.ts';
+import { defaultNodePorts, type PortRange } from './services/ports.ts';
 import { type Cacher, createCacher } from './storage/cacher.ts';
 import { leaseManager } from './storage/leases.ts';
 
@@ -40,6 +42,11 @@ export interface ApiServerOptions extends Environment {
   readonly security?: (environment: SecurityEnvironment) => Security | Promise<Security>;
   readonly audit?: AuditSink;
   readonly gzip?: Core['gzip'];
+  /** Ranges of cluster IPs, the first family first; default 10.96.0.0/16. */
+  readonly serviceCidrs?: readonly string[];
+  readonly nodePortRange?: PortRange;
+  /** What the `kubernetes` service leads to. Absent: it is not kept. */
+  readonly advertise?: { readonly address: string; readonly port: number };
   /** Field texts for `kubectl explain`. */
   readonly docs?: () => Promise<Docs>;
   /** Reaches nodes, pods and services; absent: logs, exec and proxies answer 503. */
@@ -54,11 +61,6 @@ export interface ApiServer {
   start(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** Work of particular kinds, by "group/plural". */
-const hooks: Readonly<Record<string, Hooks>> = {
-  'apiextensions.k8s.io/customresourcedefinitions': definitionHooks,
-};
 
 export const loopbackUser: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
 
@@ -130,12 +132,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     loopback,
     async start() {
       await cacher.start();
+      const client = createClient(loopback);
+      const services = serviceMachinery({ core, client, storage, range: options.nodePortRange ?? defaultNodePorts });
+      const hooks: Readonly<Record<string, Hooks>> = {
+        'apiextensions.k8s.io/customresourcedefinitions': definitionHooks,
+        '/services': services.hooks,
+      };
       for (const served of builtinServed({ strategies: options.strategies, hooks, review, storage }))
         resources.set(served);
-      const client = createClient(loopback);
       await createDefinitionController({ core, client, storage }).start();
       await ensureSystemNamespaces(client);
       await ensureSystemPriorityClasses(client);
+      await services.start({ ...options, serviceCidrs: options.serviceCidrs ?? defaultServiceCidrs });
       if (options.security) {
         const made = await options.security({ clock, random, log, metrics, client });
         await made.start?.();

@@ -9,11 +9,13 @@ import { kindPrefix } from '../storage/keys.ts';
 import { createObjectStore, type ObjectStore } from '../storage/object-store.ts';
 import type { Hooks, Served, Virtual } from './scope.ts';
 
-export const corePlurals: ReadonlySet<string> = new Set(
-  builtinResources()
+/** First segments of store keys that are resources, not groups. */
+export const corePlurals: ReadonlySet<string> = new Set([
+  ...builtinResources()
     .filter(info => info.group === '')
     .map(info => info.plural),
-);
+  'masterleases',
+]);
 
 export interface StorageInputs {
   readonly store: Store;

@@ -121,7 +121,7 @@ async function createOnce(
   await admit(core.admission, request);
   strategy.prepareForCreate?.(obj, context);
   if (wantsGeneration(served) && obj.metadata.generation === undefined) obj.metadata.generation = 1;
-  const undoHook = await hooks.beginCreate?.(obj, scope, dryRun);
+  const reservation = await hooks.beginCreate?.(obj, scope, dryRun);
   let undoAdmission: Undo | undefined;
   try {
     if (!applied) trackCreate(served, obj, parameters.fieldManager, core.clock.now());
@@ -136,11 +136,12 @@ async function createOnce(
     undoAdmission = await validateAdmission(core.admission, request);
     const ttlSeconds = strategy.ttlSeconds?.(obj);
     const entry = await storeOf(served).create(obj, { dryRun, ...(ttlSeconds !== undefined && { ttlSeconds }) });
-    if (dryRun) await undoHook?.();
+    if (dryRun) await reservation?.undo();
+    else await reservation?.done?.();
     return entry;
   } catch (e) {
     await undoAdmission?.();
-    await undoHook?.();
+    await reservation?.undo();
     throw e;
   }
 }

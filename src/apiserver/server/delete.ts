@@ -194,12 +194,12 @@ async function deletionOf(
       shorten(obj, grace);
     }
   } else if (grace !== undefined && grace > 0) {
-    mark(obj, now, grace);
+    mark(served, obj, now, grace);
     return { type: 'put', object: obj };
   }
   if (finalizers.length === 0 && !pendingFinalizers(served, obj) && !stillTerminating(obj, grace))
     return { type: 'delete' };
-  if (!metadata.deletionTimestamp) mark(obj, now, 0);
+  if (!metadata.deletionTimestamp) mark(served, obj, now, 0);
   else if (finalizers.length === 0) return unchangedOr(obj, current);
   else if (grace === undefined || grace === 0) metadata.deletionGracePeriodSeconds = 0;
   return unchangedOr(obj, current);
@@ -214,7 +214,9 @@ function unchangedOr(obj: Unstructured, current: Stored): Change {
   return equalObjects(obj, current.decode()) ? { type: 'none' } : { type: 'put', object: obj };
 }
 
-function mark(obj: Unstructured, now: number, grace: number): void {
+function mark(served: Served, obj: Unstructured, now: number, grace: number): void {
+  if (served.info.group === '' && served.info.plural === 'namespaces')
+    obj['status'] = { ...(obj['status'] as object), phase: 'Terminating' };
   obj.metadata.deletionTimestamp = rfc3339(now + grace * 1_000);
   obj.metadata.deletionGracePeriodSeconds = grace;
   if (obj.metadata.generation) obj.metadata.generation += 1;

@@ -17,18 +17,21 @@ import type { RequestInfo } from './request-info.ts';
 import type { ResourceTable } from './resources.ts';
 import type { Security } from './security-contract.ts';
 
-/**
- * Work of one kind that must happen with a write: allocations, checks against other objects. All are optional. What `begin…` returns
- * undoes it when the write fails or was a dry run.
- */
+/** Work of one kind that must happen with a write: allocations, checks against other objects. */
 export interface Hooks {
-  beginCreate?(obj: Unstructured, scope: Scope, dryRun: boolean): Promise<Undo | undefined>;
-  beginUpdate?(obj: Unstructured, old: Unstructured, scope: Scope, dryRun: boolean): Promise<Undo | undefined>;
+  beginCreate?(obj: Unstructured, scope: Scope, dryRun: boolean): Promise<Reservation | undefined>;
+  beginUpdate?(obj: Unstructured, old: Unstructured, scope: Scope, dryRun: boolean): Promise<Reservation | undefined>;
   afterDelete?(obj: Unstructured, scope: Scope): Promise<void>;
   /** May refuse a deletion, or finish it in another way (namespaces). */
   beforeDelete?(obj: Unstructured, scope: Scope): Promise<void>;
 }
 export type Undo = () => Promise<void>;
+export interface Reservation {
+  /** The write failed, or was a dry run. */
+  undo(): Promise<void>;
+  /** The write was made. */
+  done?(): Promise<void>;
+}
 
 /** Answers a create of a kind that is not stored (reviews). */
 export type Virtual = (obj: Unstructured, scope: Scope) => Promise<Unstructured>;

@@ -47,20 +47,13 @@ export function selectionOf(scope: Scope, served: Served, cache: KindCache, para
 function parse(served: Served, { labelSelector, fieldSelector }: ListParameters) {
   if (labelSelector.length + fieldSelector.length > selectorLimit)
     throw errors.requestEntityTooLarge(`selectors may not be longer than ${selectorLimit} bytes`);
-  const { group, version, plural } = served.info;
-  const unable = (e: unknown) => {
-    if (!(e instanceof SelectorError)) throw e;
-    return errors.badRequest(
-      `Unable to find ${JSON.stringify(`${group}/${version}, Resource=${plural}`)} that match label selector ${JSON.stringify(labelSelector)}, field selector ${JSON.stringify(fieldSelector)}: ${e.message}`,
-    );
-  };
   try {
     return {
       labels: parseLabelSelector(labelSelector),
       fields: parseFieldSelector(fieldSelector, supportedBy(served)),
     };
   } catch (e) {
-    throw unable(e);
+    throw e instanceof SelectorError ? errors.badRequest(e.message) : e;
   }
 }
 

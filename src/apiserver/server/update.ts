@@ -80,6 +80,7 @@ export async function runUpdate(
 ): Promise<UpdateOutcome> {
   const store = storeOf(served);
   const undo: Undo[] = [];
+  const done: Undo[] = [];
   const namespace = served.info.namespaced ? scope.info.namespace : '';
   try {
     if (plan.missing && !(await store.get(namespace, scope.info.name))) {
@@ -91,11 +92,13 @@ export async function runUpdate(
       scope.info.name,
       async current => {
         for (const step of undo.splice(0).reverse()) await step();
-        return changeFor(scope, served, parameters, plan, current, undo);
+        done.length = 0;
+        return changeFor(scope, served, parameters, plan, current, { undo, done });
       },
       { dryRun: parameters.dryRun },
     );
     if (parameters.dryRun) for (const step of undo.splice(0).reverse()) await step();
+    else for (const step of done) await step();
     return { entry: result.entry, created: false };
   } catch (e) {
     for (const step of undo.splice(0).reverse()) await step();
@@ -117,7 +120,7 @@ async function changeFor(
   parameters: WriteParameters,
   plan: UpdatePlan,
   current: Stored,
-  undo: Undo[],
+  { undo, done }: { undo: Undo[]; done: Undo[] },
 ): Promise<Change> {
   const { core } = scope;
   const { strategy, hooks } = served;
@@ -148,7 +151,10 @@ async function changeFor(
   if (!plan.applied) trackUpdate(served, live, obj, parameters.fieldManager, plan.subresource, core.clock.now());
   if (hooks.beginUpdate && plan.subresource === '') {
     const step = await hooks.beginUpdate(obj, live, scope, parameters.dryRun);
-    if (step) undo.push(step);
+    if (step) {
+      undo.push(() => step.undo());
+      if (step.done) done.push(step.done);
+    }
   }
   check(served, obj, validateUpdate(served, sub, obj, live, context));
   for (const text of (sub ? sub.warnings?.(obj, live) : strategy.warnings?.(obj, live)) ?? []) scope.warn(text);
