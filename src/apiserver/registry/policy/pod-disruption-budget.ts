@@ -1,8 +1,29 @@
 import type { PodDisruptionBudget } from '../../../api/types/policy-v1.ts';
+import { type Errors, nonNegative, oneOf, optional } from '../checks.ts';
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
-import { namespaced } from '../define.ts';
+import { namespaced, statusSubresource } from '../define.ts';
+import { field } from '../field-errors.ts';
+import { intOrPercent } from '../meta/int-or-percent.ts';
+import { validateLabelSelector } from '../meta/label-selector.ts';
 
 const initialStatus = () => ({ currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 });
+
+function validateBudget({ spec }: PodDisruptionBudget): Errors {
+  const both = spec.minAvailable !== undefined && spec.maxUnavailable !== undefined;
+  return [
+    ...(both ? [field.invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set')] : []),
+    ...optional(spec.minAvailable, 'spec.minAvailable', (value, at) => intOrPercent(value, at, 100)),
+    ...optional(spec.maxUnavailable, 'spec.maxUnavailable', (value, at) => intOrPercent(value, at, 100)),
+    ...validateLabelSelector(spec.selector, 'spec.selector'),
+    ...optional(
+      spec.unhealthyPodEvictionPolicy,
+      'spec.unhealthyPodEvictionPolicy',
+      oneOf(['AlwaysAllow', 'IfHealthyBudget']),
+    ),
+  ];
+}
+
+const counts = ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const;
 
 export const podDisruptionBudgets = namespaced<PodDisruptionBudget>({
   resource: 'policy/poddisruptionbudgets',
@@ -11,6 +32,12 @@ export const podDisruptionBudgets = namespaced<PodDisruptionBudget>({
     budget.status = { ...initialStatus(), ...budget.status };
   },
   initialStatus,
+  validate: validateBudget,
+  subresources: {
+    status: statusSubresource<PodDisruptionBudget>({
+      validateUpdate: obj => counts.flatMap(key => optional(obj.status?.[key], `status.${key}`, nonNegative)),
+    }),
+  },
   columns: [
     nameColumn,
     text('Min Available', obj => String(obj.spec.minAvailable ?? 'N/A')),

@@ -10,6 +10,7 @@ import { nameIsPathSegment } from '../../../api/validation/names.ts';
 import { ageColumn, createdColumn, nameColumn, text, wideText } from '../columns.ts';
 import { clusterScoped, namespaced } from '../define.ts';
 import type { Column } from '../strategy.ts';
+import { validateBinding, validateBindingUpdate, validateClusterRole, validateRules } from './validate.ts';
 
 interface Binding {
   metadata: RoleBinding['metadata'];
@@ -44,27 +45,37 @@ const bindingColumns: readonly Column<Binding>[] = [
 
 export const roles = namespaced<Role>({
   resource: `${rbacGroup}/roles`,
-  specless: true,
+  allowCreateOnUpdate: true,
   validateName: nameIsPathSegment,
+  validate: role => validateRules(role.rules, true),
+  specless: true,
   columns: [nameColumn, createdColumn],
 });
 export const clusterRoles = clusterScoped<ClusterRole>({
   resource: `${rbacGroup}/clusterroles`,
-  specless: true,
+  allowCreateOnUpdate: true,
   validateName: nameIsPathSegment,
+  validate: validateClusterRole,
+  specless: true,
   columns: [nameColumn, createdColumn],
 });
 export const roleBindings = namespaced<RoleBinding>({
   resource: `${rbacGroup}/rolebindings`,
-  specless: true,
+  allowCreateOnUpdate: true,
   validateName: nameIsPathSegment,
+  validate: binding => validateBinding(binding, true),
+  validateUpdate: validateBindingUpdate,
+  specless: true,
   default: defaultBinding,
   columns: bindingColumns,
 });
 export const clusterRoleBindings = clusterScoped<ClusterRoleBinding>({
   resource: `${rbacGroup}/clusterrolebindings`,
-  specless: true,
+  allowCreateOnUpdate: true,
   validateName: nameIsPathSegment,
+  validate: binding => validateBinding(binding, false),
+  validateUpdate: validateBindingUpdate,
+  specless: true,
   default: defaultBinding,
   columns: bindingColumns,
 });
