@@ -1,8 +1,10 @@
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../../api/types/autoscaling-v2.ts';
+import { nonNegative, optional } from '../checks.ts';
 import { ageColumn, firstFew, integer, nameColumn, text } from '../columns.ts';
-import { namespaced } from '../define.ts';
+import { namespaced, statusSubresource } from '../define.ts';
 import { fromV2, toV2 } from './convert.ts';
 import { metricCell } from './metric-cell.ts';
+import { validateAutoscaler } from './validate.ts';
 
 const scaleUpPolicies = [
   { type: 'Pods', value: 4, periodSeconds: 15 },
@@ -26,7 +28,6 @@ export const horizontalPodAutoscalers = namespaced<HorizontalPodAutoscaler>({
   default(hpa) {
     hpa.status ??= { desiredReplicas: 0 };
     const { spec } = hpa;
-    if (!spec) return;
     spec.minReplicas ??= 1;
     if (!spec.metrics?.length) {
       spec.metrics = [
@@ -47,6 +48,15 @@ export const horizontalPodAutoscalers = namespaced<HorizontalPodAutoscaler>({
     };
   },
   initialStatus: () => ({ desiredReplicas: 0 }),
+  validate: validateAutoscaler,
+  subresources: {
+    status: statusSubresource<HorizontalPodAutoscaler>({
+      validateUpdate: ({ status }) => [
+        ...optional(status?.currentReplicas, 'status.currentReplicas', nonNegative),
+        ...optional(status?.desiredReplicas, 'status.desiredReplicas', nonNegative),
+      ],
+    }),
+  },
   columns: [
     nameColumn,
     text('Reference', ({ spec: { scaleTargetRef: ref } }) => `${ref.kind}/${ref.name}`),

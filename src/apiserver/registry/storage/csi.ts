@@ -1,12 +1,14 @@
 import type { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment } from '../../../api/types/storage-v1.ts';
 import { ageColumn, flag, integer, nameColumn, text } from '../columns.ts';
-import { clusterScoped, namespaced } from '../define.ts';
+import { clusterScoped, namespaced, statusSubresource } from '../define.ts';
+import * as rules from './csi-validate.ts';
 
 export const csiDrivers = clusterScoped<CSIDriver>({
   resource: 'storage.k8s.io/csidrivers',
+  validate: rules.validateDriver,
+  validateUpdate: rules.validateDriverUpdate,
   generation: true,
   default({ spec }) {
-    if (!spec) return;
     spec.attachRequired ??= true;
     spec.podInfoOnMount ??= false;
     spec.storageCapacity ??= false;
@@ -29,11 +31,15 @@ export const csiDrivers = clusterScoped<CSIDriver>({
 
 export const csiNodes = clusterScoped<CSINode>({
   resource: 'storage.k8s.io/csinodes',
+  validate: rules.validateNode,
+  validateUpdate: rules.validateNodeUpdate,
   columns: [nameColumn, integer('Drivers', obj => obj.spec.drivers?.length ?? 0), ageColumn],
 });
 
 export const csiStorageCapacities = namespaced<CSIStorageCapacity>({
   resource: 'storage.k8s.io/csistoragecapacities',
+  validate: rules.validateCapacity,
+  validateUpdate: rules.validateCapacityUpdate,
   specless: true,
   columns: [
     nameColumn,
@@ -44,6 +50,9 @@ export const csiStorageCapacities = namespaced<CSIStorageCapacity>({
 
 export const volumeAttachments = clusterScoped<VolumeAttachment>({
   resource: 'storage.k8s.io/volumeattachments',
+  validate: rules.validateAttachment,
+  validateUpdate: rules.validateAttachmentUpdate,
+  subresources: { status: statusSubresource<VolumeAttachment>({ validateUpdate: rules.validateAttachmentStatus }) },
   default(obj) {
     obj.status ??= { attached: false };
     if (obj.spec?.source?.inlineVolumeSpec) obj.spec.source.inlineVolumeSpec.volumeMode ??= 'Filesystem';

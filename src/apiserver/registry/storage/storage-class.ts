@@ -1,13 +1,57 @@
 import type { StorageClass, VolumeAttributesClass } from '../../../api/types/storage-v1.ts';
+import { byteLength } from '../../../api/validation/names.ts';
+import { type Errors, each, forbidden, immutable, oneOf, qualifiedName, requiredOneOf, same } from '../checks.ts';
 import { ageColumn, flag, nameColumn, text } from '../columns.ts';
+import { csiDriverName } from '../core/pod/volume-sources.ts';
 import { clusterScoped } from '../define.ts';
+import { field } from '../field-errors.ts';
+import { validateTopologyTerm } from './topology.ts';
 
 const defaultKeys = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class'];
 const isDefault = (obj: StorageClass) => defaultKeys.some(key => obj.metadata.annotations?.[key] === 'true');
 
+const maxParameters = 512;
+const maxParameterBytes = 256 * 1024;
+
+function validateParameters(parameters: Readonly<Record<string, string>> | undefined, mustHave: boolean): Errors {
+  const entries = Object.entries(parameters ?? {});
+  const size = entries.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(value), 0);
+  return [
+    ...(entries.length > maxParameters ? [field.tooLong('parameters', maxParameters)] : []),
+    ...entries.flatMap(([key]) => (key === '' ? [field.invalid('parameters', key, 'field can not be empty.')] : [])),
+    ...(size > maxParameterBytes ? [field.tooLong('parameters', maxParameterBytes)] : []),
+    ...(mustHave && entries.length === 0
+      ? [field.required('parameters', 'must contain at least one key/value pair')]
+      : []),
+  ];
+}
+
+function validateClass(obj: StorageClass): Errors {
+  const provisioner = obj.provisioner ?? '';
+  return [
+    ...(provisioner ? qualifiedName(provisioner.toLowerCase(), 'provisioner') : [field.required('provisioner')]),
+    ...validateParameters(obj.parameters, false),
+    ...oneOf(['Delete', 'Retain'])(obj.reclaimPolicy ?? '', 'reclaimPolicy'),
+    ...requiredOneOf(obj.volumeBindingMode, 'volumeBindingMode', ['Immediate', 'WaitForFirstConsumer']),
+    ...each(obj.allowedTopologies, 'allowedTopologies', validateTopologyTerm),
+  ];
+}
+
+/** Existing volumes were made by the old values. */
+function validateClassUpdate(obj: StorageClass, old: StorageClass): Errors {
+  const why = 'updates to %s are forbidden.';
+  const locked = ['parameters', 'provisioner', 'reclaimPolicy'] as const;
+  return [
+    ...locked.flatMap(key => forbidden(!same(obj[key], old[key]), key, why.replace('%s', key))),
+    ...immutable(obj.volumeBindingMode, old.volumeBindingMode, 'volumeBindingMode'),
+  ];
+}
+
 export const storageClasses = clusterScoped<StorageClass>({
   resource: 'storage.k8s.io/storageclasses',
   specless: true,
+  validate: validateClass,
+  validateUpdate: validateClassUpdate,
   default(obj) {
     obj.reclaimPolicy ??= 'Delete';
     obj.volumeBindingMode ??= 'Immediate';
@@ -25,5 +69,10 @@ export const storageClasses = clusterScoped<StorageClass>({
 export const volumeAttributesClasses = clusterScoped<VolumeAttributesClass>({
   resource: 'storage.k8s.io/volumeattributesclasses',
   specless: true,
+  validate: obj => [...csiDriverName(obj.driverName, 'driverName'), ...validateParameters(obj.parameters, true)],
+  validateUpdate: (obj, old) => [
+    ...forbidden(obj.driverName !== old.driverName, 'driverName', 'updates to driverName are forbidden.'),
+    ...forbidden(!same(obj.parameters, old.parameters), 'parameters', 'updates to parameters are forbidden.'),
+  ],
   columns: [nameColumn, text('DriverName', obj => obj.driverName), ageColumn],
 });
