@@ -1,5 +1,5 @@
 /** An established definition as served resources: the same pipeline as for built-in kinds. */
-import { defaultCustom, structuralSchema, validateCustom } from '../../api/crd/index.ts';
+import { defaultCustom, structuralSchema, validateCustom, validateCustomUpdate } from '../../api/crd/index.ts';
 import { ageOf } from '../../api/duration.ts';
 import { compileFieldPath, firstAt } from '../../api/jsonpath/index.ts';
 import type { Unstructured } from '../../api/object.ts';
@@ -107,6 +107,7 @@ function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion
   const hasStatus = 'status' in info.subresources;
   const scale = version.subresources?.scale;
   const check = (obj: Unstructured) => validateCustom(obj, info.schema);
+  const checkUpdate = (obj: Unstructured, old: Unstructured) => validateCustomUpdate(obj, old, info.schema);
   return {
     resource: `${info.group}/${info.plural}`,
     generation: true,
@@ -124,14 +125,17 @@ function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion
     validate: obj => [...anyFinalizer(validateObjectMeta(obj.metadata, info.namespaced)), ...check(obj)],
     validateUpdate: (obj, old) => [
       ...anyFinalizer(validateObjectMetaUpdate(obj.metadata, old.metadata)),
-      ...check(obj),
+      ...checkUpdate(obj, old),
     ],
     subresources: {
       status: {
         prepareForUpdate: onlyStatus,
-        validateUpdate: (obj, old) => [...validateObjectMetaUpdate(obj.metadata, old.metadata), ...check(obj)],
+        validateUpdate: (obj, old) => [
+          ...validateObjectMetaUpdate(obj.metadata, old.metadata),
+          ...checkUpdate(obj, old),
+        ],
       },
-      scale: { validateUpdate: obj => check(obj) },
+      scale: { validateUpdate: checkUpdate },
     },
     ...(scale && {
       scale: {
