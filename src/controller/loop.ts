@@ -13,10 +13,17 @@ export interface RunningLoop {
   stop(): Promise<void>;
 }
 
+/** Far less than client-go's 1000 s: after an outage of the server everything is tried again within a minute. */
+const maxRetryMs = 60_000;
+
 /** Connects a loop's sources to a queue, and the queue to its `reconcile`. */
 export function runLoop(name: string, loop: Loop, environment: Environment): RunningLoop {
   const meters = loopMeters(name, environment.metrics);
-  const queue = createWorkQueue({ clock: environment.clock, onGet: (_key, ms) => meters.waited(ms) });
+  const queue = createWorkQueue({
+    clock: environment.clock,
+    maxMs: maxRetryMs,
+    onGet: (_key, ms) => meters.waited(ms),
+  });
   meters.depth(() => queue.length);
   const detach = loop.sources.map(source => connect(source, queue, meters, environment));
   loop.attach?.((key, afterMs = 0) => {

@@ -1,13 +1,16 @@
 import type { Controller } from '../controller/contract.ts';
+import { cronJobController } from './cronjob/index.ts';
 import { deploymentController } from './deployment/index.ts';
 import { endpointsController } from './endpoints/index.ts';
 import { endpointSliceController } from './endpointslice/index.ts';
 import { garbageCollector } from './garbagecollector/index.ts';
+import { jobController } from './job/index.ts';
 import { namespaceController } from './namespace/index.ts';
 import { replicaSetController } from './replicaset/index.ts';
 import { replicationController } from './replicationcontroller/index.ts';
 import { serviceAccountController } from './serviceaccount/index.ts';
 import { statefulSetController } from './statefulset/index.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished/index.ts';
 
 export { rootCaPublisher } from './serviceaccount/index.ts';
 export { type TokenControllerOptions, tokenController } from './serviceaccount/tokens.ts';
@@ -23,4 +26,7 @@ export const controllers: readonly Controller[] = [
   deploymentController,
   replicaSetController,
   statefulSetController,
+  jobController,
+  cronJobController,
+  ttlAfterFinishedController,
 ];

@@ -1,0 +1,276 @@
+import { CronError } from '../../api/cron.ts';
+import { controllerOf, type Draft, keyOf } from '../../api/object.ts';
+import type { CronJob, CronJobStatus, Job } from '../../api/types/batch-v1.ts';
+import type { ObjectReference } from '../../api/types/core-v1.ts';
+import { deepEqual } from '../../api/util/values.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { isAlreadyExists, isNotFound, messageOf } from '../../base/errors.ts';
+import type { Informer } from '../../client/contract.ts';
+import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
+import { watch } from '../../controller/contract.ts';
+import { controllerRef, isNamespaceTerminating } from '../support/pod-control.ts';
+import { dueSlot, scheduleOf } from './schedule.ts';
+
+const kind = { apiVersion: 'batch/v1', kind: 'CronJob' };
+const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp';
+
+/**
+ * pkg/controller/cronjob of v1.35. A slot's job is named after its minute, so that no crash between writing the job and writing the status
+ * can run a slot twice.
+ */
+export const cronJobController: Controller = {
+  name: 'cronjob-controller',
+  aliases: ['cronjob'],
+  setUp(context) {
+    const cronJobs = context.informers.informer('batch/v1/cronjobs');
+    const jobs = context.informers.informer('batch/v1/jobs');
+    const all: Deps = { context, cronJobs, jobs, started: new Map() };
+    return {
+      sources: [
+        watch<'batch/v1/cronjobs'>(cronJobs, cj => [keyOf(cj)]),
+        watch<'batch/v1/jobs'>(jobs, job => {
+          const owner = controllerOf(job);
+          return owner?.kind === 'CronJob' ? [`${job.metadata.namespace}/${owner.name}`] : [];
+        }),
+      ],
+      reconcile: key => reconcile(all, key),
+    };
+  },
+};
+
+interface Deps {
+  readonly context: ControllerContext;
+  readonly cronJobs: Informer<CronJob>;
+  readonly jobs: Informer<Job>;
+  /** The last slot that this process started, by uid: a cache that lags must not run it again after its job was cleaned up. */
+  readonly started: Map<string, number>;
+}
+const endOf = (job: Job): string | undefined =>
+  job.status?.conditions?.find(c => (c.type === 'Complete' || c.type === 'Failed') && c.status === 'True')?.type;
+
+async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
+  const cj = all.cronJobs.store.get(key);
+  if (!cj) return;
+  const owned = all.jobs.store.byIndex('owner', cj.metadata.uid ?? '');
+  const status = await updateActive(all, cj, owned);
+  await cleanUp(all, cj, owned);
+  const result = cj.metadata.deletionTimestamp ? undefined : await runDue(all, cj, status);
+  await writeStatus(all, cj, status);
+  if (result?.failure !== undefined) throw result.failure;
+  if (result?.next !== undefined) return { requeueAfter: Math.max(0, result.next - all.context.clock.now()) };
+}
+
+/** Brings the list of active jobs up to date with the jobs there are. */
+async function updateActive(all: Deps, cj: CronJob, owned: readonly Job[]): Promise<CronJobStatus> {
+  const { recorder, client } = all.context;
+  const status: CronJobStatus = { ...cj.status, active: [...(cj.status?.active ?? [])] };
+  const without = (uid: string | undefined) => (status.active ?? []).filter(ref => ref.uid !== uid);
+  for (const job of owned) {
+    const { uid, name } = job.metadata;
+    const listed = status.active?.some(ref => ref.uid === uid);
+    const end = endOf(job);
+    if (listed && end) {
+      status.active = without(uid);
+      recorder.event(cj, 'Normal', 'SawCompletedJob', `Saw completed job: ${name}, condition: ${end}`);
+    } else if (!listed && !end && !job.metadata.deletionTimestamp) {
+      status.active = [...(status.active ?? []), referenceTo(job)];
+      // The status may not show yet what this controller started last.
+      const slot = job.metadata.annotations?.[scheduledAnnotation];
+      if (!slot)
+        recorder.event(
+          cj,
+          'Warning',
+          'UnexpectedJob',
+          `Saw a job that the controller did not create or forgot: ${name}`,
+        );
+    }
+    const { completionTime } = job.status ?? {};
+    if (end === 'Complete' && completionTime && completionTime > (status.lastSuccessfulTime ?? ''))
+      status.lastSuccessfulTime = completionTime;
+  }
+  for (const ref of status.active ?? []) {
+    if (owned.some(job => job.metadata.uid === ref.uid)) continue;
+    const live = await client
+      .jobs(cj.metadata.namespace)
+      .get(ref.name ?? '')
+      .catch(e => {
+        if (isNotFound(e)) return undefined;
+        throw e;
+      });
+    if (live?.metadata.uid === ref.uid) continue;
+    status.active = without(ref.uid);
+    recorder.event(cj, 'Normal', 'MissingJob', `Active job went missing: ${ref.name}`);
+  }
+  return status;
+}
+
+function referenceTo(job: Job): ObjectReference {
+  const { namespace, name, uid, resourceVersion } = job.metadata;
+  return {
+    kind: 'Job',
+    apiVersion: 'batch/v1',
+    name,
+    ...(namespace && { namespace }),
+    ...(uid && { uid }),
+    ...(resourceVersion && { resourceVersion }),
+  };
+}
+
+/** Deletes the oldest finished jobs beyond the history limits. */
+async function cleanUp(all: Deps, cj: CronJob, owned: readonly Job[]): Promise<void> {
+  const { successfulJobsHistoryLimit = 3, failedJobsHistoryLimit = 1 } = cj.spec;
+  const surplus = (type: string, limit: number) => {
+    const ended = owned.filter(job => endOf(job) === type && !job.metadata.deletionTimestamp);
+    const byStart = (a: Job, b: Job) => ((a.status?.startTime ?? '') < (b.status?.startTime ?? '') ? -1 : 1);
+    return ended.sort(byStart).slice(0, Math.max(0, ended.length - limit));
+  };
+  for (const job of [
+    ...surplus('Complete', successfulJobsHistoryLimit),
+    ...surplus('Failed', failedJobsHistoryLimit),
+  ]) {
+    await deleteJob(all, cj, job.metadata.name);
+  }
+}
+
+async function deleteJob({ context }: Deps, cj: CronJob, name: string): Promise<void> {
+  try {
+    await context.client.jobs(cj.metadata.namespace).delete(name, { propagationPolicy: 'Background' });
+    context.recorder.event(cj, 'Normal', 'SuccessfulDelete', `Deleted job ${name}`);
+  } catch (e) {
+    if (isNotFound(e)) return;
+    context.recorder.event(cj, 'Warning', 'FailedDelete', `Deleted job: ${messageOf(e)}`);
+    throw e;
+  }
+}
+
+interface Run {
+  next: number | undefined;
+  failure?: unknown;
+}
+
+/** Starts the slot that is due, if the policy lets it. Changes `status` in place. */
+async function runDue(all: Deps, cj: CronJob, status: CronJobStatus): Promise<Run> {
+  const { clock, recorder } = all.context;
+  const schedule = scheduleOrEvent(all, cj);
+  if (!schedule || cj.spec.suspend) return { next: undefined };
+  const now = clock.now();
+  const { slot, next, tooManyMissed } = dueSlot({ ...cj, status }, schedule, now);
+  if (tooManyMissed)
+    recorder.event(
+      cj,
+      'Warning',
+      'TooManyMissedTimes',
+      'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew',
+    );
+  if (slot === undefined) return { next };
+  const deadline = cj.spec.startingDeadlineSeconds;
+  if (deadline !== undefined && slot + deadline * 1000 < now) {
+    recorder.event(
+      cj,
+      'Warning',
+      'MissSchedule',
+      `Missed scheduled time to start a job: ${new Date(slot).toUTCString().replace('GMT', '+0000')}`,
+    );
+    return { next };
+  }
+  const name = `${cj.metadata.name}-${Math.floor(slot / 60_000)}`;
+  if (status.active?.some(ref => ref.name === name) || status.lastScheduleTime === rfc3339(slot)) return { next };
+  if (slot <= (all.started.get(cj.metadata.uid ?? '') ?? 0)) return { next };
+  const policy = cj.spec.concurrencyPolicy ?? 'Allow';
+  if (policy === 'Forbid' && (status.active?.length ?? 0) > 0) {
+    // The end of the active job asks again, and the slot is still due then.
+    recorder.event(
+      cj,
+      'Normal',
+      'JobAlreadyActive',
+      'Not starting job because prior execution is running and concurrency policy is Forbid',
+    );
+    return { next };
+  }
+  try {
+    if (policy === 'Replace')
+      for (const ref of status.active ?? []) {
+        await deleteJob(all, cj, ref.name ?? '');
+        status.active = status.active?.filter(r => r !== ref) ?? [];
+      }
+    await startJob(all, cj, status, name, slot);
+    if (status.lastScheduleTime === rfc3339(slot)) all.started.set(cj.metadata.uid ?? '', slot);
+    return { next };
+  } catch (failure) {
+    return { next, failure };
+  }
+}
+
+async function startJob(
+  { context }: Deps,
+  cj: CronJob,
+  status: CronJobStatus,
+  name: string,
+  slot: number,
+): Promise<void> {
+  const { client, recorder } = context;
+  try {
+    const job = await client.jobs(cj.metadata.namespace).create(jobFor(cj, name, slot));
+    recorder.event(cj, 'Normal', 'SuccessfulCreate', `Created job ${name}`);
+    status.active = [...(status.active ?? []), referenceTo(job)];
+  } catch (e) {
+    if (isNamespaceTerminating(e)) return;
+    const ours = isAlreadyExists(e) ? await client.jobs(cj.metadata.namespace).get(name) : undefined;
+    // Made before a crash, or by a request whose answer was lost: the slot has run.
+    if (!ours || controllerOf(ours)?.uid !== cj.metadata.uid) {
+      recorder.event(cj, 'Warning', 'FailedCreate', `Error creating job: ${messageOf(e)}`);
+      throw e;
+    }
+    if (!endOf(ours) && !status.active?.some(ref => ref.uid === ours.metadata.uid))
+      status.active = [...(status.active ?? []), referenceTo(ours)];
+  }
+  status.lastScheduleTime = rfc3339(slot);
+}
+
+function jobFor(cj: CronJob, name: string, slot: number): Draft<Job> {
+  const { metadata, spec } = cj.spec.jobTemplate;
+  return {
+    metadata: {
+      name,
+      namespace: cj.metadata.namespace ?? '',
+      labels: { ...metadata?.labels },
+      annotations: { ...metadata?.annotations, [scheduledAnnotation]: rfc3339(slot) },
+      ownerReferences: [controllerRef(kind, cj)],
+    },
+    spec: spec ?? { template: {} },
+  };
+}
+
+function scheduleOrEvent({ context }: Deps, cj: CronJob) {
+  try {
+    return scheduleOf(cj);
+  } catch (e) {
+    const { schedule, timeZone } = cj.spec;
+    if (e instanceof CronError)
+      context.recorder.event(
+        cj,
+        'Warning',
+        'UnparseableSchedule',
+        `unparseable schedule: ${JSON.stringify(schedule)} : ${messageOf(e)}`,
+      );
+    else
+      context.recorder.event(
+        cj,
+        'Warning',
+        'UnknownTimeZone',
+        `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`,
+      );
+    return undefined;
+  }
+}
+
+async function writeStatus({ context }: Deps, cj: CronJob, status: CronJobStatus): Promise<void> {
+  const plain = ({ active = [], ...rest }: CronJobStatus) => ({ ...rest, active: active.map(ref => ref.uid) });
+  if (deepEqual(plain(cj.status ?? {}), plain(status))) return;
+  await context.client
+    .cronjobs(cj.metadata.namespace)
+    .updateStatus({ ...cj, status })
+    .catch(e => {
+      if (!isNotFound(e)) throw e;
+    });
+}
