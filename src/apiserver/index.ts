@@ -16,6 +16,7 @@ import {
 import { privilegedGroupAuthorizer } from './auth/forbidden.ts';
 import { ensureSystemNamespaces } from './bootstrap.ts';
 import type { Dialer } from './connect/dialer.ts';
+import { reconcileApiServices } from './extensions/api-services.ts';
 import { createDefinitionController } from './extensions/controller.ts';
 import { definitionHooks } from './extensions/hooks.ts';
 import type { Strategy } from './registry/strategy.ts';
@@ -143,6 +144,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await createDefinitionController({ core, client, storage }).start();
       await ensureSystemNamespaces(client);
       await ensureSystemPriorityClasses(client);
+      await reconcileApiServices(core, client);
       await services.start({ ...options, serviceCidrs: options.serviceCidrs ?? defaultServiceCidrs });
       if (options.security) {
         const made = await options.security({ clock, random, log, metrics, client });

@@ -17,6 +17,7 @@ import type { Core } from '../server/scope.ts';
 import { decodeObject } from '../storage/encoding.ts';
 import { kindPrefix } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { reconcileApiServices } from './api-services.ts';
 import { customServed } from './served.ts';
 
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
@@ -89,6 +90,7 @@ export function createDefinitionController(options: {
     const found = get(name);
     if (!found) {
       unserve(name);
+      await reconcileApiServices(core, client);
       return;
     }
     const { crd, revision } = found;
@@ -102,6 +104,7 @@ export function createDefinitionController(options: {
     if (!equalObjects(status, crd.status ?? {})) await definitions.updateStatus(next);
     if (isEstablished(next)) serve(name, next, revision);
     else unserve(name);
+    await reconcileApiServices(core, client);
   }
 
   /** Deletes all objects of the kind; when none is left, lets the definition go. */

@@ -1,6 +1,8 @@
 /** From a request that passed the filters to its handler. */
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
+import { componentStatusVerbs } from './component-status.ts';
+import { compressed } from './compression.ts';
 import { createObject } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
 import type { Exchange } from './filters.ts';
@@ -56,9 +58,10 @@ export async function serveResource(core: Core, exchange: Exchange): Promise<Api
     if (!(info.subresource in served.info.subresources)) throw errors.unknownPath();
     throw errors.methodNotSupported(groupResource, exchange.request.method);
   }
-  const handler = verbs[info.verb];
+  const handler = served.store || served.virtual ? verbs[info.verb] : componentStatusVerbs[info.verb];
   if (!handler || !served.info.verbs.includes(info.verb)) throw errors.methodNotSupported(groupResource, info.verb);
-  return handler(scope, served);
+  const response = await handler(scope, served);
+  return info.verb === 'get' || info.verb === 'list' ? compressed(scope, response) : response;
 }
 
 const listVerbs = new Set(['list', 'watch', 'deletecollection']);

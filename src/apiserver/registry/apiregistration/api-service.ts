@@ -1,4 +1,5 @@
 import type { APIService } from '../../../api/types/apiregistration-v1.ts';
+import { nameIsPathSegment } from '../../../api/validation/names.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
 
@@ -15,6 +16,7 @@ export const apiServices = clusterScoped<APIService>({
     if (obj.spec?.service) obj.spec.service.port ??= 443;
   },
   initialStatus: () => ({}),
+  validateName: nameIsPathSegment,
   columns: [
     nameColumn,
     text('Service', ({ spec: { service } }) =>
