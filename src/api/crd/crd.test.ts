@@ -188,3 +188,12 @@ test('formats', () => {
   ];
   for (const [format, text, expected] of cases) assert.equal(hasFormat(text, format), expected, `${format} ${text}`);
 });
+
+test('no format takes more than linear time', () => {
+  const texts = ['1', '1:', '1.', ' ', 'a@', ':', '-', '1h'].map(part => part.repeat(100_000));
+  const formats =
+    'uri email hostname ipv4 ipv6 cidr mac uuid isbn creditcard rgbcolor byte date duration datetime k8s-long-name';
+  const started = performance.now();
+  for (const format of formats.split(' ')) for (const text of texts) hasFormat(text, format);
+  assert.ok(performance.now() - started < 5000);
+});

@@ -93,7 +93,7 @@ const checks: Readonly<Record<string, (text: string) => boolean>> = {
   password: () => true,
   date: isDate,
   duration: matches(
-    new RegExp(`^(?:0|[-+]?(?:(?:\\d+\\.?\\d*|\\.\\d+)${seconds})+|\\d+\\s*(?:${scalaUnits}|${seconds}))$`),
+    new RegExp(`^(?:0|[-+]?(?:(?:\\d+(?:\\.\\d*)?|\\.\\d+)${seconds})+|\\d+\\s*(?:${scalaUnits}|${seconds}))$`),
   ),
   datetime: isDateTime,
   'date-time': isDateTime,
