@@ -7,6 +7,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { defaultIngressClass, denyServiceExternalIPs } from './network.ts';
 import { nodeRestriction } from './node-restriction/plugin.ts';
+import { ownerReferencesPermissionEnforcement } from './owner-references.ts';
 import { podSecurity } from './pod-security/plugin.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
@@ -28,6 +29,7 @@ export const admissionPlugins: readonly AdmissionPluginFactory[] = [
   defaultTolerationSeconds,
   defaultStorageClass,
   storageObjectInUseProtection,
+  ownerReferencesPermissionEnforcement,
   persistentVolumeClaimResize,
   runtimeClass,
   certificateApproval,
