@@ -6,9 +6,18 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export const wire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
+/** The last writer's buffer, for the next one: most messages fit in it. */
+let spare: Uint8Array<ArrayBuffer> | undefined;
+const spareLimit = 1 << 20;
+
 export class Writer {
-  #buffer = new Uint8Array(1024);
-  #at = 1024;
+  #buffer: Uint8Array<ArrayBuffer>;
+  #at: number;
+  constructor() {
+    this.#buffer = spare ?? new Uint8Array(8192);
+    this.#at = this.#buffer.length;
+    spare = undefined;
+  }
 
   /** Bytes written so far; also the mark to take before a nested message. */
   get size(): number {
@@ -77,8 +86,11 @@ export class Writer {
     this.varint(this.size - mark);
     this.tag(field, wire.bytes);
   }
+  /** The bytes; ends the writer's life. */
   finish(): Uint8Array {
-    return this.#buffer.slice(this.#at);
+    const bytes = this.#buffer.slice(this.#at);
+    if (this.#buffer.length <= spareLimit) spare = this.#buffer;
+    return bytes;
   }
 }
 
