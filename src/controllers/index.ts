@@ -1,5 +1,6 @@
 import type { Controller } from '../controller/contract.ts';
 import { cronJobController } from './cronjob/index.ts';
+import { daemonSetController } from './daemonset/index.ts';
 import { deploymentController } from './deployment/index.ts';
 import { endpointsController } from './endpoints/index.ts';
 import { endpointSliceController } from './endpointslice/index.ts';
@@ -23,10 +24,11 @@ export const controllers: readonly Controller[] = [
   namespaceController,
   serviceAccountController,
   garbageCollector,
+  daemonSetController,
+  jobController,
   deploymentController,
   replicaSetController,
   statefulSetController,
-  jobController,
   cronJobController,
   ttlAfterFinishedController,
 ];

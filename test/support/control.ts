@@ -156,10 +156,17 @@ async function start(client: Client, clock: Clock, pod: Pod, node: string): Prom
   const { name, namespace } = pod.metadata;
   const pods = client.pods(namespace);
   if (!pod.spec.nodeName) {
-    const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: node } };
+    const target = targetOf(pod) ?? node;
+    const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: target } };
     await pods.createSubresource(name, 'binding', binding).catch(() => undefined);
   }
   await setStatus(client, pod, runningStatus(clock));
+}
+
+/** A daemon's pod names its node. */
+function targetOf(pod: Pod): string | undefined {
+  const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return required?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0];
 }
 
 /** Replaces a pod's status, as a kubelet would. */
