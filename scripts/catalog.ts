@@ -225,7 +225,9 @@ function collectResources(): ResourceRow[] {
     if (!definition) throw new Error(`no definition for ${row.group}/${row.version} ${row.kind}`);
     wanted.add(definition[0]);
     row.type = shortName(definition[0]);
-    if (row.verbs.includes('list')) row.verbs.push('watch');
+    const root = row.group ? `/apis/${row.group}` : '/api';
+    const space = row.namespaced ? '/namespaces/{namespace}' : '';
+    if (openapi.paths[`${root}/${row.version}/watch${space}/${row.plural}`]) row.verbs.push('watch');
     row.verbs.sort();
     for (const sub of Object.values(row.subresources)) {
       sub.verbs.sort();
