@@ -159,8 +159,8 @@ describe('ServiceAccount', () => {
     const pending = run(plugin, { resource: pods, object: pod() });
     await cluster.clock.advance(250);
     cluster.add('v1/serviceaccounts', { metadata: { name: 'default', namespace: 'ns' } });
-    await cluster.clock.advance(250);
     await pending;
+    assert.equal(cluster.clock.pending, 0);
     const failing = refusal(plugin, { resource: pods, object: pod({}, { namespace: 'other' }) });
     await cluster.clock.advance(2000);
     assert.match(await failing, /serviceaccount "default" not found/);

@@ -1,5 +1,5 @@
+import { keyOf } from '../../api/object.ts';
 import type { Container, Pod, PodSpec, ServiceAccount, Volume } from '../../api/types/core-v1.ts';
-import { sleep } from '../../base/clock.ts';
 import { nameSuffix, type Random } from '../../base/random.ts';
 import type { AdmissionPluginFactory, AdmissionRequest } from './contract.ts';
 import { containersOf, forbid, lookUp, mirrorAnnotation, on, podOf } from './helpers.ts';
@@ -88,12 +88,27 @@ export const serviceAccount: AdmissionPluginFactory = {
   create({ client, informers, clock, random }) {
     const informer = informers.informer('v1/serviceaccounts');
 
+    /** Resolves when the cache shows the account, at the latest after `ms`. */
+    function appears(key: string, ms: number): Promise<void> {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = clock.setTimer(resolve, ms);
+      const stop = informer.addHandler({
+        onAdd: account => {
+          if (keyOf(account) === key) resolve();
+        },
+      });
+      return promise.finally(() => {
+        timer.cancel();
+        stop();
+      });
+    }
+
     async function find(namespace: string, name: string): Promise<ServiceAccount | undefined> {
       const accounts = client.resource('v1/serviceaccounts', namespace);
       for (let left = name === defaultName ? defaultAttempts : 1; ; left--) {
         const found = await lookUp(informer, accounts, name, namespace);
         if (found || left <= 1) return found;
-        await sleep(clock, 100 + random.int(100));
+        await appears(`${namespace}/${name}`, 100 + random.int(100));
       }
     }
     async function require(request: AdmissionRequest, name: string): Promise<ServiceAccount> {

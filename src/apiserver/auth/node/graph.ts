@@ -12,50 +12,57 @@ export interface NodeGraph {
   /** Nodes that directly use the vertex. */
   setNode(owner: Vertex, node: string | undefined): void;
   remove(owner: Vertex): void;
-  /** Is there a path from the vertex to the node? */
-  reaches(from: Vertex, node: string): boolean;
+  /** Does something on the node refer to the vertex, directly or through others? */
+  reaches(target: Vertex, node: string): boolean;
 }
 
+/**
+ * Searches from the node: it has some hundred pods at most, while one configuration map may have thousands of users.
+ */
 export function createNodeGraph(): NodeGraph {
   const outgoing = new Map<Vertex, readonly Vertex[]>();
-  const users = new Map<Vertex, Set<Vertex>>();
   const nodes = new Map<Vertex, string>();
+  const onNode = new Map<string, Set<Vertex>>();
 
   function setEdges(owner: Vertex, refersTo: readonly Vertex[]): void {
-    for (const target of outgoing.get(owner) ?? []) {
-      const set = users.get(target);
-      set?.delete(owner);
-      if (set?.size === 0) users.delete(target);
-    }
     if (refersTo.length > 0) outgoing.set(owner, refersTo);
     else outgoing.delete(owner);
-    for (const target of refersTo) {
-      const set = users.get(target);
-      if (set) set.add(owner);
-      else users.set(target, new Set([owner]));
+  }
+  function setNode(owner: Vertex, node: string | undefined): void {
+    const before = nodes.get(owner);
+    if (before === node) return;
+    if (before !== undefined) {
+      const set = onNode.get(before);
+      set?.delete(owner);
+      if (set?.size === 0) onNode.delete(before);
+      nodes.delete(owner);
     }
+    if (!node) return;
+    nodes.set(owner, node);
+    const set = onNode.get(node);
+    if (set) set.add(owner);
+    else onNode.set(node, new Set([owner]));
   }
   return {
     setEdges,
-    setNode(owner, node) {
-      if (node) nodes.set(owner, node);
-      else nodes.delete(owner);
-    },
+    setNode,
     remove(owner) {
       setEdges(owner, []);
-      nodes.delete(owner);
+      setNode(owner, undefined);
     },
-    reaches(from, node) {
-      const seen = new Set<Vertex>([from]);
-      const queue = [from];
-      for (let v = queue.pop(); v !== undefined; v = queue.pop()) {
-        if (nodes.get(v) === node) return true;
-        for (const user of users.get(v) ?? [])
-          if (!seen.has(user)) {
-            seen.add(user);
-            queue.push(user);
-          }
-      }
+    reaches(target, node) {
+      const start = onNode.get(node);
+      if (!start) return false;
+      if (start.has(target)) return true;
+      const seen = new Set<Vertex>();
+      const stack = [...start];
+      for (let v = stack.pop(); v !== undefined; v = stack.pop())
+        for (const next of outgoing.get(v) ?? []) {
+          if (next === target) return true;
+          if (!outgoing.has(next) || seen.has(next)) continue;
+          seen.add(next);
+          stack.push(next);
+        }
       return false;
     },
   };
