@@ -3,7 +3,7 @@ import type { Controller } from '../controller/contract.ts';
 import { csrApprovingController } from './csr-approving/index.ts';
 import { csrCleanerController } from './csr-cleaner/index.ts';
 import { type CsrSigningOptions, csrSigningController } from './csr-signing/index.ts';
-import { controllers } from './index.ts';
+import { controllers, rootCaPublisher, type TokenControllerOptions, tokenController } from './index.ts';
 import { type NodeIpamOptions, nodeIpamController } from './node-ipam/index.ts';
 import { type NodeLifecycleOptions, nodeLifecycleController } from './node-lifecycle/index.ts';
 import { type PodGcOptions, podGcController } from './pod-gc/index.ts';
@@ -11,6 +11,10 @@ import { taintEvictionController } from './taint-eviction/index.ts';
 import { ttlController } from './ttl/index.ts';
 
 export interface ControllerOptions {
+  /** PEM of the cluster's CA, published in every namespace. */
+  readonly rootCa?: string;
+  /** Absent: token secrets that users make stay empty. Needs `rootCa`. */
+  readonly signToken?: TokenControllerOptions['sign'];
   /** Absent: nodes bring their own pod ranges. */
   readonly nodeIpam?: NodeIpamOptions;
   readonly nodeLifecycle?: NodeLifecycleOptions;
@@ -23,6 +27,8 @@ export interface ControllerOptions {
 export function allControllers(options: ControllerOptions): readonly Controller[] {
   return [
     ...controllers,
+    ...(options.rootCa ? [rootCaPublisher(options.rootCa)] : []),
+    ...(options.rootCa && options.signToken ? [tokenController({ ca: options.rootCa, sign: options.signToken })] : []),
     ...(options.nodeIpam ? [nodeIpamController(options.nodeIpam)] : []),
     nodeLifecycleController(options.nodeLifecycle),
     taintEvictionController,
