@@ -106,7 +106,7 @@ export interface WatchOptions {
 export interface Watch extends AsyncIterable<WatchBatch> {
   /** Resolves when the watch is in place: changes after this point are reported. */
   readonly ready: Promise<void>;
-  /** Asks for a progress notice as soon as possible. */
+  /** Asks for a progress notice as soon as possible. An etcd before 3.4.25 or 3.5.8 is not asked, because its answer could not be believed. */
   requestProgress(): void;
   /** Ends the iteration. Iteration throws `StoreError` "compacted" when the history asked for is gone. */
   cancel(): void;

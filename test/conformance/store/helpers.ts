@@ -13,6 +13,8 @@ export interface StoreFixture {
   store: Store;
   /** Lets `ms` go by on the store's clock. */
   pass(ms: number): Promise<void>;
+  /** False for a server that does not answer requests for progress (or answers too early, so that they are not sent). */
+  answersProgress?: boolean;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 import { PersistentMap } from '../../../src/base/persistent-map.ts';
-import { type Compare, type Store, StoreError, type WatchBatch } from '../../../src/store/contract.ts';
+import { type Compare, prefixRange, type Store, StoreError, type WatchBatch } from '../../../src/store/contract.ts';
 import { bytes, putOp, rangeOf, text } from './helpers.ts';
 
 /**
@@ -213,18 +213,13 @@ async function tried<T>(call: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Every change in `prefix` from `fromRevision` to the store's newest revision. */
+/** Every change in `prefix` from `fromRevision` on. A key written last tells where to stop; it is part of the history. */
 export async function readHistory(store: Store, prefix: string, fromRevision: number): Promise<Change[]> {
-  const newest = await store.revision();
-  const watch = store.watch({ start: prefix, end: `${prefix}\u{10ffff}` }, { fromRevision });
-  await watch.ready;
+  const { revision } = await store.txn({ compare: [], success: [putOp(`${prefix}~end`, '')] });
   const history: Change[] = [];
-  const poke = () => watch.requestProgress();
-  poke();
-  for await (const batch of watch) {
-    if (batch.events.length > 0) history.push(...changesOf(batch));
-    if (batch.revision >= newest) break;
-    poke();
+  for await (const batch of store.watch(prefixRange(prefix), { fromRevision })) {
+    history.push(...changesOf(batch));
+    if (batch.revision >= revision) break;
   }
   return history;
 }
