@@ -34,7 +34,8 @@ export class Channel {
     workerUrl: URL | string,
     rows: (packed: Packed) => void,
   ): Promise<{ channel: Channel; revision: number; compacted: number }> {
-    const worker = new Worker(workerUrl, { workerData: { directory }, stdin: false });
+    // Flags meant for the main program, such as one to read code from the command line, would keep the worker from starting.
+    const worker = new Worker(workerUrl, { workerData: { directory }, execArgv: [] });
     const channel = new Channel(worker);
     const loaded = await new Promise<{ revision: number; compacted: number }>((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
