@@ -9,6 +9,12 @@ import type {
 } from '../../../api/types/admissionregistration-v1.ts';
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
+import {
+  validateActions,
+  validateMutatingPolicy,
+  validatePolicyBinding,
+  validateValidatingPolicy,
+} from './policy-validate.ts';
 
 function defaultMatch(match: MatchResources | undefined): void {
   if (!match) return;
@@ -29,9 +35,9 @@ function paramRef(ref: ParamRef | undefined): string {
 export const validatingAdmissionPolicies = clusterScoped<ValidatingAdmissionPolicy>({
   resource: 'admissionregistration.k8s.io/validatingadmissionpolicies',
   generation: true,
+  validate: validateValidatingPolicy,
   default(obj) {
     obj.status ??= {};
-    if (!obj.spec) return;
     obj.spec.failurePolicy ??= 'Fail';
     defaultMatch(obj.spec.matchConstraints);
   },
@@ -47,7 +53,8 @@ export const validatingAdmissionPolicies = clusterScoped<ValidatingAdmissionPoli
 export const validatingAdmissionPolicyBindings = clusterScoped<ValidatingAdmissionPolicyBinding>({
   resource: 'admissionregistration.k8s.io/validatingadmissionpolicybindings',
   generation: true,
-  default: obj => defaultMatch(obj.spec?.matchResources),
+  validate: ({ spec }) => [...validatePolicyBinding(spec), ...validateActions(spec.validationActions)],
+  default: obj => defaultMatch(obj.spec.matchResources),
   columns: [
     nameColumn,
     text('PolicyName', obj => obj.spec.policyName),
@@ -59,8 +66,8 @@ export const validatingAdmissionPolicyBindings = clusterScoped<ValidatingAdmissi
 export const mutatingAdmissionPolicies = clusterScoped<MutatingAdmissionPolicy>({
   resource: 'admissionregistration.k8s.io/mutatingadmissionpolicies',
   generation: true,
+  validate: validateMutatingPolicy,
   default(obj) {
-    if (!obj.spec) return;
     obj.spec.failurePolicy ??= 'Fail';
     defaultMatch(obj.spec.matchConstraints);
   },
@@ -75,7 +82,8 @@ export const mutatingAdmissionPolicies = clusterScoped<MutatingAdmissionPolicy>(
 export const mutatingAdmissionPolicyBindings = clusterScoped<MutatingAdmissionPolicyBinding>({
   resource: 'admissionregistration.k8s.io/mutatingadmissionpolicybindings',
   generation: true,
-  default: obj => defaultMatch(obj.spec?.matchResources),
+  validate: ({ spec }) => validatePolicyBinding(spec),
+  default: obj => defaultMatch(obj.spec.matchResources),
   columns: [
     nameColumn,
     text('PolicyName', obj => obj.spec.policyName ?? ''),

@@ -6,6 +6,7 @@ import type {
 } from '../../../api/types/admissionregistration-v1.ts';
 import { ageColumn, integer, nameColumn } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
+import { validateWebhooks } from './webhook-validate.ts';
 
 function defaultWebhook(hook: ValidatingWebhook): void {
   hook.failurePolicy ??= 'Fail';
@@ -26,6 +27,7 @@ export const mutatingWebhookConfigurations = clusterScoped<MutatingWebhookConfig
   resource: 'admissionregistration.k8s.io/mutatingwebhookconfigurations',
   specless: true,
   generation: true,
+  validate: obj => validateWebhooks(obj.webhooks),
   default: obj => obj.webhooks?.forEach(defaultMutatingWebhook),
   columns: [nameColumn, integer('Webhooks', obj => obj.webhooks?.length ?? 0), ageColumn],
 });
@@ -34,6 +36,7 @@ export const validatingWebhookConfigurations = clusterScoped<ValidatingWebhookCo
   resource: 'admissionregistration.k8s.io/validatingwebhookconfigurations',
   specless: true,
   generation: true,
+  validate: obj => validateWebhooks(obj.webhooks),
   default: obj => obj.webhooks?.forEach(defaultWebhook),
   columns: [nameColumn, integer('Webhooks', obj => obj.webhooks?.length ?? 0), ageColumn],
 });

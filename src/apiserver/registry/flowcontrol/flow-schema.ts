@@ -1,6 +1,7 @@
 import type { FlowSchema } from '../../../api/types/flowcontrol-v1.ts';
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
+import { validateFlowSchema } from './validate.ts';
 
 function dangling({ status }: FlowSchema): string {
   return status?.conditions?.find(c => c.type === 'Dangling')?.status ?? '?';
@@ -11,9 +12,10 @@ export const flowSchemas = clusterScoped<FlowSchema>({
   generation: true,
   default(obj) {
     obj.status ??= {};
-    if (obj.spec) obj.spec.matchingPrecedence ||= 1000;
+    obj.spec.matchingPrecedence ||= 1000;
   },
   initialStatus: () => ({}),
+  validate: validateFlowSchema,
   columns: [
     nameColumn,
     text('PriorityLevel', obj => obj.spec.priorityLevelConfiguration.name),

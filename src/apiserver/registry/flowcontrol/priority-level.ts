@@ -1,6 +1,7 @@
 import type { PriorityLevelConfiguration, QueuingConfiguration } from '../../../api/types/flowcontrol-v1.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
+import { validatePriorityLevel } from './validate.ts';
 
 function defaultSpec(spec: PriorityLevelConfiguration['spec']): void {
   if (spec.exempt) {
@@ -33,9 +34,10 @@ export const priorityLevelConfigurations = clusterScoped<PriorityLevelConfigurat
   generation: true,
   default(obj) {
     obj.status ??= {};
-    if (obj.spec) defaultSpec(obj.spec);
+    defaultSpec(obj.spec);
   },
   initialStatus: () => ({}),
+  validate: validatePriorityLevel,
   columns: [
     nameColumn,
     text('Type', obj => obj.spec.type),
