@@ -36,6 +36,8 @@ export interface Containerd {
   readonly pid: number;
   /** Imports an OCI archive into the image store that pods use. */
   importImage(archivePath: string): Promise<void>;
+  /** Mounts an image's files, read-only, pulling it when the policy says so. Unmounting gives them back. */
+  mountImage(reference: string, policy: string | undefined, target: string): Promise<void>;
   /** Stops watching over it; the containers and containerd run on. */
   release(): Promise<void>;
   /** Ends containerd. Containers run on under their shims; stop the pods first to be rid of them. */
@@ -188,6 +190,17 @@ export async function startContainerd(given: ContainerdOptions): Promise<Contain
   async function importImage(archivePath: string): Promise<void> {
     await run('ctr', ['--address', socket, '--namespace', 'k8s.io', 'images', 'import', archivePath]);
   }
+  async function mountImage(reference: string, policy: string | undefined, target: string): Promise<void> {
+    const sandbox = { metadata: { name: '', uid: '', namespace: '', attempt: 0 }, hostname: '', logDirectory: '' };
+    const config = { ...sandbox, labels: {}, annotations: {} };
+    const present = await runtime.imageStatus({ image: reference });
+    const wanted = policy ?? (/:latest$|^[^:@]+$/.test(reference) ? 'Always' : 'IfNotPresent');
+    if (!present && wanted === 'Never')
+      throw new Error(`Container image "${reference}" is not present with pull policy of Never`);
+    if (!present || wanted === 'Always') await runtime.pullImage({ image: reference }, undefined, config);
+    const name = (await runtime.imageStatus({ image: reference }))?.repoTags[0] ?? reference;
+    await run('ctr', ['--address', socket, '--namespace', 'k8s.io', 'images', 'mount', name, target]);
+  }
   async function ensurePause(): Promise<void> {
     if (await runtime.imageStatus({ image: pauseImage })) return;
     const path = `${dir}/pause.tar`;
@@ -210,6 +223,7 @@ export async function startContainerd(given: ContainerdOptions): Promise<Contain
       return pid;
     },
     importImage,
+    mountImage,
     release,
     async stop() {
       await release();

@@ -1,0 +1,132 @@
+/** Cgroups of pods under their quality-of-service classes, on cgroup v1 (and hybrid) and v2. Upstream: pkg/kubelet/cm. */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import type { Pod } from '../../api/types/core-v1.ts';
+import { uidOf } from '../pod/names.ts';
+import { milliCpuToQuota, milliCpuToShares, podTotals, qosClass } from '../pod/resources.ts';
+
+export interface PodCgroups {
+  readonly version: 1 | 2;
+  /** The path the runtime is given as the pod's cgroup parent. */
+  parentOf(pod: Pod): string;
+  /** Makes the pod's cgroup and sets its limits. */
+  apply(pod: Pod): Promise<void>;
+  remove(uid: string): Promise<void>;
+  /** Uids of pods that have a cgroup. */
+  list(): Promise<string[]>;
+  /** Numbers of one cgroup, for stats: CPU nanoseconds, memory bytes. */
+  usage(path: string): Promise<{ cpuNanos: number; memoryBytes: number; workingSetBytes: number } | undefined>;
+}
+
+const mountRoot = '/sys/fs/cgroup';
+/** v1 hierarchies in which pods get limits. */
+const controllers = ['cpu', 'memory', 'pids'];
+const qosDirectories = { Guaranteed: '', Burstable: '/burstable', BestEffort: '/besteffort' } as const;
+
+const isVersion2 = () => existsSync(`${mountRoot}/cgroup.controllers`);
+/** 1.35's formula from shares (2…262144) to weights (1…10000). */
+export function sharesToWeight(shares: number): number {
+  const l = Math.log2(Math.min(262_144, Math.max(2, shares)));
+  const exponent = (l * l + 125 * l) / 612 - 7 / 34;
+  return Math.ceil(10 ** exponent);
+}
+
+/** `root`: an absolute cgroup path that is the node's own, e.g. `/kubepods`. */
+export function createPodCgroups(root: string): PodCgroups {
+  const v2 = isVersion2();
+  const roots = v2 ? [mountRoot] : controllers.map(c => `${mountRoot}/${c}`).filter(existsSync);
+  const parentOf = (pod: Pod) => `${root}${qosDirectories[qosClass(pod)]}/pod${uidOf(pod)}`;
+  const candidates = (uid: string) => Object.values(qosDirectories).map(d => `${root}${d}/pod${uid}`);
+
+  async function make(path: string): Promise<void> {
+    const parts = path.split('/').filter(Boolean);
+    for (const base of roots) {
+      let at = base;
+      for (const part of parts) {
+        if (v2) await delegate(at);
+        at += `/${part}`;
+        await mkdir(at).catch((e: NodeJS.ErrnoException) => {
+          if (e.code !== 'EEXIST') throw e;
+        });
+      }
+    }
+  }
+  async function delegate(path: string): Promise<void> {
+    const available = (await readFile(`${path}/cgroup.controllers`, 'utf8')).trim().split(' ');
+    for (const c of available) await writeFile(`${path}/cgroup.subtree_control`, `+${c}`).catch(() => undefined);
+  }
+  const set = (controller: string, path: string, file: string, value: string | number) =>
+    writeFile(`${v2 ? mountRoot : `${mountRoot}/${controller}`}${path}/${file}`, String(value)).catch(() => undefined);
+
+  async function setLimits(path: string, pod: Pod): Promise<void> {
+    const { cpuRequest, cpuLimit, memoryLimit } = podTotals(pod);
+    const shares = milliCpuToShares(cpuRequest);
+    const quota = milliCpuToQuota(cpuLimit);
+    if (v2) {
+      await set('cpu', path, 'cpu.weight', sharesToWeight(shares));
+      await set('cpu', path, 'cpu.max', quota > 0 ? `${quota} 100000` : 'max 100000');
+      await set('memory', path, 'memory.max', memoryLimit > 0 ? memoryLimit : 'max');
+      return;
+    }
+    await set('cpu', path, 'cpu.shares', shares);
+    await set('cpu', path, 'cpu.cfs_quota_us', quota > 0 ? quota : -1);
+    await set('memory', path, 'memory.limit_in_bytes', memoryLimit > 0 ? memoryLimit : -1);
+  }
+
+  return {
+    version: v2 ? 2 : 1,
+    parentOf,
+    async apply(pod) {
+      const path = parentOf(pod);
+      await make(path);
+      await setLimits(path, pod);
+      if (qosClass(pod) === 'BestEffort')
+        await (v2
+          ? set('cpu', `${root}/besteffort`, 'cpu.weight', 1)
+          : set('cpu', `${root}/besteffort`, 'cpu.shares', 2));
+    },
+    async remove(uid) {
+      const hierarchies = v2 ? [mountRoot] : (await readdir(mountRoot)).map(d => `${mountRoot}/${d}`);
+      for (const base of hierarchies) for (const path of candidates(uid)) await removeTree(`${base}${path}`);
+    },
+    async list() {
+      const base = roots[0] ?? mountRoot;
+      const found: string[] = [];
+      for (const directory of Object.values(qosDirectories))
+        for (const name of await readdir(`${base}${root}${directory}`).catch(() => []))
+          if (/^pod[0-9a-f-]{32,}$/.test(name)) found.push(name.slice(3));
+      return found;
+    },
+    usage: path => (v2 ? usageV2(path) : usageV1(path)),
+  };
+}
+
+async function removeTree(path: string): Promise<void> {
+  const below = await readdir(path, { withFileTypes: true }).catch(() => []);
+  for (const entry of below) if (entry.isDirectory()) await removeTree(`${path}/${entry.name}`);
+  await rmdir(path).catch(() => undefined);
+}
+
+const numberIn = async (path: string): Promise<number> => Number((await readFile(path, 'utf8')).trim());
+const field = (text: string, name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+
+async function usageV1(path: string) {
+  try {
+    const memoryBytes = await numberIn(`${mountRoot}/memory${path}/memory.usage_in_bytes`);
+    const inactive = field(await readFile(`${mountRoot}/memory${path}/memory.stat`, 'utf8'), 'total_inactive_file');
+    const cpuNanos = await numberIn(`${mountRoot}/cpuacct${path}/cpuacct.usage`);
+    return { cpuNanos, memoryBytes, workingSetBytes: Math.max(0, memoryBytes - inactive) };
+  } catch {
+    return undefined;
+  }
+}
+async function usageV2(path: string) {
+  try {
+    const memoryBytes = await numberIn(`${mountRoot}${path}/memory.current`);
+    const inactive = field(await readFile(`${mountRoot}${path}/memory.stat`, 'utf8'), 'inactive_file');
+    const cpuNanos = field(await readFile(`${mountRoot}${path}/cpu.stat`, 'utf8'), 'usage_usec') * 1000;
+    return { cpuNanos, memoryBytes, workingSetBytes: Math.max(0, memoryBytes - inactive) };
+  } catch {
+    return undefined;
+  }
+}

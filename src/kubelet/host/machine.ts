@@ -1,0 +1,84 @@
+/** What this machine is, read from /proc, /sys and /etc. */
+import { readFile, statfs } from 'node:fs/promises';
+import { cpus, hostname, networkInterfaces, release } from 'node:os';
+import type { Machine } from '../node/machine.ts';
+
+const goArchitecture: Record<string, string> = { x64: 'amd64', arm64: 'arm64' };
+const text = (path: string): Promise<string> =>
+  readFile(path, 'utf8')
+    .then(t => t.trim())
+    .catch(() => '');
+
+function memoryField(meminfo: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(meminfo)?.[1] ?? 0) * 1024;
+}
+
+/** Addresses that others can reach: not loopback, not link-local, IPv4 first. */
+export function hostAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap(list => list ?? []);
+  const usable = all.filter(a => !a.internal && !/^(169\.254\.|fe80:)/i.test(a.address));
+  const first = (family: string) => usable.find(a => a.family === family)?.address;
+  return [first('IPv4'), first('IPv6')].filter(a => a !== undefined);
+}
+
+/** `storagePath`: where pods and images live. */
+export async function detectMachine(
+  storagePath: string,
+  addresses: readonly string[] = hostAddresses(),
+): Promise<Machine> {
+  const meminfo = await text('/proc/meminfo');
+  const storage = await statfs(storagePath);
+  const osRelease = await text('/etc/os-release');
+  const machineId = await text('/etc/machine-id');
+  return {
+    hostname: hostname().toLowerCase(),
+    addresses: addresses.length > 0 ? addresses : ['127.0.0.1'],
+    cpus: cpus().length,
+    memoryBytes: memoryField(meminfo, 'MemTotal'),
+    storageBytes: storage.blocks * storage.bsize,
+    architecture: goArchitecture[process.arch] ?? process.arch,
+    kernelVersion: release(),
+    osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? 'Linux',
+    machineId,
+    systemUuid: (await text('/sys/class/dmi/id/product_uuid')) || machineId,
+    bootId: await text('/proc/sys/kernel/random/boot_id'),
+    swapBytes: memoryField(meminfo, 'SwapTotal'),
+  };
+}
+
+/** What is left of the machine, for eviction and stats. Bytes. */
+export interface MachineUsage {
+  memoryAvailable: number;
+  memoryTotal: number;
+  storageAvailable: number;
+  storageTotal: number;
+  inodesFree: number;
+  inodesTotal: number;
+  processes: number;
+  maxProcesses: number;
+  cpuNanos: number;
+}
+
+/** Nanoseconds per tick of /proc/stat (USER_HZ is 100 everywhere that counts). */
+const tickNanos = 10_000_000;
+
+export async function machineUsage(storagePath: string): Promise<MachineUsage> {
+  const meminfo = await text('/proc/meminfo');
+  const storage = await statfs(storagePath);
+  const load = await text('/proc/loadavg');
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = ((await text('/proc/stat')).split('\n')[0] ?? '')
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return {
+    memoryAvailable: memoryField(meminfo, 'MemAvailable'),
+    memoryTotal: memoryField(meminfo, 'MemTotal'),
+    storageAvailable: storage.bavail * storage.bsize,
+    storageTotal: storage.blocks * storage.bsize,
+    inodesFree: storage.ffree,
+    inodesTotal: storage.files,
+    processes: Number(load.split(' ')[3]?.split('/')[1] ?? 0),
+    maxProcesses: Number(await text('/proc/sys/kernel/pid_max')) || 32_768,
+    cpuNanos: (user + nice + system + irq + softIrq) * tickNanos,
+  };
+}
