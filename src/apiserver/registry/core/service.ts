@@ -3,7 +3,13 @@ import { nameIsDns1035Label } from '../../../api/validation/names.ts';
 import { ageColumn, formatLabels, nameColumn, orNone, text, wideText } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { defaultService } from './service/defaults.ts';
-import { keepAllocated, normalizeClusterIps, validateServiceStatus, validateServiceUpdate } from './service/update.ts';
+import {
+  dropTypeDependent,
+  keepAllocated,
+  normalizeClusterIps,
+  validateServiceStatus,
+  validateServiceUpdate,
+} from './service/update.ts';
 import { validateService } from './service/validate.ts';
 
 function balancerAddresses(status: LoadBalancerStatus | undefined): string[] {
@@ -34,6 +40,7 @@ export const services = namespaced<Service>({
   prepareForUpdate({ spec }, { spec: old }) {
     normalizeClusterIps(spec, old);
     keepAllocated(spec, old);
+    dropTypeDependent(spec, old);
   },
   validate: validateService,
   validateUpdate: validateServiceUpdate,

@@ -4,8 +4,11 @@ import type {
   ResourceClaimSpec,
   ResourceClaimTemplate,
 } from '../../../api/types/resource-v1.ts';
+import { immutable } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
-import { namespaced } from '../define.ts';
+import { namespaced, statusSubresource } from '../define.ts';
+import { validateTemplateMeta } from '../meta/object-meta.ts';
+import { validateClaimSpec, validateClaimStatus } from './validate.ts';
 
 function defaultRequest(request: Omit<DeviceSubRequest, 'name'>): void {
   request.allocationMode ||= 'ExactCount';
@@ -36,13 +39,20 @@ export const resourceClaims = namespaced<ResourceClaim>({
     defaultClaimSpec(claim.spec);
   },
   initialStatus: () => ({}),
+  validate: claim => validateClaimSpec(claim.spec, 'spec'),
+  validateUpdate: (claim, old) => immutable(claim.spec, old.spec, 'spec'),
+  subresources: { status: statusSubresource<ResourceClaim>({ validateUpdate: validateClaimStatus }) },
   columns: [nameColumn, text('State', state), ageColumn],
 });
 
 export const resourceClaimTemplates = namespaced<ResourceClaimTemplate>({
   resource: 'resource.k8s.io/resourceclaimtemplates',
+  validate: ({ spec }) => [
+    ...validateTemplateMeta(spec.metadata, 'spec.metadata'),
+    ...validateClaimSpec(spec.spec, 'spec.spec'),
+  ],
+  validateUpdate: (template, old) => immutable(template.spec, old.spec, 'spec'),
   default(template) {
-    if (!template.spec) return;
     template.spec.metadata ??= {};
     defaultClaimSpec(template.spec.spec);
   },

@@ -1,10 +1,13 @@
 import type { ResourceSlice } from '../../../api/types/resource-v1.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
+import { validateSlice, validateSliceUpdate } from './slice-validate.ts';
 
 export const resourceSlices = clusterScoped<ResourceSlice>({
   resource: 'resource.k8s.io/resourceslices',
   generation: true,
+  validate: validateSlice,
+  validateUpdate: validateSliceUpdate,
   columns: [
     nameColumn,
     text('Node', obj => obj.spec.nodeName ?? '<unset>'),

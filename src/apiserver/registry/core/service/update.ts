@@ -13,6 +13,7 @@ import {
   same,
 } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
+import { externallyAccessible } from './defaults.ts';
 import { needsHealthCheck } from './validate.ts';
 
 const needsClusterIp = (spec: ServiceSpec) => spec.type !== 'ExternalName';
@@ -56,6 +57,28 @@ export function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   if (needsHealthCheck(old) && needsHealthCheck(spec) && old.healthCheckNodePort) {
     spec.healthCheckNodePort ||= old.healthCheckNodePort;
   }
+}
+
+const nodePorts = (spec: ServiceSpec) => new Set((spec.ports ?? []).flatMap(p => (p.nodePort ? [p.nodePort] : [])));
+
+function dropNodePorts(spec: ServiceSpec, old: ServiceSpec): void {
+  const before = nodePorts(old);
+  // A port that the client wrote itself is a mistake to report, not a leftover to drop.
+  if ([...nodePorts(spec)].every(port => before.has(port))) for (const port of spec.ports ?? []) delete port.nodePort;
+}
+
+/** What only the old type needed goes, when the client sent it back unchanged (dropTypeDependentFields). */
+export function dropTypeDependent(spec: ServiceSpec, old: ServiceSpec): void {
+  const drop = (keys: readonly (keyof ServiceSpec)[]) => {
+    for (const key of keys) if (same(spec[key], old[key])) delete spec[key];
+  };
+  if (needsClusterIp(old) && !needsClusterIp(spec)) drop(['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']);
+  if (needsNodePort(old) && !needsNodePort(spec)) dropNodePorts(spec, old);
+  if (needsHealthCheck(old) && !needsHealthCheck(spec)) drop(['healthCheckNodePort']);
+  if (old.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
+    drop(['allocateLoadBalancerNodePorts', 'loadBalancerClass']);
+  }
+  if (externallyAccessible(old) && !externallyAccessible(spec)) drop(['externalTrafficPolicy']);
 }
 
 const fixed = 'may not change once set';
