@@ -18,10 +18,12 @@ import type { Environment } from '../controller/contract.ts';
 import type { AdmissionPlugin, AdmissionPluginFactory } from './admission/contract.ts';
 import type { Authorizer } from './auth/contract.ts';
 import {
+  type AuthenticationInfo,
   createAuthentication,
   createAuthorization,
   createToken,
   discoveryDocument,
+  ensureAuthenticationInfo,
   keySet,
   leanForGraph,
   reconcileDefaultPolicy,
@@ -47,6 +49,8 @@ export interface SecurityOptions {
   /** Content of a static token file. */
   readonly staticTokens?: string;
   readonly frontProxyNames?: readonly string[];
+  /** Published in kube-system for extension API servers. */
+  readonly authenticationInfo?: AuthenticationInfo;
   readonly admission: readonly AdmissionPluginFactory[];
   /** Names of plugins to switch on or off besides their defaults. */
   readonly enableAdmission?: readonly string[];
@@ -92,6 +96,7 @@ export function createSecurity(options: SecurityOptions): (environment: Environm
         admissionInformers.start(stopping.signal);
         await informers.synced();
         await reconcileDefaultPolicy(client);
+        if (options.authenticationInfo) await ensureAuthenticationInfo(client, options.authenticationInfo);
         await admissionInformers.synced();
         await policySeen(informers);
       },

@@ -1,7 +1,16 @@
+import type { Pod, PodSpec } from '../../api/types/core-v1.ts';
 import { errors } from '../../base/errors.ts';
 import { aggregate, field } from '../registry/field-errors.ts';
-import type { AdmissionPluginFactory } from './contract.ts';
-import { containersOf, on, podOf } from './helpers.ts';
+import type { AdmissionPluginFactory, AdmissionRequest } from './contract.ts';
+import { containersOf, oldObjectOf, on, podOf } from './helpers.ts';
+
+/** The policy of a container cannot change later, so an update that brings no new image is left alone. */
+function bringsImages(request: AdmissionRequest, spec: PodSpec): boolean {
+  const old = request.oldObject && oldObjectOf<Pod>(request).spec;
+  if (!old) return true;
+  const known = new Set(Array.from(containersOf(old), c => c.image));
+  return Array.from(containersOf(spec)).some(c => !known.has(c.image));
+}
 
 /** Every image is pulled anew, so that nobody runs an image they may not pull. */
 export const alwaysPullImages: AdmissionPluginFactory = {
@@ -12,13 +21,13 @@ export const alwaysPullImages: AdmissionPluginFactory = {
     handles: on('CREATE', 'UPDATE'),
     admit(request) {
       const spec = podOf(request)?.spec;
-      if (!spec) return;
+      if (!spec || !bringsImages(request, spec)) return;
       for (const container of containersOf(spec)) container.imagePullPolicy = 'Always';
       for (const { image } of spec.volumes ?? []) if (image) image.pullPolicy = 'Always';
     },
     validate(request) {
       const spec = podOf(request)?.spec;
-      if (!spec) return;
+      if (!spec || !bringsImages(request, spec)) return;
       const lists = [
         ['initContainers', spec.initContainers],
         ['containers', spec.containers],

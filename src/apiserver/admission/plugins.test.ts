@@ -201,6 +201,9 @@ describe('small mutations', () => {
       [body.spec.containers, body.spec.initContainers].map(l => l?.[0]?.imagePullPolicy),
       ['Always', 'Always'],
     );
+    const same = pod();
+    await run(plugin, { resource: pods, object: same, old: pod() });
+    assert.equal(same.spec.containers[0]?.imagePullPolicy, undefined);
     const { admit: _, ...validating } = plugin;
     assert.equal(
       await refusal(validating, { resource: pods, object: pod() }),

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
+import type { KubeObject } from '../../api/object.ts';
 import type { ApiRequest, Peer, UserInfo } from '../../api/transport.ts';
 import { ApiError, isForbidden, isUnauthorized } from '../../base/errors.ts';
 import { seededRandom } from '../../base/random.ts';
 import { virtualClock } from '../../base/virtual-clock.ts';
 import { fakeCluster } from '../admission/testing/fake-cluster.ts';
+import { ensureAuthenticationInfo } from './authentication-info.ts';
 import { staticTokenAuthenticator } from './authenticators/basic.ts';
 import { sameSecret } from './authenticators/token.ts';
 import type { Authorizer } from './contract.ts';
@@ -389,6 +391,25 @@ describe('access reviews', () => {
     const spec = { user: 'x', nonResourceAttributes: { path: '/x', verb: 'get' } };
     const { status } = await reviewSubjectAccess({ metadata: { name: '' }, spec }, broken);
     assert.deepEqual(status, { allowed: false, evaluationError: 'down' });
+  });
+});
+
+describe('authentication info for extension servers', () => {
+  const pem = (text: string) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`;
+  it('is written once, and joins what several servers trust', async () => {
+    const cluster = fakeCluster();
+    const info = { clientCa: pem('a'), frontProxyCa: pem('f'), frontProxyNames: ['front-proxy-client'] };
+    await ensureAuthenticationInfo(cluster.client, info);
+    await ensureAuthenticationInfo(cluster.client, info);
+    assert.equal(cluster.writes.length, 1);
+    await ensureAuthenticationInfo(cluster.client, { ...info, clientCa: pem('b'), frontProxyNames: ['other'] });
+    const map = cluster.get<KubeObject & { data: Record<string, string> }>(
+      'v1/configmaps',
+      'kube-system/extension-apiserver-authentication',
+    );
+    assert.equal(map?.data['client-ca-file'], pem('a') + pem('b'));
+    assert.equal(map?.data['requestheader-allowed-names'], '["front-proxy-client","other"]');
+    assert.equal(map?.data['requestheader-username-headers'], '["X-Remote-User"]');
   });
 });
 

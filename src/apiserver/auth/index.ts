@@ -102,6 +102,7 @@ export function createAuthorization(
   return { authorizer, rbac };
 }
 
+export { type AuthenticationInfo, ensureAuthenticationInfo } from './authentication-info.ts';
 export { healthPaths } from './authenticators/basic.ts';
 export { createTokenSigner, type TokenSigner } from './authenticators/token-signer.ts';
 export type { Attributes, Authenticator, Authorizer, Decision } from './contract.ts';
