@@ -76,6 +76,26 @@ test('unknown and repeated fields: an error, warnings, or nothing', () => {
   assert.deepEqual(decode(body, deployment, 'ignore').warnings, []);
 });
 
+test('a body of another kind is told so', () => {
+  const spec = '"spec":{"replicas":1}';
+  assert.equal(
+    failure(`{"kind":"Deployment","apiVersion":"apps/v1",${spec}}`),
+    'Deployment in version "v1" cannot be handled as a Pod: converting (v1.Deployment) to (core.Pod): unknown conversion',
+  );
+  assert.match(failure(`{"kind":"Odd","apiVersion":"v1",${spec}}`), /no kind "Odd" is registered for version "v1"/);
+  assert.equal(
+    failure(`{"kind":"Deployment","apiVersion":"extensions/v1beta1","spec":{"odd":1}}`, deployment),
+    'the API version in the data (extensions/v1beta1) does not match the expected API version (apps/v1)',
+  );
+});
+
+test('kind and apiVersion must be texts, of custom resources too', () => {
+  const message = (name: string, what: string) =>
+    `the object provided is unrecognized (must be of type Pod): couldn't get version/kind; json parse error: json: cannot unmarshal ${what} into Go struct field .${name} of type string`;
+  assert.equal(failure('{"kind":5}'), message('kind', 'number'));
+  assert.equal(failure('{"apiVersion":["v1"]}'), message('apiVersion', 'array'));
+});
+
 test('field names are case-sensitive', () => {
   assert.match(failure('{"Spec":{}}'), /unknown field "Spec"$/);
 });

@@ -4,7 +4,8 @@
  * kept, because values live as JavaScript numbers here.
  */
 import { type ApiError, errors } from '../../base/errors.ts';
-import { type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../schema.ts';
+import { schemaOfKind } from '../catalog/index.ts';
+import { apiVersionOf, type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../schema.ts';
 import { coerce } from './coerce.ts';
 import { DecodeError } from './decode-error.ts';
 import { type Parsed, parseJson } from './json-parse.ts';
@@ -52,16 +53,39 @@ export function decodeValue(parsed: unknown, options: DecodeOptions, problems: s
     value = coerce(parsed, options.schema, { unknown: options.mode === 'ignore' ? undefined : found });
   } catch (e) {
     if (!(e instanceof DecodeError)) throw e;
-    throw cannotHandle(kind, options.kind, e.message);
+    throw otherKind(kind, options.kind) ?? cannotHandle(kind, options.kind, e.message);
   }
   if (found.length === 0 || options.mode === 'ignore') return { value, warnings: [] };
   if (options.mode === 'warn') return { value, warnings: found };
-  throw cannotHandle(kind, options.kind, `strict decoding error: ${found.join(', ')}`);
+  const why = `strict decoding error: ${found.join(', ')}`;
+  throw otherKind(kind, options.kind) ?? cannotHandle(kind, options.kind, why);
+}
+
+/** The error for a body of another kind or version: it is told so, rather than what its fields lack of this kind. */
+export function otherKind(body: GroupVersionKind, expected: GroupVersionKind): ApiError | undefined {
+  const version = apiVersionOf(body);
+  if (body.kind !== expected.kind) {
+    const scheme = 'in scheme "pkg/api/legacyscheme/scheme.go:30"';
+    const unknown = `no kind "${body.kind}" is registered for version "${version}" ${scheme}`;
+    const internal = `${(expected.group || 'core').split('.')[0]}.${expected.kind}`;
+    const conversion = `converting (${body.version}.${body.kind}) to (${internal}): unknown conversion`;
+    return cannotHandle(body, expected, schemaOfKind(body) ? conversion : unknown);
+  }
+  if (version === apiVersionOf(expected) || body.kind.endsWith('Options')) return undefined;
+  return errors.badRequest(
+    `the API version in the data (${version}) does not match the expected API version (${apiVersionOf(expected)})`,
+  );
 }
 
 function bodyKind(value: unknown, expected: GroupVersionKind): GroupVersionKind {
   if (typeof value !== 'object' || value === null) return expected;
   const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
+  for (const [name, found] of Object.entries({ kind, apiVersion }))
+    if (found !== undefined && found !== null && typeof found !== 'string') {
+      const what = Array.isArray(found) ? 'array' : typeof found === 'boolean' ? 'bool' : typeof found;
+      const why = `${jsonPrefix}json: cannot unmarshal ${what} into Go struct field .${name} of type string`;
+      throw errors.badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why}`);
+    }
   const gv = typeof apiVersion === 'string' && apiVersion ? parseApiVersion(apiVersion) : expected;
   return { group: gv.group, version: gv.version, kind: typeof kind === 'string' && kind ? kind : expected.kind };
 }

@@ -1,4 +1,5 @@
 /** Request bodies to objects, checked against what the path says. */
+import { otherKind } from '../../api/codec/json.ts';
 import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf, type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../../api/schema.ts';
 import { errors } from '../../base/errors.ts';
@@ -29,14 +30,8 @@ export function identified(object: Unstructured, expected: GroupVersionKind): Un
   const wanted = apiVersionOf(expected);
   object.apiVersion ||= wanted;
   object.kind ||= expected.kind;
-  if (object.kind !== expected.kind)
-    throw errors.badRequest(
-      `${object.kind} in version ${JSON.stringify(parseApiVersion(object.apiVersion).version)} cannot be handled as a ${expected.kind}: no kind ${JSON.stringify(object.kind)} is expected here`,
-    );
-  if (object.apiVersion !== wanted)
-    throw errors.badRequest(
-      `the API version in the data (${object.apiVersion}) does not match the expected API version (${wanted})`,
-    );
+  const problem = otherKind({ ...parseApiVersion(object.apiVersion), kind: object.kind }, expected);
+  if (problem) throw problem;
   object.metadata ??= { name: '' };
   return object;
 }
