@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/object.ts';
 import type { Container, Pod, PodSpec, ServiceAccount, Volume } from '../../api/types/core-v1.ts';
-import { nameSuffix, type Random } from '../../base/random.ts';
+import { type Random, safeEncode } from '../../base/random.ts';
 import type { AdmissionPluginFactory, AdmissionRequest } from './contract.ts';
 import { containersOf, forbid, lookUp, mirrorAnnotation, on, podOf } from './helpers.ts';
 
@@ -37,7 +37,7 @@ function automounts(account: ServiceAccount, spec: PodSpec): boolean {
 
 function mountToken(spec: PodSpec, random: Random): void {
   const present = spec.volumes?.find(v => v.name.startsWith(volumePrefix));
-  const name = present?.name ?? `${volumePrefix}${nameSuffix(random)}`;
+  const name = present?.name ?? `${volumePrefix}${safeEncode(String.fromCharCode(...random.bytes(5)))}`;
   let needed = false;
   const mount = (container: Container) => {
     if (container.volumeMounts?.some(m => m.mountPath === mountPath)) return;
