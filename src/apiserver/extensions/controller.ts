@@ -101,9 +101,10 @@ export function createDefinitionController(options: {
     }
     const status = statusOf(crd, all(), clock.now());
     const next = { ...crd, status };
-    if (!equalObjects(status, crd.status ?? {})) await definitions.updateStatus(next);
+    // Served before anybody can read that it is established.
     if (isEstablished(next)) serve(name, next, revision);
     else unserve(name);
+    if (!equalObjects(status, crd.status ?? {})) await definitions.updateStatus(next);
     await reconcileApiServices(core, client);
   }
 
@@ -171,7 +172,9 @@ export function createDefinitionController(options: {
     const stop = cache.subscribe({
       onEvent(event) {
         const { key } = event.entry;
+        const found = event.deleted ? undefined : get(key);
         if (event.deleted) unserve(key);
+        else if (found && isEstablished(found.crd)) serve(key, found.crd, found.revision);
         enqueue(key);
       },
       onReset() {

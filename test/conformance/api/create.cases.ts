@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { assertStatus, type Case, configMap, pod } from './harness.ts';
+
+export const createCases: readonly Case[] = [
+  {
+    name: 'sets what only the server knows',
+    async run({ core, expect, ns }) {
+      const made = await expect(201, 'POST', core('configmaps'), { body: configMap('a', { k: 'v' }) });
+      assert.equal(made.metadata.namespace, ns);
+      assert.match(made.metadata.uid, /^[0-9a-f-]{36}$/);
+      assert.match(made.metadata.creationTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+      assert.ok(Number(made.metadata.resourceVersion) > 0);
+      assert.deepEqual(made.data, { k: 'v' });
+    },
+  },
+  {
+    name: 'refuses a name that is taken',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      const got = await expect(409, 'POST', core('configmaps'), { body: configMap('a') });
+      assertStatus(got, 'AlreadyExists', /^configmaps "a" already exists$/);
+      assert.deepEqual(got.details, { name: 'a', kind: 'configmaps' });
+    },
+  },
+  {
+    name: 'makes names from generateName',
+    async run({ core, expect }) {
+      const body = { ...configMap(''), metadata: { generateName: 'gen-' } };
+      const one = await expect(201, 'POST', core('configmaps'), { body });
+      const two = await expect(201, 'POST', core('configmaps'), { body });
+      assert.match(one.metadata.name, /^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
+      assert.notEqual(one.metadata.name, two.metadata.name);
+    },
+  },
+  {
+    name: 'needs a name',
+    async run({ core, expect }) {
+      const got = await expect(422, 'POST', core('configmaps'), { body: { ...configMap(''), metadata: {} } });
+      assertStatus(got, 'Invalid', /name or generateName is required/);
+    },
+  },
+  {
+    name: 'refuses a resourceVersion',
+    async run({ core, expect }) {
+      const body = { ...configMap('a'), metadata: { name: 'a', resourceVersion: '1' } };
+      assertStatus(
+        await expect(400, 'POST', core('configmaps'), { body }),
+        'BadRequest',
+        /resourceVersion should not be set/,
+      );
+    },
+  },
+  {
+    name: 'refuses another namespace than the path',
+    async run({ core, expect }) {
+      const body = { ...configMap('a'), metadata: { name: 'a', namespace: 'elsewhere' } };
+      assertStatus(
+        await expect(400, 'POST', core('configmaps'), { body }),
+        'BadRequest',
+        /does not match the namespace sent/,
+      );
+    },
+  },
+  {
+    name: 'refuses another kind or version than the path',
+    async run({ core, expect }) {
+      const kind = { ...configMap('a'), kind: 'Secret' };
+      assertStatus(await expect(400, 'POST', core('configmaps'), { body: kind }), 'BadRequest', /Secret/);
+      const version = { ...configMap('a'), apiVersion: 'v2' };
+      assertStatus(
+        await expect(400, 'POST', core('configmaps'), { body: version }),
+        'BadRequest',
+        /the API version in the data \(v2\) does not match the expected API version \(v1\)/,
+      );
+    },
+  },
+  {
+    name: 'stores nothing on a dry run',
+    async run({ core, expect }) {
+      const made = await expect(201, 'POST', `${core('configmaps')}?dryRun=All`, { body: configMap('a') });
+      assert.ok(made.metadata.uid);
+      await expect(404, 'GET', core('configmaps', 'a'));
+      assertStatus(await expect(422, 'POST', `${core('configmaps')}?dryRun=Some`, { body: configMap('a') }), 'Invalid');
+    },
+  },
+  {
+    name: 'treats unknown fields as the client asks',
+    async run({ core, ask, expect }) {
+      const body = { ...configMap('a'), extra: 1 };
+      const strict = await expect(400, 'POST', `${core('configmaps')}?fieldValidation=Strict`, { body });
+      assertStatus(strict, 'BadRequest', /strict decoding error: unknown field "extra"/);
+      const warn = await ask('POST', `${core('configmaps')}?fieldValidation=Warn`, { body });
+      assert.equal(warn.status, 201);
+      assert.match(warn.headers['warning'] ?? '', /^299 - "unknown field \\"extra\\""/);
+      assert.equal(warn.json.extra, undefined);
+      const ignore = await ask('POST', `${core('configmaps')}?fieldValidation=Ignore`, {
+        body: { ...body, metadata: { name: 'b' } },
+      });
+      assert.equal(ignore.status, 201);
+      assert.equal(ignore.headers['warning'], undefined);
+    },
+  },
+  {
+    name: 'defaults and validates by kind',
+    async run({ core, expect }) {
+      const made = await expect(201, 'POST', core('pods'), { body: pod('p') });
+      assert.equal(made.spec.restartPolicy, 'Always');
+      assert.equal(made.status.phase, 'Pending');
+      const got = await expect(422, 'POST', core('pods'), { body: { ...pod('q'), spec: { containers: [] } } });
+      assertStatus(got, 'Invalid', /spec\.containers: Required value/);
+      assert.equal(got.details.causes[0].field, 'spec.containers');
+    },
+  },
+  {
+    name: 'takes YAML and gives YAML',
+    async run({ core, ask }) {
+      const raw = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: doc}\ndata: {a: "1"}\n';
+      const headers = { 'content-type': 'application/yaml', accept: 'application/yaml' };
+      const got = await ask('POST', core('configmaps'), { raw, headers });
+      assert.equal(got.status, 201);
+      assert.equal(got.headers['content-type'], 'application/yaml');
+      assert.match(got.text, /^apiVersion: v1\ndata:\n {2}a: "1"\nkind: ConfigMap\n/);
+    },
+  },
+  {
+    name: 'refuses media types it does not know',
+    async run({ core, ask }) {
+      const body = configMap('a');
+      const got = await ask('POST', core('configmaps'), { body, headers: { 'content-type': 'text/csv' } });
+      assert.equal(got.status, 415);
+      assertStatus(got.json, 'UnsupportedMediaType');
+      const answer = await ask('GET', core('configmaps'), { headers: { accept: 'text/html' } });
+      assert.equal(answer.status, 406);
+      assertStatus(answer.json, 'NotAcceptable');
+    },
+  },
+];

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { assertStatus, type Case, type Json, type Kit } from './harness.ts';
+
+const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const mergePatch = { 'content-type': 'application/merge-patch+json' };
+
+function definition(plural: string): Json {
+  const kind = plural.charAt(0).toUpperCase() + plural.slice(1, -1);
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.example.com` },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural, kind, shortNames: [plural.slice(0, 4)] },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          subresources: { status: {}, scale: { specReplicasPath: '.spec.size', statusReplicasPath: '.status.size' } },
+          selectableFields: [{ jsonPath: '.spec.color' }],
+          additionalPrinterColumns: [{ name: 'Color', type: 'string', jsonPath: '.spec.color' }],
+          schema: {
+            openAPIV3Schema: {
+              type: 'object',
+              properties: {
+                spec: {
+                  type: 'object',
+                  required: ['color'],
+                  properties: {
+                    color: { type: 'string', enum: ['red', 'blue'] },
+                    size: { type: 'integer', default: 3, minimum: 1 },
+                  },
+                },
+                status: { type: 'object', properties: { size: { type: 'integer' } } },
+              },
+            },
+          },
+        },
+        {
+          name: 'v1beta1',
+          served: true,
+          storage: false,
+          deprecated: true,
+          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+      ],
+    },
+  };
+}
+
+/** Waits for a definition's condition by watching it. */
+async function established(kit: Kit, name: string): Promise<void> {
+  const ready = (crd: Json) =>
+    crd.status?.conditions?.some((c: Json) => c.type === 'Established' && c.status === 'True');
+  const query = `watch=1&fieldSelector=metadata.name%3D${name}`;
+  await kit.watch(`${crds}?${query}`, events => ready(events.at(-1)?.object));
+}
+
+async function install(kit: Kit, plural: string): Promise<string> {
+  await kit.expect(201, 'POST', crds, { body: definition(plural) });
+  await established(kit, `${plural}.example.com`);
+  return `/apis/example.com/v1/namespaces/${kit.ns}/${plural}`;
+}
+const object = (kind: string, name: string, spec: object) => ({
+  apiVersion: 'example.com/v1',
+  kind,
+  metadata: { name },
+  spec,
+});
+
+export const customCases: readonly Case[] = [
+  {
+    name: 'prunes, defaults, validates',
+    async run(kit) {
+      const path = await install(kit, 'gadgets');
+      const made = await kit.expect(201, 'POST', path, { body: object('Gadget', 'a', { color: 'red', extra: 1 }) });
+      assert.deepEqual(made.spec, { color: 'red', size: 3 });
+      assert.equal(made.metadata.generation, 1);
+      const bad = await kit.expect(422, 'POST', path, { body: object('Gadget', 'b', { color: 'green', size: 0 }) });
+      assertStatus(bad, 'Invalid', /spec\.color: Unsupported value: "green"/);
+      await kit.expect(200, 'DELETE', `${crds}/gadgets.example.com`);
+    },
+  },
+  {
+    name: 'status, scale, columns, fields and versions',
+    async run(kit) {
+      const path = await install(kit, 'widgets');
+      await kit.expect(201, 'POST', path, { body: object('Widget', 'a', { color: 'red' }) });
+      const written = await kit.expect(200, 'PATCH', `${path}/a/status`, {
+        body: { spec: { color: 'blue' }, status: { size: 2 } },
+        headers: mergePatch,
+      });
+      assert.deepEqual([written.spec.color, written.status.size, written.metadata.generation], ['red', 2, 1]);
+      const scaled = await kit.expect(200, 'PATCH', `${path}/a/scale`, {
+        body: { spec: { replicas: 9 } },
+        headers: mergePatch,
+      });
+      assert.deepEqual([scaled.spec.replicas, scaled.status.replicas], [9, 2]);
+      const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+      const table = await kit.expect(200, 'GET', path, { headers: { accept } });
+      assert.deepEqual(
+        table.columnDefinitions.map((c: Json) => c.name),
+        ['Name', 'Color'],
+      );
+      assert.deepEqual(table.rows[0].cells, ['a', 'red']);
+      assert.equal((await kit.expect(200, 'GET', `${path}?fieldSelector=spec.color%3Dblue`)).items.length, 0);
+      assert.equal((await kit.expect(200, 'GET', `${path}?fieldSelector=spec.color%3Dred`)).items.length, 1);
+      const beta = await kit.expect(200, 'GET', `${path.replace('/v1/', '/v1beta1/')}/a`);
+      assert.equal(beta.apiVersion, 'example.com/v1beta1');
+      const strategic = { 'content-type': 'application/strategic-merge-patch+json' };
+      assertStatus(
+        await kit.expect(415, 'PATCH', `${path}/a`, { body: {}, headers: strategic }),
+        'UnsupportedMediaType',
+      );
+      await kit.expect(200, 'DELETE', `${crds}/widgets.example.com`);
+    },
+  },
+  {
+    name: 'a definition takes its objects with it',
+    async run(kit) {
+      const path = await install(kit, 'doodads');
+      await kit.expect(201, 'POST', path, { body: object('Doodad', 'a', { color: 'red' }) });
+      const list = await kit.expect(200, 'GET', crds);
+      const gone = kit.watch(
+        `${crds}?watch=1&fieldSelector=metadata.name%3Ddoodads.example.com&resourceVersion=${list.metadata.resourceVersion}`,
+        3,
+      );
+      await kit.expect(200, 'DELETE', `${crds}/doodads.example.com`);
+      assert.equal((await gone).at(-1).type, 'DELETED');
+      await kit.expect(404, 'GET', `${crds}/doodads.example.com`);
+    },
+  },
+  {
+    name: 'bad definitions are refused',
+    async run(kit) {
+      const wrongName = { ...definition('gizmos'), metadata: { name: 'other.example.com' } };
+      assertStatus(await kit.expect(422, 'POST', crds, { body: wrongName }), 'Invalid', /must be spec\.names\.plural/);
+      const noSchema = definition('gizmos');
+      delete noSchema.spec.versions[0].schema;
+      assertStatus(await kit.expect(422, 'POST', crds, { body: noSchema }), 'Invalid', /schemas are required/);
+      const twoStored = definition('gizmos');
+      twoStored.spec.versions[1].storage = true;
+      assertStatus(
+        await kit.expect(422, 'POST', crds, { body: twoStored }),
+        'Invalid',
+        /exactly one version marked as storage version/,
+      );
+    },
+  },
+];

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import type { Case, Json } from './harness.ts';
+
+export const discoveryCases: readonly Case[] = [
+  {
+    name: 'versions and groups',
+    async run({ expect }) {
+      assert.deepEqual((await expect(200, 'GET', '/api')).versions, ['v1']);
+      const groups = (await expect(200, 'GET', '/apis')).groups;
+      const apps = groups.find((g: Json) => g.name === 'apps');
+      assert.deepEqual(apps.preferredVersion, { groupVersion: 'apps/v1', version: 'v1' });
+      assert.deepEqual(
+        (await expect(200, 'GET', '/apis/autoscaling')).versions.map((v: Json) => v.version),
+        ['v2', 'v1'],
+      );
+      assert.equal((await expect(200, 'GET', '/version')).gitVersion, 'v1.35.0');
+    },
+  },
+  {
+    name: 'resources',
+    async run({ expect }) {
+      const { resources } = await expect(200, 'GET', '/api/v1');
+      const pods = resources.find((r: Json) => r.name === 'pods');
+      assert.deepEqual(pods.shortNames, ['po']);
+      assert.ok(pods.verbs.includes('deletecollection'));
+      assert.ok(resources.some((r: Json) => r.name === 'pods/eviction' && r.group === 'policy'));
+    },
+  },
+  {
+    name: 'aggregated, with an ETag',
+    async run({ ask }) {
+      const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+      const got = await ask('GET', '/apis', { headers: { accept } });
+      assert.equal(got.json.kind, 'APIGroupDiscoveryList');
+      const apps = got.json.items.find((g: Json) => g.metadata.name === 'apps');
+      assert.ok(apps.versions[0].resources.some((r: Json) => r.resource === 'deployments' && r.scope === 'Namespaced'));
+      const again = await ask('GET', '/apis', { headers: { accept, 'if-none-match': got.headers['etag'] ?? '' } });
+      assert.equal(again.status, 304);
+    },
+  },
+  {
+    name: 'health, whole and by check',
+    async run({ ask }) {
+      for (const path of ['/healthz', '/livez', '/readyz']) {
+        assert.equal((await ask('GET', path)).text, 'ok');
+        assert.match((await ask('GET', `${path}?verbose`)).text, /\[\+\]ping ok\n[\s\S]+check passed\n$/);
+        assert.match((await ask('GET', `${path}?verbose&exclude=etcd`)).text, /\[\+\]etcd excluded: ok/);
+        assert.equal((await ask('GET', `${path}/ping`)).text, 'ok');
+        assert.equal((await ask('GET', `${path}/nothing`)).status, 404);
+      }
+    },
+  },
+  {
+    name: 'metrics and OpenAPI',
+    async run({ ask, expect }) {
+      assert.match((await ask('GET', '/metrics')).text, /apiserver_request_total\{/);
+      const index = await expect(200, 'GET', '/openapi/v3');
+      const { serverRelativeURL } = index.paths['api/v1'];
+      assert.ok((await expect(200, 'GET', serverRelativeURL)).components.schemas['io.k8s.api.core.v1.Pod']);
+      assert.equal((await expect(200, 'GET', '/openapi/v2')).swagger, '2.0');
+    },
+  },
+];

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { assertStatus, type Case, configMap, type Json, type Kit, pod } from './harness.ts';
+
+async function make(kit: Kit, count: number): Promise<Json[]> {
+  const made: Json[] = [];
+  for (let i = 0; i < count; i++) {
+    const body = configMap(`m-${i}`, { i: String(i) }, { parity: i % 2 === 0 ? 'even' : 'odd' });
+    made.push(await kit.expect(201, 'POST', kit.core('configmaps'), { body }));
+  }
+  return made;
+}
+const names = (list: Json): string[] => list.items.map((o: Json) => o.metadata.name);
+
+export const readCases: readonly Case[] = [
+  {
+    name: 'GET gives the object, or 404 with details',
+    async run(kit) {
+      const [made] = await make(kit, 1);
+      assert.deepEqual(await kit.expect(200, 'GET', kit.core('configmaps', 'm-0')), made);
+      const got = await kit.expect(404, 'GET', kit.core('configmaps', 'none'));
+      assertStatus(got, 'NotFound', /^configmaps "none" not found$/);
+    },
+  },
+  {
+    name: 'LIST gives the namespace in key order with a revision',
+    async run(kit) {
+      await make(kit, 3);
+      const list = await kit.expect(200, 'GET', kit.core('configmaps'));
+      assert.equal(list.kind, 'ConfigMapList');
+      assert.deepEqual(names(list), ['m-0', 'm-1', 'm-2']);
+      assert.ok(Number(list.metadata.resourceVersion) > 0);
+    },
+  },
+  {
+    name: 'selectors choose by label and field',
+    async run(kit) {
+      await make(kit, 4);
+      const list = (query: string) => kit.expect(200, 'GET', `${kit.core('configmaps')}?${query}`);
+      assert.deepEqual(names(await list('labelSelector=parity%3Deven')), ['m-0', 'm-2']);
+      assert.deepEqual(names(await list('labelSelector=parity%20notin%20(even)')), ['m-1', 'm-3']);
+      assert.deepEqual(names(await list('fieldSelector=metadata.name%3Dm-3')), ['m-3']);
+      assert.deepEqual(names(await list('fieldSelector=metadata.name!%3Dm-3&labelSelector=parity%3Dodd')), ['m-1']);
+      const bad = await kit.expect(400, 'GET', `${kit.core('configmaps')}?fieldSelector=data.x%3Dy`);
+      assertStatus(bad, 'BadRequest', /field label not supported: data\.x/);
+      assertStatus(await kit.expect(400, 'GET', `${kit.core('configmaps')}?labelSelector=a%20in%20(`), 'BadRequest');
+    },
+  },
+  {
+    name: 'pages are one snapshot',
+    async run(kit) {
+      await make(kit, 5);
+      const first = await kit.expect(200, 'GET', `${kit.core('configmaps')}?limit=2`);
+      assert.deepEqual(names(first), ['m-0', 'm-1']);
+      assert.equal(first.metadata.remainingItemCount, 3);
+      await kit.expect(200, 'DELETE', kit.core('configmaps', 'm-2'));
+      await kit.expect(201, 'POST', kit.core('configmaps'), { body: configMap('m-3b') });
+      const seen: string[] = [];
+      let next = first.metadata.continue;
+      while (next) {
+        const page = await kit.expect(200, 'GET', `${kit.core('configmaps')}?limit=2&continue=${next}`);
+        assert.equal(page.metadata.resourceVersion, first.metadata.resourceVersion);
+        seen.push(...names(page));
+        next = page.metadata.continue;
+      }
+      assert.deepEqual(seen, ['m-2', 'm-3', 'm-4']);
+    },
+  },
+  {
+    name: 'a bad continue token is refused',
+    async run({ core, expect }) {
+      assertStatus(await expect(400, 'GET', `${core('configmaps')}?continue=nonsense`), 'BadRequest', /continue key/);
+    },
+  },
+  {
+    name: 'resourceVersion and resourceVersionMatch',
+    async run(kit) {
+      const made = await make(kit, 2);
+      const rv = made[0].metadata.resourceVersion;
+      const at = (query: string) => kit.expect(200, 'GET', `${kit.core('configmaps')}?${query}`);
+      assert.deepEqual(names(await at(`resourceVersion=${rv}&resourceVersionMatch=Exact`)), ['m-0']);
+      assert.deepEqual(names(await at(`resourceVersion=${rv}&resourceVersionMatch=NotOlderThan`)), ['m-0', 'm-1']);
+      assert.deepEqual(names(await at('resourceVersion=0')), ['m-0', 'm-1']);
+      for (const query of [
+        'resourceVersionMatch=Exact',
+        'resourceVersionMatch=Sometime&resourceVersion=1',
+        'resourceVersion=0&resourceVersionMatch=Exact',
+        'sendInitialEvents=true',
+      ])
+        assertStatus(await kit.expect(422, 'GET', `${kit.core('configmaps')}?${query}`), 'Invalid');
+      assertStatus(await kit.expect(400, 'GET', `${kit.core('configmaps')}?resourceVersion=x`), 'BadRequest');
+    },
+  },
+  {
+    name: 'a revision of the future times out',
+    async run(kit) {
+      const got = await kit.expect(
+        504,
+        'GET',
+        `${kit.core('configmaps')}?resourceVersion=9000000000&resourceVersionMatch=NotOlderThan`,
+      );
+      assertStatus(got, 'Timeout', /Too large resource version/);
+    },
+  },
+  {
+    name: 'tables',
+    async run(kit) {
+      await kit.expect(201, 'POST', kit.core('pods'), { body: pod('p') });
+      const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+      const table = await kit.expect(200, 'GET', kit.core('pods'), { headers: { accept } });
+      assert.equal(table.kind, 'Table');
+      assert.equal(table.apiVersion, 'meta.k8s.io/v1');
+      const columns = table.columnDefinitions.map((c: Json) => c.name);
+      assert.deepEqual(columns.slice(0, 5), ['Name', 'Ready', 'Status', 'Restarts', 'Age']);
+      assert.equal(table.rows[0].cells[0], 'p');
+      assert.equal(table.rows[0].object.kind, 'PartialObjectMetadata');
+      const whole = await kit.expect(200, 'GET', `${kit.core('pods', 'p')}?includeObject=Object`, {
+        headers: { accept },
+      });
+      assert.equal(whole.rows[0].object.kind, 'Pod');
+    },
+  },
+  {
+    name: 'metadata only',
+    async run(kit) {
+      await make(kit, 1);
+      const accept = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
+      const list = await kit.expect(200, 'GET', kit.core('configmaps'), { headers: { accept } });
+      assert.equal(list.kind, 'PartialObjectMetadataList');
+      assert.deepEqual(Object.keys(list.items[0]).sort(), ['apiVersion', 'kind', 'metadata']);
+      const one = { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' };
+      assert.equal(
+        (await kit.expect(200, 'GET', kit.core('configmaps', 'm-0'), { headers: one })).kind,
+        'PartialObjectMetadata',
+      );
+    },
+  },
+  {
+    name: 'protobuf',
+    async run(kit) {
+      await make(kit, 2);
+      const accept = 'application/vnd.kubernetes.protobuf';
+      for (const path of [kit.core('configmaps'), kit.core('configmaps', 'm-0'), kit.core('configmaps', 'none')]) {
+        const got = await kit.ask('GET', path, { headers: { accept } });
+        assert.equal(got.headers['content-type'], accept);
+        assert.deepEqual([...got.bytes.subarray(0, 4)], [0x6b, 0x38, 0x73, 0x00]);
+      }
+    },
+  },
+  {
+    name: 'paths that lead nowhere',
+    async run({ expect, core }) {
+      assertStatus(await expect(404, 'GET', '/api/v1/nonsense'), 'NotFound', /could not find the requested resource/);
+      assertStatus(await expect(404, 'GET', '/apis/none.example.com/v1/things'), 'NotFound');
+      assertStatus(await expect(404, 'GET', core('configmaps', 'a', 'nonsense')), 'NotFound');
+      assertStatus(await expect(405, 'POST', '/api/v1/componentstatuses', { body: {} }), 'MethodNotAllowed');
+      for (const path of [
+        '/api/v1/namespaces/../pods',
+        '/api/v1/namespaces/a/pods/..',
+        '/api/v1/namespaces/a/pods/%2e%2e/status',
+      ])
+        assertStatus(await expect(400, 'GET', path), 'BadRequest');
+    },
+  },
+];

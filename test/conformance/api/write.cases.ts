@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { assertStatus, type Case, configMap, type Json, pod } from './harness.ts';
+
+const mergePatch = { 'content-type': 'application/merge-patch+json' };
+const jsonPatch = { 'content-type': 'application/json-patch+json' };
+const strategic = { 'content-type': 'application/strategic-merge-patch+json' };
+const applyPatch = { 'content-type': 'application/apply-patch+yaml' };
+
+export const writeCases: readonly Case[] = [
+  {
+    name: 'PUT replaces, and a stale one conflicts',
+    async run({ core, expect }) {
+      const made = await expect(201, 'POST', core('configmaps'), { body: configMap('a', { v: '1' }) });
+      const next = await expect(200, 'PUT', core('configmaps', 'a'), { body: { ...made, data: { v: '2' } } });
+      assert.equal(next.data.v, '2');
+      assert.ok(Number(next.metadata.resourceVersion) > Number(made.metadata.resourceVersion));
+      const stale = await expect(409, 'PUT', core('configmaps', 'a'), { body: { ...made, data: { v: '3' } } });
+      assertStatus(stale, 'Conflict', /the object has been modified; please apply your changes to the latest version/);
+    },
+  },
+  {
+    name: 'PUT without change makes no revision',
+    async run({ core, expect }) {
+      const made = await expect(201, 'POST', core('pods'), { body: pod('p') });
+      const same = await expect(200, 'PUT', core('pods', 'p'), { body: made });
+      assert.equal(same.metadata.resourceVersion, made.metadata.resourceVersion);
+    },
+  },
+  {
+    name: 'PUT must name what the path names',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      assertStatus(await expect(400, 'PUT', core('configmaps', 'a'), { body: configMap('b') }), 'BadRequest');
+      assertStatus(await expect(404, 'PUT', core('configmaps', 'c'), { body: configMap('c') }), 'NotFound');
+      const uid = { ...configMap('a'), metadata: { name: 'a', uid: '00000000-0000-4000-8000-000000000000' } };
+      assertStatus(
+        await expect(409, 'PUT', core('configmaps', 'a'), { body: uid }),
+        'Conflict',
+        /Precondition failed: UID/,
+      );
+    },
+  },
+  {
+    name: 'generation counts changes of the spec, status has its own door',
+    async run({ ns, expect }) {
+      const path = `/apis/apps/v1/namespaces/${ns}/deployments`;
+      const labels = { app: 'a' };
+      const body = {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'd' },
+        spec: {
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'example.com/c:1' }] } },
+        },
+      };
+      const made = await expect(201, 'POST', path, { body });
+      assert.equal(made.metadata.generation, 1);
+      assert.equal(made.spec.replicas, 1);
+      const labelled = await expect(200, 'PATCH', `${path}/d`, {
+        body: { metadata: { labels: { x: 'y' } } },
+        headers: mergePatch,
+      });
+      assert.equal(labelled.metadata.generation, 1);
+      const ignored = await expect(200, 'PATCH', `${path}/d`, {
+        body: { status: { replicas: 9 } },
+        headers: mergePatch,
+      });
+      assert.equal(ignored.status.replicas, undefined);
+      const status = { ...ignored, spec: { ...ignored.spec, replicas: 7 }, status: { replicas: 3 } };
+      const written = await expect(200, 'PUT', `${path}/d/status`, { body: status });
+      assert.equal(written.status.replicas, 3);
+      assert.equal(written.spec.replicas, 1);
+      assert.equal(written.metadata.generation, 1);
+      const scale = await expect(200, 'GET', `${path}/d/scale`);
+      assert.deepEqual(
+        [scale.kind, scale.spec.replicas, scale.status.replicas, scale.status.selector],
+        ['Scale', 1, 3, 'app=a'],
+      );
+      const scaled = await expect(200, 'PATCH', `${path}/d/scale`, {
+        body: { spec: { replicas: 5 } },
+        headers: mergePatch,
+      });
+      assert.equal(scaled.spec.replicas, 5);
+      assert.equal((await expect(200, 'GET', `${path}/d`)).metadata.generation, 2);
+    },
+  },
+  {
+    name: 'PATCH of each type',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('pods'), { body: pod('p') });
+      const merged = await expect(200, 'PATCH', core('pods', 'p'), {
+        body: { metadata: { labels: { a: '1', b: '2' } } },
+        headers: mergePatch,
+      });
+      assert.deepEqual(merged.metadata.labels, { a: '1', b: '2' });
+      const removed = await expect(200, 'PATCH', core('pods', 'p'), {
+        body: [
+          { op: 'test', path: '/metadata/labels/a', value: '1' },
+          { op: 'remove', path: '/metadata/labels/a' },
+        ],
+        headers: jsonPatch,
+      });
+      assert.deepEqual(removed.metadata.labels, { b: '2' });
+      const image = { spec: { containers: [{ name: 'c', image: 'example.com/c:2' }] } };
+      const changed = await expect(200, 'PATCH', core('pods', 'p'), { body: image, headers: strategic });
+      assert.equal(changed.spec.containers.length, 1);
+      assert.equal(changed.spec.containers[0].image, 'example.com/c:2');
+      const failed = await expect(422, 'PATCH', core('pods', 'p'), {
+        body: [{ op: 'test', path: '/metadata/labels/b', value: 'x' }],
+        headers: jsonPatch,
+      });
+      assert.equal(failed.kind, 'Status');
+      assertStatus(
+        await expect(400, 'PATCH', core('pods', 'p'), { body: { metadata: { name: 'q' } }, headers: mergePatch }),
+        'BadRequest',
+      );
+      assertStatus(await expect(415, 'PATCH', core('pods', 'p'), { body: {} }), 'UnsupportedMediaType');
+    },
+  },
+  {
+    name: 'apply: owners, conflicts, force, removal',
+    async run({ core, expect }) {
+      const apply = (manager: string, data: Record<string, string>, force = false) => ({
+        target: `${core('configmaps', 'a')}?fieldManager=${manager}${force ? '&force=true' : ''}`,
+        ask: { body: configMap('a', data), headers: applyPatch },
+      });
+      const go = (status: number, { target, ask }: ReturnType<typeof apply>) => expect(status, 'PATCH', target, ask);
+      const made = await go(201, apply('one', { x: '1', y: '1' }));
+      assert.deepEqual(
+        made.metadata.managedFields.map((m: Json) => [m.manager, m.operation]),
+        [['one', 'Apply']],
+      );
+      const conflict = await go(409, apply('two', { x: '2' }));
+      assertStatus(conflict, 'Conflict', /conflict with "one": \.data\.x/);
+      assert.equal(conflict.details.causes[0].reason, 'FieldManagerConflict');
+      assert.equal((await go(200, apply('two', { x: '2' }, true))).data.x, '2');
+      const dropped = await go(200, apply('one', { x: '2' }));
+      assert.deepEqual(dropped.data, { x: '2' });
+      const again = await go(200, apply('one', { x: '2' }));
+      assert.equal(again.metadata.resourceVersion, dropped.metadata.resourceVersion);
+      assertStatus(
+        await expect(422, 'PATCH', core('configmaps', 'a'), { body: configMap('a'), headers: applyPatch }),
+        'Invalid',
+        /fieldManager: Required value/,
+      );
+    },
+  },
+  {
+    name: 'DELETE and its preconditions',
+    async run({ core, expect }) {
+      const made = await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      const wrong = { preconditions: { uid: '00000000-0000-4000-8000-000000000000' } };
+      assertStatus(
+        await expect(409, 'DELETE', core('configmaps', 'a'), { body: wrong }),
+        'Conflict',
+        /UID in precondition/,
+      );
+      await expect(200, 'DELETE', `${core('configmaps', 'a')}?dryRun=All`);
+      const gone = await expect(200, 'DELETE', core('configmaps', 'a'), {
+        body: { preconditions: { uid: made.metadata.uid } },
+      });
+      assert.equal(gone.status, 'Success');
+      assert.deepEqual(gone.details, { name: 'a', kind: 'configmaps', uid: made.metadata.uid });
+      assertStatus(await expect(404, 'DELETE', core('configmaps', 'a')), 'NotFound');
+    },
+  },
+  {
+    name: 'finalizers hold a deletion until the last is gone',
+    async run({ core, expect }) {
+      const body = { ...configMap('a'), metadata: { name: 'a', finalizers: ['example.com/hold'] } };
+      await expect(201, 'POST', core('configmaps'), { body });
+      const marked = await expect(200, 'DELETE', core('configmaps', 'a'));
+      assert.ok(marked.metadata.deletionTimestamp);
+      const more = { metadata: { finalizers: ['example.com/hold', 'example.com/more'] } };
+      assertStatus(await expect(422, 'PATCH', core('configmaps', 'a'), { body: more, headers: mergePatch }), 'Invalid');
+      await expect(200, 'PATCH', core('configmaps', 'a'), {
+        body: { metadata: { finalizers: null } },
+        headers: mergePatch,
+      });
+      await expect(404, 'GET', core('configmaps', 'a'));
+    },
+  },
+  {
+    name: 'propagation policies become finalizers',
+    async run({ core, expect }) {
+      for (const [policy, finalizer] of [
+        ['Orphan', 'orphan'],
+        ['Foreground', 'foregroundDeletion'],
+      ]) {
+        await expect(201, 'POST', core('configmaps'), { body: configMap(`p-${finalizer?.toLowerCase()}`) });
+        const path = core('configmaps', `p-${finalizer?.toLowerCase()}`);
+        const got = await expect(200, 'DELETE', `${path}?propagationPolicy=${policy}`).catch(() =>
+          expect(202, 'DELETE', `${path}?propagationPolicy=${policy}`),
+        );
+        assert.deepEqual(got.metadata.finalizers, [finalizer]);
+      }
+    },
+  },
+  {
+    name: 'pods go gracefully',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('pods'), { body: { ...pod('p'), spec: { ...pod('p').spec, nodeName: 'n' } } });
+      const marked = await expect(200, 'DELETE', `${core('pods', 'p')}?gracePeriodSeconds=20`);
+      assert.equal(marked.metadata.deletionGracePeriodSeconds, 20);
+      await expect(200, 'DELETE', `${core('pods', 'p')}?gracePeriodSeconds=0`);
+      await expect(404, 'GET', core('pods', 'p'));
+      await expect(201, 'POST', core('pods'), { body: pod('q') });
+      await expect(200, 'DELETE', core('pods', 'q'));
+      await expect(404, 'GET', core('pods', 'q'));
+    },
+  },
+  {
+    name: 'deletecollection takes selectors',
+    async run({ core, expect }) {
+      for (const name of ['a', 'b', 'c'])
+        await expect(201, 'POST', core('configmaps'), { body: configMap(name, {}, { keep: String(name === 'b') }) });
+      await expect(200, 'DELETE', `${core('configmaps')}?labelSelector=keep%3Dfalse`);
+      const left = await expect(200, 'GET', core('configmaps'));
+      assert.deepEqual(
+        left.items.map((o: Json) => o.metadata.name),
+        ['b'],
+      );
+    },
+  },
+  {
+    name: 'binding assigns a pod once',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('pods'), { body: pod('p') });
+      const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'p' }, target: { kind: 'Node', name: 'n1' } };
+      await expect(201, 'POST', core('pods', 'p', 'binding'), { body });
+      const bound = await expect(200, 'GET', core('pods', 'p'));
+      assert.equal(bound.spec.nodeName, 'n1');
+      assert.equal(bound.status.conditions.find((c: Json) => c.type === 'PodScheduled').status, 'True');
+      assertStatus(
+        await expect(409, 'POST', core('pods', 'p', 'binding'), { body }),
+        'Conflict',
+        /already assigned to node "n1"/,
+      );
+    },
+  },
+  {
+    name: 'a hundred writers lose nothing',
+    async run({ core, expect, ask }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      const put = (i: number) =>
+        expect(200, 'PATCH', core('configmaps', 'a'), { body: { data: { [`k${i}`]: 'v' } }, headers: mergePatch });
+      await Promise.all(Array.from({ length: 100 }, (_, i) => put(i)));
+      const { json } = await ask('GET', core('configmaps', 'a'));
+      assert.equal(Object.keys(json.data).length, 100);
+    },
+  },
+];
