@@ -44,6 +44,7 @@ export function createClient(transport: Transport, options: ClientOptions = {}):
       return resourceClient<TypeOf<R>>(requester, descriptorOf(resource), namespace);
     },
     request: requester.json,
+    open: requester.ok,
     with({ userAgent, impersonate, headers: extra }: Parameters<Client['with']>[0]) {
       const merged = { ...options.headers, ...extra };
       if (impersonate) {

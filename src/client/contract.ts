@@ -1,6 +1,6 @@
 /** The SDK's shapes. Works against any Kubernetes; nothing here knows of Tsukube's own server. */
 import type { Draft, KubeObject, List } from '../api/object.ts';
-import type { Transport } from '../api/transport.ts';
+import type { ApiResponse, Transport } from '../api/transport.ts';
 import type { DeleteOptions } from '../api/types/meta-v1.ts';
 import type { ResourceTypes } from '../api/types/resources.ts';
 
@@ -104,6 +104,16 @@ export interface Client extends Shorthands {
       signal?: AbortSignal;
     },
   ): Promise<R>;
+  /** Any request, answered as it came: for streams and upgrades. Non-2xx throws ApiError, except 101. */
+  open(
+    method: string,
+    path: string,
+    options?: {
+      query?: Record<string, string> | URLSearchParams;
+      headers?: Record<string, string>;
+      signal?: AbortSignal;
+    },
+  ): Promise<ApiResponse>;
   /** Same transport, another identity header set or user agent. */
   with(options: {
     userAgent?: string;

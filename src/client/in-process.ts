@@ -26,7 +26,7 @@ export function inProcessTransport(handler: Handler, user?: UserInfo): Transport
   };
 }
 
-/** Two connected byte streams: what one writes, the other reads. A write resolves when the peer took it. */
+/** Two connected byte streams: what one writes, the other reads. A write resolves when it fits the peer's window. */
 export function streamPair(): [ByteStream, ByteStream] {
   const toServer = pipe();
   const toClient = pipe();
@@ -49,7 +49,11 @@ interface Pipe {
   destroy(error?: Error): void;
 }
 
+/** Bytes on their way before a writer has to wait, as a socket's buffers would hold them. */
+const windowBytes = 256 * 1024;
+
 function pipe(): Pipe {
+  let buffered = 0;
   const waiting: { chunk: Uint8Array; taken: () => void; failed: (e: Error) => void }[] = [];
   let wake: (() => void) | undefined;
   let ended = false;
@@ -62,6 +66,7 @@ function pipe(): Pipe {
     for (;;) {
       const next = waiting.shift();
       if (next) {
+        buffered -= next.chunk.length;
         next.taken();
         yield next.chunk;
         continue;
@@ -79,6 +84,8 @@ function pipe(): Pipe {
       if (failure || ended) return Promise.reject(failure ?? new Error('write after end'));
       return new Promise((taken, failed) => {
         waiting.push({ chunk, taken, failed });
+        buffered += chunk.length;
+        if (buffered <= windowBytes) taken();
         signalReader();
       });
     },

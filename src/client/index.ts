@@ -9,5 +9,18 @@ export { inProcessTransport, streamPair } from './in-process.ts';
 export { createInformer, createInformerFactory, type InformerEnvironment, type RunnableInformer } from './informer.ts';
 export { type LeaderElectionOptions, runLeaderElection } from './leader-election.ts';
 export { collectionPath, descriptorOf, kinds, resourceId, shorthands } from './resources.ts';
+export {
+  attach,
+  type CommandResult,
+  type ExecOptions,
+  exec,
+  type LogOptions,
+  type PortForwardOptions,
+  portForward,
+  type RemoteCommandOptions,
+  readLogs,
+  type TerminalSize,
+} from './streams.ts';
 export { type WaitOptions, waitFor } from './wait.ts';
+export { openWebSocket, type WebSocketConnection } from './websocket.ts';
 export { createWorkQueue, type WorkQueueOptions } from './work-queue.ts';
