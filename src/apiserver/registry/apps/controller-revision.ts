@@ -1,7 +1,7 @@
 import { controllerOf } from '../../../api/object.ts';
 import type { ControllerRevision } from '../../../api/types/apps-v1.ts';
 import { immutable, nonNegative } from '../checks.ts';
-import { ageColumn, integer, nameColumn, text } from '../columns.ts';
+import { ageColumn, nameColumn, text } from '../columns.ts';
 import { namespaced } from '../define.ts';
 import { field } from '../field-errors.ts';
 
@@ -20,5 +20,5 @@ export const controllerRevisions = namespaced<ControllerRevision>({
     ...nonNegative(obj.revision, 'revision'),
   ],
   validateUpdate: (obj, old) => immutable(obj.data, old.data, 'data'),
-  columns: [nameColumn, text('Controller', owner), integer('Revision', obj => obj.revision), ageColumn],
+  columns: [nameColumn, text('Controller', owner), text('Revision', obj => obj.revision), ageColumn],
 });

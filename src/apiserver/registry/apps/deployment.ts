@@ -1,6 +1,6 @@
 import type { Deployment } from '../../../api/types/apps-v1.ts';
 import { type Errors, immutable, nonNegative, optional, requiredOneOf } from '../checks.ts';
-import { ageColumn, formatSelector, integer, nameColumn, templateColumns, text, wideText } from '../columns.ts';
+import { ageColumn, formatSelector, nameColumn, templateColumns, text, wideText } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { podWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
@@ -93,8 +93,8 @@ export const deployments = namespaced<Deployment>({
   columns: [
     nameColumn,
     text('Ready', obj => `${obj.status?.readyReplicas ?? 0}/${obj.spec.replicas ?? 0}`),
-    integer('Up-to-date', obj => obj.status?.updatedReplicas ?? 0),
-    integer('Available', obj => obj.status?.availableReplicas ?? 0),
+    text('Up-to-date', obj => obj.status?.updatedReplicas ?? 0),
+    text('Available', obj => obj.status?.availableReplicas ?? 0),
     ageColumn,
     ...templateColumns<Deployment>(obj => obj.spec.template),
     wideText('Selector', obj => formatSelector(obj.spec.selector)),

@@ -22,9 +22,8 @@ export function validateWorkloadTemplate(
   selector: LabelSelector | undefined,
   kind: string,
 ): Errors {
-  const malformed = validateLabelSelector(selector, 'spec.selector').length > 0;
   return [
-    ...validateOwnedTemplate(template, malformed ? undefined : (selector ?? {}), 'spec.template'),
+    ...validateOwnedTemplate(template, selector, 'spec.template'),
     ...validateAlwaysRestart(template, 'spec.template', kind),
   ];
 }

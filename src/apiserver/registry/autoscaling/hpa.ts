@@ -1,6 +1,6 @@
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../../api/types/autoscaling-v2.ts';
 import { nonNegative, optional } from '../checks.ts';
-import { ageColumn, firstFew, integer, nameColumn, text } from '../columns.ts';
+import { ageColumn, firstFew, nameColumn, text } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { fromV2, toV2 } from './convert.ts';
 import { metricCell } from './metric-cell.ts';
@@ -62,8 +62,8 @@ export const horizontalPodAutoscalers = namespaced<HorizontalPodAutoscaler>({
     text('Reference', ({ spec: { scaleTargetRef: ref } }) => `${ref.kind}/${ref.name}`),
     text('Targets', obj => targets(obj.spec.metrics, obj.status?.currentMetrics)),
     text('MinPods', obj => (obj.spec.minReplicas === undefined ? '<unset>' : String(obj.spec.minReplicas))),
-    integer('MaxPods', obj => obj.spec.maxReplicas),
-    integer('Replicas', obj => obj.status?.currentReplicas ?? 0),
+    text('MaxPods', obj => obj.spec.maxReplicas),
+    text('Replicas', obj => obj.status?.currentReplicas ?? 0),
     ageColumn,
   ],
 });

@@ -1,7 +1,7 @@
 import { ageOf } from '../../../api/duration.ts';
 import type { CronJob } from '../../../api/types/batch-v1.ts';
 import { nameIsDnsSubdomain } from '../../../api/validation/names.ts';
-import { ageColumn, formatSelector, integer, nameColumn, templateColumns, text, wideText } from '../columns.ts';
+import { ageColumn, flag, formatSelector, integer, nameColumn, templateColumns, text, wideText } from '../columns.ts';
 import { podWarnings } from '../core/pod/warnings.ts';
 import { namespaced } from '../define.ts';
 import { cronJobWarnings, validateCronJob } from './cron-validate.ts';
@@ -39,7 +39,7 @@ export const cronJobs = namespaced<CronJob>({
     nameColumn,
     text('Schedule', obj => obj.spec.schedule),
     text('Timezone', obj => obj.spec.timeZone ?? '<none>'),
-    text('Suspend', obj => (obj.spec.suspend === undefined ? '<unset>' : obj.spec.suspend ? 'True' : 'False')),
+    flag('Suspend', obj => (obj.spec.suspend === undefined ? '<unset>' : obj.spec.suspend ? 'True' : 'False')),
     integer('Active', obj => obj.status?.active?.length ?? 0),
     text('Last Schedule', (obj, now) =>
       obj.status?.lastScheduleTime ? ageOf(obj.status.lastScheduleTime, now) : '<none>',

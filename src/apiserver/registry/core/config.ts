@@ -1,7 +1,7 @@
 import type { ConfigMap, Secret, ServiceAccount } from '../../../api/types/core-v1.ts';
 import { byteLength, isConfigMapKey } from '../../../api/validation/names.ts';
 import { type Errors, eachEntry, forbidden, immutable, invalidAll, same } from '../checks.ts';
-import { ageColumn, integer, nameColumn, text } from '../columns.ts';
+import { ageColumn, nameColumn, text } from '../columns.ts';
 import { namespaced } from '../define.ts';
 import { field } from '../field-errors.ts';
 import { validateSecretType } from './secret-types.ts';
@@ -45,7 +45,7 @@ export const configMaps = namespaced<ConfigMap>({
   validate: validateConfigMap,
   validateUpdate: (map, old) => frozen(map, old, ['data', 'binaryData']),
   specless: true,
-  columns: [nameColumn, integer('Data', obj => size(obj.data) + size(obj.binaryData)), ageColumn],
+  columns: [nameColumn, text('Data', obj => size(obj.data) + size(obj.binaryData)), ageColumn],
 });
 
 function validateSecret(secret: Secret): Errors {
@@ -70,7 +70,7 @@ export const secrets = namespaced<Secret>({
     secret.type ||= 'Opaque';
     if (secret.stringData) mergeStringData(secret, secret.stringData);
   },
-  columns: [nameColumn, text('Type', obj => obj.type ?? ''), integer('Data', obj => size(obj.data)), ageColumn],
+  columns: [nameColumn, text('Type', obj => obj.type ?? ''), text('Data', obj => size(obj.data)), ageColumn],
   selectableFields: { type: obj => obj.type ?? '' },
 });
 
@@ -90,5 +90,5 @@ function base64(value: string): string {
 export const serviceAccounts = namespaced<ServiceAccount>({
   resource: '/serviceaccounts',
   specless: true,
-  columns: [nameColumn, integer('Secrets', obj => obj.secrets?.length ?? 0), ageColumn],
+  columns: [nameColumn, text('Secrets', obj => obj.secrets?.length ?? 0), ageColumn],
 });

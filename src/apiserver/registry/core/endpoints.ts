@@ -72,7 +72,7 @@ export const endpoints = namespaced<Endpoints>({
   },
   columns: [
     nameColumn,
-    text('Endpoints', obj => firstFew((obj.subsets ?? []).flatMap(subsetAddresses), 3, '<none>')),
+    text('Endpoints', obj => (obj.subsets?.length ? firstFew(obj.subsets.flatMap(subsetAddresses), 3, '') : '<none>')),
     ageColumn,
   ],
 });

@@ -113,7 +113,7 @@ export const endpointSlices = namespaced<EndpointSlice>({
     text('Ports', obj => firstFew((obj.ports ?? []).map(portCell), 3, '<unset>')),
     text('Endpoints', obj =>
       firstFew(
-        (obj.endpoints ?? []).map(e => e.addresses[0] ?? ''),
+        (obj.endpoints ?? []).flatMap(e => e.addresses),
         3,
         '<unset>',
       ),

@@ -1,5 +1,5 @@
 import type { FlowSchema } from '../../../api/types/flowcontrol-v1.ts';
-import { ageColumn, integer, nameColumn, text } from '../columns.ts';
+import { ageColumn, nameColumn, text } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
 import { validateFlowSchema } from './validate.ts';
 
@@ -19,7 +19,7 @@ export const flowSchemas = clusterScoped<FlowSchema>({
   columns: [
     nameColumn,
     text('PriorityLevel', obj => obj.spec.priorityLevelConfiguration.name),
-    integer('MatchingPrecedence', obj => obj.spec.matchingPrecedence ?? 0),
+    text('MatchingPrecedence', obj => obj.spec.matchingPrecedence ?? 0),
     text('DistinguisherMethod', obj => obj.spec.distinguisherMethod?.type ?? '<none>'),
     ageColumn,
     text('MissingPL', dangling),

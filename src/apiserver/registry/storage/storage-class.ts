@@ -1,7 +1,7 @@
 import type { StorageClass, VolumeAttributesClass } from '../../../api/types/storage-v1.ts';
 import { byteLength } from '../../../api/validation/names.ts';
 import { type Errors, each, forbidden, immutable, oneOf, qualifiedName, requiredOneOf, same } from '../checks.ts';
-import { ageColumn, flag, nameColumn, text } from '../columns.ts';
+import { ageColumn, nameColumn, text } from '../columns.ts';
 import { csiDriverName } from '../core/pod/volume-sources.ts';
 import { clusterScoped } from '../define.ts';
 import { field } from '../field-errors.ts';
@@ -61,7 +61,7 @@ export const storageClasses = clusterScoped<StorageClass>({
     text('Provisioner', obj => obj.provisioner),
     text('ReclaimPolicy', obj => obj.reclaimPolicy ?? 'Delete'),
     text('VolumeBindingMode', obj => obj.volumeBindingMode ?? 'Immediate'),
-    flag('AllowVolumeExpansion', obj => obj.allowVolumeExpansion ?? false),
+    text('AllowVolumeExpansion', obj => obj.allowVolumeExpansion ?? false),
     ageColumn,
   ],
 });

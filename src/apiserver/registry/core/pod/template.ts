@@ -32,14 +32,15 @@ export function validateOwnedTemplate(
   if (!template?.spec) return [field.required(path)];
   const labels = template.metadata?.labels ?? {};
   return [
-    ...(selector && !selects(selector, labels)
+    ...(!selects(selector, labels)
       ? [field.invalid(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`')]
       : []),
     ...validatePodTemplate(template, path),
   ];
 }
 
-function selects(selector: LabelSelector, labels: Record<string, string>): boolean {
+/** A missing selector selects nothing. */
+function selects(selector: LabelSelector | undefined, labels: Record<string, string>): boolean {
   try {
     return selectorFromObject(selector).matches(labels);
   } catch {

@@ -1,0 +1,290 @@
+/** Exact complaints about configuration, networking, access and storage kinds. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { strategies } from './index.ts';
+import { sampleOf } from './samples.ts';
+import { createErrors, updateErrors, withValue } from './testing.ts';
+
+type Case = [what: string, path: string, value: unknown, errors: string[]];
+
+const scopes = new Map(
+  (
+    JSON.parse(readFileSync(new URL('../../api/catalog/catalog.json', import.meta.url), 'utf8')) as {
+      resources: { group: string; plural: string; namespaced: boolean }[];
+    }
+  ).resources.map(r => [`${r.group}/${r.plural}`, r.namespaced]),
+);
+const rbac = 'rbac.authorization.k8s.io';
+
+const creations: Record<string, Case[]> = {
+  '/configmaps': [
+    [
+      'a key in both maps',
+      'binaryData',
+      { key: 'AAAA' },
+      ['data[key]: Invalid value: "key": duplicate of key present in binaryData'],
+    ],
+    ['too much data', 'data', { key: 'x'.repeat(1024 * 1024 + 1) }, [': Too long: may not be more than 1048576 bytes']],
+  ],
+  '/secrets': [
+    [
+      'a key pair without its key',
+      'type',
+      'kubernetes.io/tls',
+      ['data[tls.crt]: Required value', 'data[tls.key]: Required value'],
+    ],
+    [
+      'a token of nobody',
+      'type',
+      'kubernetes.io/service-account-token',
+      ['metadata.annotations[kubernetes.io/service-account.name]: Required value'],
+    ],
+  ],
+  '/nodes': [
+    [
+      'the same taint twice',
+      'spec.taints',
+      [
+        { key: 'a', effect: 'NoSchedule' },
+        { key: 'a', value: 'b', effect: 'NoSchedule' },
+      ],
+      ['spec.taints[1]: Duplicate value: {"key":"a","value":"b","effect":"NoSchedule"}'],
+    ],
+  ],
+  '/resourcequotas': [
+    [
+      'a resource without meaning',
+      'spec.hard',
+      { storage: '1' },
+      ['spec.hard[storage]: Invalid value: "storage": must be a standard resource for quota'],
+    ],
+    [
+      'opposite scopes',
+      'spec',
+      { hard: { pods: '1' }, scopes: ['BestEffort', 'NotBestEffort'] },
+      ['spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes'],
+    ],
+  ],
+  '/limitranges': [
+    [
+      'a minimum over the maximum',
+      'spec.limits',
+      [{ type: 'Pod', min: { cpu: '2' }, max: { cpu: '1' } }],
+      ['spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1'],
+    ],
+  ],
+  '/persistentvolumeclaims': [
+    ['no modes', 'spec.accessModes', [], ['spec.accessModes: Required value: at least 1 access mode is required']],
+    ['no size', 'spec.resources', {}, ['spec.resources[storage]: Required value']],
+  ],
+  '/persistentvolumes': [
+    ['no source', 'spec.hostPath', undefined, ['spec: Required value: must specify a volume type']],
+    [
+      'local storage that is everywhere',
+      'spec',
+      { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], local: { path: '/d' } },
+      ['spec.nodeAffinity: Required value: Local volume requires node affinity'],
+    ],
+  ],
+  'networking.k8s.io/ingresses': [
+    ['nothing to route', 'spec', {}, ['spec: Invalid value: []: either `defaultBackend` or `rules` must be specified']],
+    [
+      'a path without type',
+      'spec.rules.0.http.paths.0.pathType',
+      undefined,
+      ['spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified'],
+    ],
+    [
+      'a host that is an address',
+      'spec.rules.0.host',
+      '10.0.0.1',
+      ['spec.rules[0].host: Invalid value: "10.0.0.1": must be a DNS name, not an IP address'],
+    ],
+  ],
+  'networking.k8s.io/networkpolicies': [
+    [
+      'an exception outside its block',
+      'spec.ingress',
+      [{ from: [{ ipBlock: { cidr: '10.0.0.0/24', except: ['10.0.1.0/28'] } }] }],
+      ['spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "10.0.1.0/28": must be a strict subset of `cidr`'],
+    ],
+    [
+      'an empty peer',
+      'spec.ingress',
+      [{ from: [{}] }],
+      ['spec.ingress[0].from[0]: Required value: must specify a peer'],
+    ],
+  ],
+  'networking.k8s.io/servicecidrs': [
+    [
+      'bits past the prefix',
+      'spec.cidrs',
+      ['10.0.0.1/24'],
+      ['spec.cidrs[0]: Invalid value: "10.0.0.1/24": must not have bits set beyond the prefix length'],
+    ],
+  ],
+  'policy/poddisruptionbudgets': [
+    [
+      'both limits',
+      'spec',
+      { minAvailable: 1, maxUnavailable: 1, selector: {} },
+      [
+        'spec: Invalid value: {"minAvailable":1,"maxUnavailable":1,"selector":{}}: minAvailable and maxUnavailable cannot be both set',
+      ],
+    ],
+  ],
+  [`${rbac}/roles`]: [
+    [
+      'a rule without verbs',
+      'rules',
+      [{ apiGroups: [''], resources: ['pods'] }],
+      ['rules[0].verbs: Required value: verbs must contain at least one value'],
+    ],
+    [
+      'a path in a namespace',
+      'rules',
+      [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }],
+      ['rules[0].nonResourceURLs: Invalid value: ["/metrics"]: namespaced rules cannot apply to non-resource URLs'],
+    ],
+  ],
+  [`${rbac}/clusterrolebindings`]: [
+    [
+      'an account without namespace',
+      'subjects',
+      [{ kind: 'ServiceAccount', name: 'a' }],
+      ['subjects[0].namespace: Required value'],
+    ],
+    [
+      'a namespaced role',
+      'roleRef',
+      { kind: 'Role', name: 'a' },
+      ['roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"'],
+    ],
+  ],
+  'scheduling.k8s.io/priorityclasses': [
+    [
+      'a value of the system',
+      'value',
+      2_000_000_000,
+      ['value: Forbidden: maximum allowed value of a user defined priority is 1000000000'],
+    ],
+  ],
+  'storage.k8s.io/storageclasses': [['no provisioner', 'provisioner', '', ['provisioner: Required value']]],
+  'autoscaling/horizontalpodautoscalers': [
+    [
+      'a maximum below the minimum',
+      'spec.minReplicas',
+      5,
+      ['spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`'],
+    ],
+  ],
+  'admissionregistration.k8s.io/validatingwebhookconfigurations': [
+    [
+      'a name with two parts',
+      'webhooks.0.name',
+      'a.b',
+      ['webhooks[0].name: Invalid value: "a.b": should be a domain with at least three segments separated by dots'],
+    ],
+    [
+      'plain HTTP',
+      'webhooks.0.clientConfig',
+      { url: 'http://example.com' },
+      [
+        'webhooks[0].clientConfig.url: Invalid value: "http": \'https\' is the only allowed URL scheme; desired format: https://host[/path]',
+      ],
+    ],
+  ],
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': [
+    [
+      'a hand that needs too much hash',
+      'spec.limited.limitResponse.queuing',
+      { queues: 1024, handSize: 8, queueLengthLimit: 1 },
+      [
+        'spec.limited.limitResponse.queuing.handSize: Invalid value: 8: required entropy bits of deckSize 1024 and handSize 8 should not be greater than 60',
+      ],
+    ],
+  ],
+};
+
+const find = (resource: string) => {
+  const strategy = strategies.find(s => s.resource === resource);
+  assert.ok(strategy, resource);
+  return strategy;
+};
+
+for (const [resource, cases] of Object.entries(creations)) {
+  describe(resource, () => {
+    for (const [what, path, value, errors] of cases) {
+      test(`${what} is refused`, () => {
+        const draft = withValue(sampleOf(resource, scopes.get(resource) ?? false), path, value);
+        assert.deepEqual(createErrors(find(resource), draft), errors);
+      });
+    }
+  });
+}
+
+/** [kind, field, new value, complaints] */
+const updates: [resource: string, path: string, value: unknown, errors: string[]][] = [
+  ['/secrets', 'type', 'example.com/other', ['type: Invalid value: "example.com/other": field is immutable']],
+  [
+    '/resourcequotas',
+    'spec.scopes',
+    ['BestEffort'],
+    [
+      'spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource',
+      'spec.scopes: Invalid value: ["BestEffort"]: field is immutable',
+    ],
+  ],
+  [
+    `${rbac}/rolebindings`,
+    'roleRef',
+    { apiGroup: rbac, kind: 'Role', name: 'edit' },
+    [
+      'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"edit"}: cannot change roleRef',
+    ],
+  ],
+  ['scheduling.k8s.io/priorityclasses', 'value', 11, ['value: Forbidden: may not be changed in an update.']],
+  [
+    'storage.k8s.io/storageclasses',
+    'provisioner',
+    'example.com/other',
+    ['provisioner: Forbidden: updates to provisioner are forbidden.'],
+  ],
+  [
+    'discovery.k8s.io/endpointslices',
+    'addressType',
+    'FQDN',
+    ['addressType: Invalid value: "FQDN": field is immutable'],
+  ],
+  ['node.k8s.io/runtimeclasses', 'handler', 'other', ['handler: Invalid value: "other": field is immutable']],
+];
+
+describe('what is fixed', () => {
+  for (const [resource, path, value, errors] of updates) {
+    test(`${path} of ${resource}`, () => {
+      const draft = sampleOf(resource, scopes.get(resource) ?? false);
+      const found = updateErrors(find(resource), draft, obj => Object.assign(obj, withValue(obj, path, value)));
+      assert.deepEqual(
+        found.filter(e => !e.startsWith('endpoints')),
+        errors,
+      );
+    });
+  }
+  test('an immutable config map', () => {
+    const draft = withValue(sampleOf('/configmaps', true), 'immutable', true);
+    const found = updateErrors(find('/configmaps'), draft, obj => Object.assign(obj, { data: { key: 'new' } }));
+    assert.deepEqual(found, ['data: Forbidden: field is immutable when `immutable` is set']);
+  });
+  test('a claim keeps its class, and grows only when it is bound', () => {
+    const draft = sampleOf('/persistentvolumeclaims', true);
+    const grow = (obj: object) =>
+      Object.assign(obj, withValue(obj, 'spec.resources', { requests: { storage: '2Gi' } }));
+    const [first = ''] = updateErrors(find('/persistentvolumeclaims'), draft, grow);
+    assert.match(
+      first,
+      /^spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n/,
+    );
+    assert.match(first, /spec.resources.requests.storage: "1Gi" → "2Gi"$/);
+  });
+});
