@@ -1,0 +1,147 @@
+/**
+ * Controllers over the API server with the memory store, simulated nodes and a round-robin stand-in for the scheduler, all in this process:
+ * so CPU figures are upper bounds. The floor of each is what it costs a bare client to make the same objects.
+ */
+import { createApiServer } from '../src/apiserver/index.ts';
+import { strategies } from '../src/apiserver/registry/index.ts';
+import { sleep, systemClock } from '../src/base/clock.ts';
+import { silentLogger } from '../src/base/log.ts';
+import { createMetrics } from '../src/base/metrics.ts';
+import { systemRandom } from '../src/base/random.ts';
+import type { Client } from '../src/client/contract.ts';
+import { createClient, createInformer } from '../src/client/index.ts';
+import { createManager } from '../src/controller/index.ts';
+import { controllers } from '../src/controllers/index.ts';
+import { createSimulatedNodes } from '../src/kubelet/simulated-nodes.ts';
+import { createMemoryStore } from '../src/store/memory/index.ts';
+import type { BenchResult } from './result.ts';
+
+const environment = { clock: systemClock, random: systemRandom, log: silentLogger, metrics: createMetrics() };
+const replicas = 1_000;
+const nodeCount = 50;
+
+export async function run(): Promise<BenchResult[]> {
+  const store = createMemoryStore({ clock: systemClock });
+  const server = createApiServer({ ...environment, metrics: createMetrics(), store, strategies });
+  await server.start();
+  const client = createClient(server.loopback);
+  const stop = new AbortController();
+  const nodes = createSimulatedNodes({ count: nodeCount, client, environment, maxPods: 200 });
+  await nodes.start();
+  bindPods(client, stop.signal);
+  const manager = createManager({ environment, client, controllers });
+  await manager.start();
+  const results: BenchResult[] = [];
+  await client.namespaces().create({ metadata: { name: 'bench' }, spec: {} });
+  const floor = await seconds(() => createPods(client, replicas));
+  const made = await measure(() => deploy(client, 'web', replicas, 'one'));
+  results.push(ratio(`${replicas} replicas Ready`, made.seconds, floor));
+  results.push({
+    name: 'CPU per pod made Ready (server, nodes and controllers)',
+    value: (made.cpu * 1e6) / replicas,
+    unit: 'µs',
+  });
+  const rolled = await measure(() => deploy(client, 'web', replicas, 'two'));
+  results.push(ratio(`rolling update of ${replicas} replicas`, rolled.seconds, floor));
+  await deploy(client, 'more', 4_000, 'one');
+  await sleep(systemClock, 5_000);
+  const idle = await measure(() => sleep(systemClock, 20_000));
+  results.push({
+    name: 'idle CPU with 5,000 pods (server, nodes and controllers)',
+    value: (idle.cpu / idle.seconds) * 100,
+    unit: '% of a core',
+  });
+  await client.namespaces().create({ metadata: { name: 'full' }, spec: {} });
+  const filled = await seconds(() => createMaps(client, 10_000));
+  const emptied = await seconds(() => removeNamespace(client, 'full'));
+  results.push(ratio('deletion of a namespace with 10,000 objects', emptied, filled));
+  stop.abort(new Error('done'));
+  await manager.stop();
+  await nodes.stop();
+  await server.close();
+  await store.close();
+  return results;
+}
+
+const ratio = (name: string, value: number, floor: number): BenchResult => ({
+  name,
+  value,
+  unit: 's',
+  floor,
+  ratio: value / floor,
+});
+
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  return (await measure(work)).seconds;
+}
+async function measure(work: () => Promise<unknown>): Promise<{ seconds: number; cpu: number }> {
+  const start = systemClock.monotonic();
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return { seconds: (systemClock.monotonic() - start) / 1000, cpu: (user + system) / 1e6 };
+}
+
+/** Runs `fn` for 0 to n - 1, 64 at a time. */
+async function inFlight(n: number, fn: (i: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < n) await fn(next++);
+  };
+  await Promise.all(Array.from({ length: 64 }, worker));
+}
+
+async function createPods(client: Client, count: number): Promise<void> {
+  const spec = { containers: [{ name: 'c', image: 'i' }], schedulerName: 'nobody' };
+  await inFlight(count, i => client.pods('bench').create({ metadata: { name: `bare-${i}` }, spec }));
+  await client.pods('bench').deleteCollection({ gracePeriodSeconds: 0 });
+}
+const createMaps = (client: Client, count: number) =>
+  inFlight(count, i => client.configmaps('full').create({ metadata: { name: `m${i}` }, data: { i: String(i) } }));
+
+/** Resolves when all replicas are of this image and available. */
+async function deploy(client: Client, name: string, size: number, image: string): Promise<void> {
+  const labels = { app: name };
+  const template = {
+    metadata: { labels },
+    spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'c', image }] },
+  };
+  const spec = { replicas: size, selector: { matchLabels: labels }, template };
+  const deployments = client.deployments('bench');
+  const known = await deployments.list({ fieldSelector: `metadata.name=${name}` });
+  if (known.items.length > 0) await deployments.patch(name, 'merge', { spec: { template } });
+  else await deployments.create({ metadata: { name }, spec });
+  for await (const { object } of deployments.watch({ fieldSelector: `metadata.name=${name}`, resourceVersion: '0' })) {
+    const { status, metadata } = object;
+    const observed = status?.observedGeneration === metadata.generation;
+    if (observed && status?.updatedReplicas === size && status.availableReplicas === size && status.replicas === size)
+      return;
+  }
+}
+
+async function removeNamespace(client: Client, name: string): Promise<void> {
+  await client.namespaces().delete(name);
+  for await (const event of client.namespaces().watch({ fieldSelector: `metadata.name=${name}`, resourceVersion: '0' }))
+    if (event.type === 'DELETED') return;
+}
+
+function bindPods(client: Client, signal: AbortSignal): void {
+  let next = 0;
+  const informer = createInformer(
+    client.pods(),
+    { fieldSelector: 'spec.nodeName=,spec.schedulerName=default-scheduler' },
+    environment,
+  );
+  informer.addHandler({
+    onAdd(pod) {
+      const { name, namespace } = pod.metadata;
+      const target = { kind: 'Node', name: `node-${next++ % nodeCount}` };
+      const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target };
+      client
+        .pods(namespace)
+        .createSubresource(name, 'binding', binding)
+        .catch(() => undefined);
+    },
+  });
+  void informer.run(signal);
+}
