@@ -170,6 +170,26 @@ describe('admission', () => {
       /exceeded quota: q, requested: count\/secrets=1, used: count\/secrets=1, limited: count\/secrets=1/,
     );
   });
+  it('lets exactly as many in at once as there is room for', async () => {
+    const quotas = at(admin(), 'v1/resourcequotas', 'ns');
+    const hard = { 'count/configmaps': '20' };
+    const quota = await quotas.create({ metadata: { name: 'crowd' }, spec: { hard } } as never);
+    await quotas.updateStatus({ ...quota, status: { hard, used: { 'count/configmaps': '0' } } } as never);
+    const used = async () => {
+      const { status } = (await quotas.get('crowd')) as unknown as { status: { used: Record<string, string> } };
+      return Number(status.used['count/configmaps']);
+    };
+    const map = (name: string) => make('v1/configmaps', 'ns', { metadata: { name } });
+    await eventually(async () => {
+      if ((await used()) > 0) return;
+      await map(`probe${systemRandom.int(1e9)}`);
+      throw new Error('not charged yet');
+    }, '');
+    const room = 20 - (await used());
+    const outcomes = await Promise.allSettled(Array.from({ length: 50 }, (_, i) => map(`crowd${i}`)));
+    assert.equal(outcomes.filter(o => o.status === 'fulfilled').length, room);
+    assert.equal(await used(), 20);
+  });
   it('protects what must stay', async () => {
     const kill = at(admin(), 'v1/namespaces', '').delete('kube-system');
     await assert.rejects(kill, { message: 'namespaces "kube-system" is forbidden: this namespace may not be deleted' });

@@ -11,28 +11,31 @@ export const peerAuthenticator: Authenticator = {
   authenticate: async request => request.peer.user && authenticated(request.peer.user),
 };
 
+type Certificate = NonNullable<ApiRequest['peer']['certificate']>;
+/** One per connection: its requests share the certificate. */
+const certificateUsers = new WeakMap<Certificate, UserInfo>();
+
 /** Common name is the user, organizations are the groups. Certificates of front proxies are not for users. */
 export const certificateAuthenticator: Authenticator = {
   name: 'x509',
   async authenticate({ peer: { certificate } }) {
     if (!certificate?.commonName || certificate.authority === 'front-proxy') return undefined;
+    const known = certificateUsers.get(certificate);
+    if (known) return known;
     const extra = certificate.raw && { [extraKeys.credentialId]: [await fingerprint(certificate.raw)] };
-    return authenticated({
+    const user = authenticated({
       name: certificate.commonName,
       groups: certificate.organizations,
       ...(extra && { extra }),
     });
+    certificateUsers.set(certificate, user);
+    return user;
   },
 };
 
-const fingerprints = new WeakMap<Uint8Array, string>();
 async function fingerprint(raw: Uint8Array): Promise<string> {
-  const known = fingerprints.get(raw);
-  if (known) return known;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', raw.slice()));
-  const text = `X509SHA256=${Array.from(digest, b => b.toString(16).padStart(2, '0')).join('')}`;
-  fingerprints.set(raw, text);
-  return text;
+  return `X509SHA256=${Array.from(digest, b => b.toString(16).padStart(2, '0')).join('')}`;
 }
 
 export interface FrontProxyOptions {
