@@ -1,10 +1,14 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { systemClock, type Timer } from '../../base/clock.ts';
 import { transfers } from './codec.ts';
 import { Database } from './database.ts';
 import { storeError } from './file.ts';
 import type { Failure, FromWorker, ToWorker } from './protocol.ts';
 
-/** The worker that owns the file. Everything it does is synchronous; between two steps it looks for messages. */
+/**
+ * The worker that owns the file. Everything it does is synchronous; between two steps it looks for messages. Its clock is the host's:
+ * nothing that a caller sees depends on it.
+ */
 
 /** Bytes of one commit, beyond which the rest waits for the next. */
 const commitBytes = 8 * 1024 * 1024;
@@ -48,7 +52,7 @@ class Server {
   #tidying = false;
   /** Who waits for the tidying to end. */
   #waiting: number[] = [];
-  #idle: NodeJS.Timeout | undefined;
+  #idle: Timer | undefined;
 
   constructor(port: MessagePort, db: Database, send: (message: FromWorker, transfer?: ArrayBuffer[]) => void) {
     this.#port = port;
@@ -86,10 +90,10 @@ class Server {
     const writes = batch.filter(write => write.epoch > this.#failedEpoch);
     const last = writes.at(-1);
     if (!last) return;
-    const start = performance.now();
+    const start = systemClock.monotonic();
     try {
       this.#db.commit(writes.map(write => write.packed));
-      this.#send({ type: 'written', sequence: last.sequence, seconds: (performance.now() - start) / 1000 });
+      this.#send({ type: 'written', sequence: last.sequence, seconds: (systemClock.monotonic() - start) / 1000 });
     } catch (error) {
       this.#failedEpoch = last.epoch;
       this.#send({ type: 'failed', epoch: last.epoch, failure: failureOf(error, 'cannot write') });
@@ -118,7 +122,7 @@ class Server {
           this.#tidy();
           return;
         case 'close':
-          clearTimeout(this.#idle);
+          this.#idle?.cancel();
           this.#db.close();
           this.#send({ type: 'answer', id });
           this.#port.close();
@@ -141,24 +145,24 @@ class Server {
       } catch {
         // The disk is full or failing: the next compaction tries again.
       }
-      if (more) return void setImmediate(step);
+      if (more) return void setImmediate(step); // host-clock: not time, but the next turn
       this.#tidying = false;
       for (const id of this.#waiting) this.#send({ type: 'answer', id });
       this.#waiting = [];
     };
-    setImmediate(step);
+    setImmediate(step); // host-clock: not time, but the next turn
   }
 
   #idleSoon(): void {
-    if (this.#idle) return void this.#idle.refresh();
-    // The worker has no clock but the host's: nothing that a caller sees depends on this moment.
-    this.#idle = setTimeout(() => {
+    this.#idle?.cancel();
+    const truncate = () => {
       try {
         this.#db.truncateLog();
       } catch {
         // A reader holds the log, or the disk is full: the next quiet moment tries again.
       }
-    }, idleMs);
+    };
+    this.#idle = systemClock.setTimer(truncate, idleMs);
   }
 }
 

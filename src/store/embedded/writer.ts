@@ -78,7 +78,7 @@ export class Writer {
       if (this.#flushing) return;
       this.#flushing = true;
       // All that is written in this turn goes into one message.
-      setImmediate(() => this.#flush());
+      setImmediate(() => this.#flush()); // host-clock: not time, but the end of this turn
     });
   }
 
@@ -122,10 +122,11 @@ export class Writer {
     for (const write of this.#confirmed.splice(0, count)) this.#complete(write);
     this.#releasing = this.#confirmed.length > 0;
     if (!this.#releasing) return;
-    setImmediate(() => {
+    const next = () => {
       this.#flush();
       this.#release(count);
-    });
+    };
+    setImmediate(next); // host-clock: not time, but the end of this turn
   }
 
   #complete({ commit, resolve, readers }: Pending): void {

@@ -43,13 +43,15 @@ interface Cell {
   readonly value: string;
   readonly modRevision: number;
 }
-type Model = (revision: number) => PersistentMap<Cell>;
+export type ModelState = PersistentMap<Cell>;
+type Model = (revision: number) => ModelState;
+export const nothing: ModelState = PersistentMap.empty();
 
-/** The states that a history goes through, starting from nothing. */
-export function modelOf(history: readonly Change[]): Model {
-  const states = new Map<number, PersistentMap<Cell>>();
+/** The states that a history goes through, beginning with `start`. */
+export function modelOf(history: readonly Change[], start: ModelState): Model {
+  const states = new Map<number, ModelState>();
   const revisions: number[] = [];
-  let state = PersistentMap.empty<Cell>();
+  let state = start;
   for (const { revision, key, value } of history) {
     state = value === undefined ? state.delete(key) : state.set(key, { value, modRevision: revision });
     if (!states.has(revision)) revisions.push(revision);
@@ -63,13 +65,13 @@ export function modelOf(history: readonly Change[]): Model {
       if ((revisions[middle] as number) <= revision) low = middle + 1;
       else high = middle;
     }
-    return states.get(revisions[low - 1] ?? 0) ?? PersistentMap.empty<Cell>();
+    return states.get(revisions[low - 1] ?? 0) ?? start;
   };
 }
 
-/** What is wrong with the recorded operations; empty when they are linearizable. */
-export function violations(operations: readonly Recorded[], history: readonly Change[]): string[] {
-  const model = modelOf(history);
+/** What is wrong with the recorded operations; empty when they are linearizable. The history may be the part after a known state. */
+export function violations(operations: readonly Recorded[], history: readonly Change[], start = nothing): string[] {
+  const model = modelOf(history, start);
   const byRevision = new Map<number, Change[]>();
   for (const change of history) byRevision.set(change.revision, [...(byRevision.get(change.revision) ?? []), change]);
   const wrong = [...orderViolations(operations), ...historyViolations(history)];
