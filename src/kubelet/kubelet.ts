@@ -131,7 +131,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     admit: pod =>
       admitPod(
         pod,
-        [...workers.values()].filter(w => w.pod !== pod).map(w => w.pod),
+        [...workers.values()].filter(w => uidOf(w.pod) !== uidOf(pod)).map(w => w.pod),
         { allocatable, labels: agent.current?.metadata.labels ?? node.labels ?? {}, pressure },
       ),
     pullSecrets: pod => pullSecrets(context, pod),

@@ -14,6 +14,8 @@ export interface NodeRoom {
 export interface Refusal {
   reason: string;
   message: string;
+  /** More than the whole node has. */
+  impossible?: boolean;
 }
 
 const systemCritical = 2_000_000_000;
@@ -50,6 +52,7 @@ function refuseByResources(pod: Pod, others: readonly Pod[], { allocatable }: No
   const short = (resource: string, requested: number, used: number, capacity: number): Refusal => ({
     reason: `OutOf${resource}`,
     message: `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+    impossible: requested > capacity,
   });
   const maxPods = unitsOf(allocatable['pods'] ?? '110');
   if (others.length + 1 > maxPods) return short('pods', 1, others.length, maxPods);

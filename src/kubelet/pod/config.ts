@@ -12,6 +12,7 @@ import {
   podNameLabel,
   podNamespaceLabel,
   podUidLabel,
+  resourcesAnnotation,
   restartCountAnnotation,
   terminationPathAnnotation,
   terminationPolicyAnnotation,
@@ -158,6 +159,7 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     annotations: {
       [hashAnnotation]: containerHash(container),
       [restartCountAnnotation]: String(attempt),
+      [resourcesAnnotation]: JSON.stringify(container.resources ?? {}),
       [terminationPathAnnotation]: container.terminationMessagePath ?? '/dev/termination-log',
       [terminationPolicyAnnotation]: container.terminationMessagePolicy ?? 'File',
       ...(grace !== undefined && { [gracePeriodAnnotation]: String(grace) }),

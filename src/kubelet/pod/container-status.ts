@@ -1,4 +1,4 @@
-import type { ContainerState, ContainerStatus, Pod } from '../../api/types/core-v1.ts';
+import type { ContainerState, ContainerStatus, Pod, ResourceRequirements } from '../../api/types/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { type AnyContainer, isSidecar } from './names.ts';
 import type { ContainerView, PodView } from './state.ts';
@@ -16,6 +16,8 @@ export interface StatusInput {
   readonly notes: (name: string) => ContainerNotes | undefined;
   /** What the container wrote to its termination log, by container id. */
   readonly terminationMessage: (containerId: string) => string | undefined;
+  /** What a running container was given, by its id. */
+  readonly resources: (containerId: string) => ResourceRequirements | undefined;
   /** "containerd", "simulated". */
   readonly runtimeName: string;
 }
@@ -81,10 +83,7 @@ export function containerStatus(container: AnyContainer, group: ContainerGroup, 
     image: status.image?.userSpecifiedImage || status.image?.image || container.image || '',
     imageID: status.imageRef,
     containerID: `${input.runtimeName}://${status.id}`,
-    ...(container.resources &&
-      Object.keys(container.resources).length > 0 &&
-      running && { resources: container.resources }),
-    ...(container.resources?.requests && running && { allocatedResources: container.resources.requests }),
+    ...(running && actualResources(current, input)),
     ...(container.volumeMounts?.length && {
       volumeMounts: container.volumeMounts.map(m => ({
         name: m.name,
@@ -94,6 +93,13 @@ export function containerStatus(container: AnyContainer, group: ContainerGroup, 
     }),
     ...(status.user?.linux && { user: { linux: status.user.linux } }),
   };
+}
+
+/** What the container runs with, which lags behind the spec while a resize is pending. */
+function actualResources({ status }: ContainerView, { resources }: StatusInput) {
+  const actual = resources(status.id);
+  if (!actual || Object.keys(actual).length === 0) return {};
+  return { resources: actual, ...(actual.requests && { allocatedResources: actual.requests }) };
 }
 
 function readiness(

@@ -3,6 +3,7 @@ import type { Client, EventRecorder } from '../../client/contract.ts';
 import type { Environment } from '../../controller/contract.ts';
 import type { ImagePuller } from '../images/puller.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';
+import type { Refusal } from './admission.ts';
 import type { BackOff } from './back-off.ts';
 import type { ClusterDns } from './config.ts';
 import type { ObjectSource } from './env.ts';
@@ -26,7 +27,7 @@ export interface PodContext extends Environment {
   /** CRI handler of a RuntimeClass; rejects when there is no such class. */
   runtimeHandler(className: string | undefined): Promise<string>;
   /** Why the pod may not run here; undefined: it may. */
-  admit(pod: Pod): { reason: string; message: string } | undefined;
+  admit(pod: Pod): Refusal | undefined;
   /** The pod's pull secrets, without those that are missing. */
   pullSecrets(pod: Pod): Promise<Secret[]>;
 }

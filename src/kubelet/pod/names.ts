@@ -10,6 +10,8 @@ export const restartCountAnnotation = 'io.kubernetes.container.restartCount';
 export const terminationPathAnnotation = 'io.kubernetes.container.terminationMessagePath';
 export const terminationPolicyAnnotation = 'io.kubernetes.container.terminationMessagePolicy';
 export const gracePeriodAnnotation = 'io.kubernetes.pod.terminationGracePeriod';
+/** The resources a container was started with, for runtimes that do not tell. */
+export const resourcesAnnotation = 'tsukube.io/resources';
 export const configSourceAnnotation = 'kubernetes.io/config.source';
 export const configHashAnnotation = 'kubernetes.io/config.hash';
 export const configMirrorAnnotation = 'kubernetes.io/config.mirror';

@@ -108,3 +108,21 @@ export function podTotals(pod: Pod): PodTotals {
     ),
   };
 }
+
+const resizable = ['cpu', 'memory'] as const;
+const amountOf = (name: 'cpu' | 'memory', list: Record<string, string> | undefined) =>
+  name === 'cpu' ? cpuOf(list) : memoryOf(list);
+const sameResource = (name: 'cpu' | 'memory', a: ResourceRequirements, b: ResourceRequirements) =>
+  amountOf(name, a.limits) === amountOf(name, b.limits) && amountOf(name, a.requests) === amountOf(name, b.requests);
+
+export function sameResources(a: ResourceRequirements, b: ResourceRequirements): boolean {
+  return resizable.every(name => sameResource(name, a, b));
+}
+
+/** Whether a changed resource's resize policy wants the container restarted. */
+export function needsRestart(container: AnyContainer, before: ResourceRequirements): boolean {
+  return resizable.some(name => {
+    const policy = container.resizePolicy?.find(p => p.resourceName === name)?.restartPolicy;
+    return policy === 'RestartContainer' && !sameResource(name, before, container.resources ?? {});
+  });
+}

@@ -13,6 +13,8 @@ export interface PodStatusInput extends StatusInput {
   readonly startTime: string;
   /** Set when the kubelet ended the pod: eviction, admission, deadline. The phase is then Failed. */
   readonly failure?: { reason: string; message: string };
+  /** A resize that has to wait (Deferred) or cannot be (Infeasible). */
+  readonly resizePending?: { reason: string; message: string };
   /** Every container is down and none will start again. */
   readonly finished: boolean;
 }
@@ -136,12 +138,21 @@ function podConditions(
     containersReady,
     yes('PodScheduled'),
     ...foreignConditions(pod),
+    ...resizeCondition(input),
   ];
 }
 
 const owned = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
 /** Conditions of others (readiness gates, disruption) stay as they are. */
-const foreignConditions = (pod: Pod): PodCondition[] => (pod.status?.conditions ?? []).filter(c => !owned.has(c.type));
+const resizePendingType = 'PodResizePending';
+const foreignConditions = (pod: Pod): PodCondition[] =>
+  (pod.status?.conditions ?? []).filter(c => !owned.has(c.type) && c.type !== resizePendingType);
+
+function resizeCondition({ pod, resizePending }: PodStatusInput): Draft[] {
+  if (resizePending) return [{ type: resizePendingType, status: 'True', ...resizePending }];
+  const had = pod.status?.conditions?.some(c => c.type === resizePendingType && c.status === 'True');
+  return had ? [{ type: resizePendingType, status: 'False' }] : [];
+}
 
 function initializedCondition(
   pod: Pod,

@@ -85,10 +85,9 @@ async function isSame(directory: string, payload: Payload): Promise<boolean> {
   if (!present) return false;
   const files = present.filter(e => e.isFile());
   if (files.length !== payload.size) return false;
-  for (const [path, { content, mode }] of payload) {
-    const stats = await lstat(`${directory}/${path}`).catch(() => undefined);
-    if (!stats || (stats.mode & 0o777) !== (mode & 0o777)) return false;
-    if (!(await readFile(`${directory}/${path}`)).equals(content)) return false;
+  for (const [path, { content }] of payload) {
+    const now = await readFile(`${directory}/${path}`).catch(() => undefined);
+    if (!now?.equals(content)) return false;
   }
   return true;
 }

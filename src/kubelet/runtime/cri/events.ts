@@ -16,6 +16,8 @@ export interface EventWatch {
 }
 
 const retryMs = 1000;
+/** containerd tells of an exit before its CRI side knows it: the event is repeated when that has settled. */
+const settleMs = [30, 150, 1000];
 
 /** containerd.services.events.v1: topics such as `/tasks/exit`; the payload's first field is the container's id. */
 const containerdMessages = `
@@ -65,15 +67,18 @@ interface Envelope {
   topic: string;
   event?: { value: Uint8Array };
 }
-async function followContainerd({ socket, onEvent, signal }: EventWatch): Promise<void> {
+async function followContainerd({ socket, clock, onEvent, signal }: EventWatch): Promise<void> {
   const codec = createCodec(containerdMessages);
   const grpc = createUnixClient(socket, codec);
   const method = 'containerd.services.events.v1.Events/Subscribe';
   try {
     const request: [string, object] = ['SubscribeRequest', { filters: taskFilters }];
-    for await (const { namespace, event } of grpc.stream<Envelope>(method, request, 'Envelope', signal)) {
+    for await (const { namespace, topic, event } of grpc.stream<Envelope>(method, request, 'Envelope', signal)) {
       if (namespace !== 'k8s.io' || !event) continue;
-      onEvent(codec.decode<RuntimeEvent>('TaskEvent', event.value));
+      const about = codec.decode<RuntimeEvent>('TaskEvent', event.value);
+      onEvent(about);
+      if (topic !== '/tasks/exit') continue;
+      for (const ms of settleMs) clock.setTimer(() => !signal.aborted && onEvent(about), ms, { background: true });
     }
   } finally {
     grpc.close();
