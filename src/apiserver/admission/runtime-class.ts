@@ -18,7 +18,7 @@ function applyScheduling(request: AdmissionRequest, spec: PodSpec, runtimeClass:
     spec.nodeSelector = { ...spec.nodeSelector, [key]: value };
   }
   const missing = tolerations.filter(t => !spec.tolerations?.some(own => sameToleration(own, t)));
-  if (missing.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...missing];
+  if (missing.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...missing.map(t => ({ ...t }))];
 }
 
 const isEmpty = (overhead: object | undefined): boolean => Object.keys(overhead ?? {}).length === 0;
