@@ -67,8 +67,8 @@ export function forbidden(isForbidden: unknown, path: string, detail: string): E
 
 /** A value that must be one of a few; absent values are fine. */
 export const oneOf =
-  (supported: readonly string[]): Check<string> =>
-  (value, path) =>
+  (supported: readonly string[]): Check<string | undefined> =>
+  (value = '', path) =>
     supported.includes(value) ? [] : [field.notSupported(path, value, supported)];
 
 /** A value that must be there and be one of a few. */
@@ -76,24 +76,25 @@ export function requiredOneOf(value: string | undefined, path: string, supported
   return value ? oneOf(supported)(value, path) : [field.required(path)];
 }
 
+/** A required field that the client left out reads as Go's zero value. */
 const complain =
-  (check: (value: string) => string[]): Check<string> =>
-  (value, path) =>
+  (check: (value: string) => string[]): Check<string | undefined> =>
+  (value = '', path) =>
     invalidAll(path, value, check(value));
 
-export const dnsLabel: Check<string> = complain(isDns1123Label);
-export const dnsSubdomain: Check<string> = complain(isDns1123Subdomain);
-export const qualifiedName: Check<string> = complain(isQualifiedName);
-export const ipAddress: Check<string> = complain(value => isIp(value));
-export const cidrBlock: Check<string> = complain(value => isCidr(value));
+export const dnsLabel: Check<string | undefined> = complain(isDns1123Label);
+export const dnsSubdomain: Check<string | undefined> = complain(isDns1123Subdomain);
+export const qualifiedName: Check<string | undefined> = complain(isQualifiedName);
+export const ipAddress: Check<string | undefined> = complain(value => isIp(value));
+export const cidrBlock: Check<string | undefined> = complain(value => isCidr(value));
 /** The name of an object of another kind. */
 export const objectName =
   (check: NameCheck = nameIsDnsSubdomain): Check<string> =>
   (value, path) =>
     invalidAll(path, value, check(value, false));
 
-export const portNumber: Check<number> = (value, path) => invalidAll(path, value, isPortNumber(value));
-export const portNumberOrName: Check<number | string> = (value, path) =>
+export const portNumber: Check<number | undefined> = (value = 0, path) => invalidAll(path, value, isPortNumber(value));
+export const portNumberOrName: Check<number | string | undefined> = (value = 0, path) =>
   typeof value === 'number' ? portNumber(value, path) : invalidAll(path, value, isPortName(value));
 
 export const negativeDetail = 'must be greater than or equal to 0';

@@ -121,7 +121,7 @@ export function validateValidatingPolicy({ spec }: ValidatingAdmissionPolicy): E
       const twice = keys.has(key);
       keys.add(key);
       return [
-        ...invalidAll(`${at}.key`, key, isQualifiedName(key)),
+        ...invalidAll(`${at}.key`, key, isQualifiedName(key ?? '')),
         ...(twice ? [field.duplicate(`${at}.key`, key)] : []),
         ...(valueExpression?.trim()
           ? []

@@ -1,4 +1,5 @@
 import { controllerOf } from '../../../api/object.ts';
+import { parseApiVersion } from '../../../api/schema.ts';
 import type { ControllerRevision } from '../../../api/types/apps-v1.ts';
 import { immutable, nonNegative } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
@@ -8,8 +9,9 @@ import { field } from '../field-errors.ts';
 function owner(revision: ControllerRevision): string {
   const ref = controllerOf(revision);
   if (!ref) return '<none>';
-  const group = ref.apiVersion.includes('/') ? `.${ref.apiVersion.split('/')[0]}` : '';
-  return `${ref.kind.toLowerCase()}${group}/${ref.name}`;
+  const { group: name } = parseApiVersion(ref.apiVersion ?? '');
+  const group = name ? `.${name}` : '';
+  return `${(ref.kind ?? '').toLowerCase()}${group}/${ref.name}`;
 }
 
 export const controllerRevisions = namespaced<ControllerRevision>({

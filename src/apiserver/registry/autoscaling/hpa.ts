@@ -59,7 +59,7 @@ export const horizontalPodAutoscalers = namespaced<HorizontalPodAutoscaler>({
   },
   columns: [
     nameColumn,
-    text('Reference', ({ spec: { scaleTargetRef: ref } }) => `${ref.kind}/${ref.name}`),
+    text('Reference', ({ spec: { scaleTargetRef: ref } }) => `${ref?.kind ?? ''}/${ref?.name ?? ''}`),
     text('Targets', obj => targets(obj.spec.metrics, obj.status?.currentMetrics)),
     text('MinPods', obj => (obj.spec.minReplicas === undefined ? '<unset>' : String(obj.spec.minReplicas))),
     text('MaxPods', obj => obj.spec.maxReplicas),

@@ -96,7 +96,7 @@ const sources: Record<string, { key: keyof MetricSpec; check(metric: MetricSpec,
     check: ({ pods: source }, path) => [
       ...validateIdentifier(source?.metric, `${path}.metric`),
       ...validateTarget(source?.target, `${path}.target`),
-      ...(source?.target.averageValue === undefined
+      ...(source?.target?.averageValue === undefined
         ? [field.required(`${path}.target.averageValue`, 'must specify a positive target averageValue')]
         : []),
     ],

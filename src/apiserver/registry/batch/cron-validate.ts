@@ -1,12 +1,23 @@
+import { CronError, parseSchedule } from '../../../api/cron.ts';
 import type { CronJob } from '../../../api/types/batch-v1.ts';
 import { type Check, type Errors, forbidden, nonNegative, optional, requiredOneOf } from '../checks.ts';
 import { field } from '../field-errors.ts';
-import { scheduleComplaint } from './schedule.ts';
 import { validateJobSpec } from './validate.ts';
 
 const path = 'spec.schedule';
 const zoneInSchedule = 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead';
 const validZone = /^[A-Za-z0-9._+-]+(\/[A-Za-z0-9._+-]+)*$/;
+
+/** A zone in the schedule itself is a mistake of its own; it is not part of the five fields. */
+function scheduleComplaint(schedule: string): string | undefined {
+  try {
+    parseSchedule(schedule.replace(/^(CRON_)?TZ=\S*\s*/, ''));
+    return undefined;
+  } catch (error) {
+    if (error instanceof CronError) return error.message;
+    throw error;
+  }
+}
 
 function validateSchedule(schedule: string, timeZone: string | undefined): Errors {
   if (!schedule) return [field.required(path)];

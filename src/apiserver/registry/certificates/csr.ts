@@ -86,5 +86,5 @@ export const certificateSigningRequests = clusterScoped<CertificateSigningReques
     ),
     text('Condition', condition),
   ],
-  selectableFields: { 'spec.signerName': obj => obj.spec.signerName },
+  selectableFields: { 'spec.signerName': obj => obj.spec.signerName ?? '' },
 });

@@ -24,7 +24,7 @@ import { protocols } from './pod/containers.ts';
 import { nonSpecialIp } from './service/special-ips.ts';
 
 function subsetAddresses(subset: EndpointSubset): string[] {
-  const addresses = (subset.addresses ?? []).map(a => a.ip);
+  const addresses = (subset.addresses ?? []).map(a => a.ip ?? '');
   if (!subset.ports?.length) return addresses;
   return subset.ports.flatMap(port =>
     addresses.map(ip => (ip.includes(':') ? `[${ip}]:${port.port}` : `${ip}:${port.port}`)),

@@ -45,7 +45,7 @@ function validateHints(endpoint: Endpoint, path: string): Errors {
     seen.add(name);
     return [
       ...(twice ? [field.duplicate(`${at}.name`, name)] : []),
-      ...invalidAll(`${at}.name`, name, isLabelValue(name)),
+      ...invalidAll(`${at}.name`, name, isLabelValue(name ?? '')),
     ];
   });
 }
@@ -113,7 +113,7 @@ export const endpointSlices = namespaced<EndpointSlice>({
     text('Ports', obj => firstFew((obj.ports ?? []).map(portCell), 3, '<unset>')),
     text('Endpoints', obj =>
       firstFew(
-        (obj.endpoints ?? []).flatMap(e => e.addresses),
+        (obj.endpoints ?? []).flatMap(e => e.addresses ?? []),
         3,
         '<unset>',
       ),

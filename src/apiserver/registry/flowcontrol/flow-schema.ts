@@ -18,7 +18,7 @@ export const flowSchemas = clusterScoped<FlowSchema>({
   validate: validateFlowSchema,
   columns: [
     nameColumn,
-    text('PriorityLevel', obj => obj.spec.priorityLevelConfiguration.name),
+    text('PriorityLevel', obj => obj.spec.priorityLevelConfiguration?.name ?? ''),
     text('MatchingPrecedence', obj => obj.spec.matchingPrecedence ?? 0),
     text('DistinguisherMethod', obj => obj.spec.distinguisherMethod?.type ?? '<none>'),
     ageColumn,

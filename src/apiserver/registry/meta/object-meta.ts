@@ -10,7 +10,7 @@ import {
   nameIsDnsLabel,
   nameIsDnsSubdomain,
 } from '../../../api/validation/names.ts';
-import { type Errors, each, forbidden, immutable, invalidAll, nonNegative, optional } from '../checks.ts';
+import { type Check, type Errors, each, forbidden, immutable, invalidAll, nonNegative, optional } from '../checks.ts';
 import { field } from '../field-errors.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -24,7 +24,8 @@ const standardFinalizers = new Set([
   'foregroundDeletion',
 ]);
 
-export const validateLabelName = (name: string, path: string): Errors => invalidAll(path, name, isLabelKey(name));
+export const validateLabelName: Check<string | undefined> = (name = '', path): Errors =>
+  invalidAll(path, name, isLabelKey(name));
 
 export function validateLabels(labels: Labels | undefined, path: string): Errors {
   return Object.entries(labels ?? {}).flatMap(([key, value]) => [

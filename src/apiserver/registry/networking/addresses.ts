@@ -7,6 +7,7 @@ import { clusterScoped } from '../define.ts';
 import { field } from '../field-errors.ts';
 
 function parent({ spec: { parentRef: ref } }: IPAddress): string {
+  if (!ref) return '';
   const resource = ref.group ? `${ref.resource}.${ref.group}` : ref.resource;
   return ref.namespace ? `${resource}/${ref.namespace}/${ref.name}` : `${resource}/${ref.name}`;
 }
@@ -53,7 +54,7 @@ export const ipAddresses = clusterScoped<IPAddress>({
   validate: validateParent,
   validateUpdate: (obj, old) => immutable(obj.spec.parentRef, old.spec.parentRef, 'spec.parentRef'),
   columns: [nameColumn, text('ParentRef', parent), ageColumn],
-  selectableFields: { 'spec.parentRef.name': obj => obj.spec.parentRef.name },
+  selectableFields: { 'spec.parentRef.name': obj => obj.spec.parentRef?.name ?? '' },
 });
 
 export const serviceCidrs = clusterScoped<ServiceCIDR>({

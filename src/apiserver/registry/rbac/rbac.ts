@@ -36,7 +36,7 @@ const subjectsOf = (binding: Binding, kind: string) =>
 
 const bindingColumns: readonly Column<Binding>[] = [
   nameColumn,
-  text('Role', ({ roleRef }) => `${roleRef.kind}/${roleRef.name}`),
+  text('Role', ({ roleRef }) => `${roleRef?.kind ?? ''}/${roleRef?.name ?? ''}`),
   ageColumn,
   wideText('Users', obj => subjectsOf(obj, 'User')),
   wideText('Groups', obj => subjectsOf(obj, 'Group')),

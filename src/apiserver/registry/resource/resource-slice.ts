@@ -12,8 +12,8 @@ export const resourceSlices = clusterScoped<ResourceSlice>({
     nameColumn,
     text('Node', obj => obj.spec.nodeName ?? '<unset>'),
     text('Driver', obj => obj.spec.driver),
-    text('Pool', obj => obj.spec.pool.name),
+    text('Pool', obj => obj.spec.pool?.name ?? ''),
     ageColumn,
   ],
-  selectableFields: { 'spec.nodeName': obj => obj.spec.nodeName ?? '', 'spec.driver': obj => obj.spec.driver },
+  selectableFields: { 'spec.nodeName': obj => obj.spec.nodeName ?? '', 'spec.driver': obj => obj.spec.driver ?? '' },
 });

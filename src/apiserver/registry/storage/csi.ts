@@ -61,7 +61,7 @@ export const volumeAttachments = clusterScoped<VolumeAttachment>({
   columns: [
     nameColumn,
     text('Attacher', obj => obj.spec.attacher),
-    text('PV', obj => obj.spec.source.persistentVolumeName ?? ''),
+    text('PV', obj => obj.spec.source?.persistentVolumeName ?? ''),
     text('Node', obj => obj.spec.nodeName),
     flag('Attached', obj => obj.status?.attached ?? false),
     ageColumn,

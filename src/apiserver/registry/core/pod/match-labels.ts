@@ -27,7 +27,7 @@ export function mergeLabelKeys(pod: Pod): void {
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
   const terms: (PodAffinityTerm | TopologySpreadConstraint)[] = [podAffinity, podAntiAffinity].flatMap(affinity => [
     ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
-    ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(t => t.podAffinityTerm),
+    ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap(t => t.podAffinityTerm ?? []),
   ]);
   for (const term of [...terms, ...(pod.spec.topologySpreadConstraints ?? [])]) merge(term, labels);
 }

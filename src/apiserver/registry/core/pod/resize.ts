@@ -75,7 +75,7 @@ function unsupported(pod: Pod, old: Pod): string | undefined {
 export function validatePodResize(pod: Pod, old: Pod): Errors {
   const why = unsupported(pod, old);
   if (why !== undefined) return [field.forbidden('', why)];
-  if (pod.spec.containers.length !== old.spec.containers.length) {
+  if ((pod.spec.containers?.length ?? 0) !== old.spec.containers.length) {
     return [field.forbidden('spec.containers', 'containers may not be added or removed on resize')];
   }
   if ((pod.spec.initContainers?.length ?? 0) !== (old.spec.initContainers?.length ?? 0)) {
@@ -106,7 +106,7 @@ export function prepareForResize(pod: Pod, old: Pod): void {
     if (source.resources) target.resources = source.resources;
     if (source.resizePolicy) target.resizePolicy = source.resizePolicy;
   };
-  for (const [i, container] of spec.containers.entries()) copy(container, pod.spec.containers[i]);
+  for (const [i, container] of spec.containers.entries()) copy(container, pod.spec.containers?.[i]);
   for (const [i, container] of (spec.initContainers ?? []).entries()) copy(container, pod.spec.initContainers?.[i]);
   pod.spec = spec;
   if (old.status) pod.status = structuredClone(old.status);

@@ -96,7 +96,7 @@ const podAffinity: Check<PodAffinity> = (affinity, path) => [
   ...each(affinity[requiredKey], `${path}.${requiredKey}`, podAffinityTerm),
   ...each(affinity[preferredKey], `${path}.${preferredKey}`, (term, at) => [
     ...validateWeight(term.weight, at),
-    ...podAffinityTerm(term.podAffinityTerm, `${at}.podAffinityTerm`),
+    ...podAffinityTerm(term.podAffinityTerm ?? { topologyKey: '' }, `${at}.podAffinityTerm`),
   ]),
 ];
 
@@ -109,7 +109,7 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
     ...optional(node?.[requiredKey], `${at}.${requiredKey}`, validateNodeSelector),
     ...each(node?.[preferredKey], `${at}.${preferredKey}`, (term, where) => [
       ...validateWeight(term.weight, where),
-      ...validateNodeSelectorTerm(term.preference, `${where}.preference`, false),
+      ...validateNodeSelectorTerm(term.preference ?? {}, `${where}.preference`, false),
     ]),
     ...optional(affinity.podAffinity, `${path}.podAffinity`, podAffinity),
     ...optional(affinity.podAntiAffinity, `${path}.podAntiAffinity`, podAffinity),

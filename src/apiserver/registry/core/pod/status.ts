@@ -57,7 +57,7 @@ function validateContainerStatuses(pod: Pod, old: Pod): Errors {
 
 function validateIps(list: readonly { ip: string }[] | undefined, path: string): Errors {
   const ips = list ?? [];
-  const families = new Set(ips.map(({ ip }) => parseIp(ip)?.family));
+  const families = new Set(ips.map(({ ip }) => parseIp(ip ?? '')?.family));
   const crowded = ips.length > 1 && (ips.length > 2 || families.size < 2);
   const seen = new Set<string>();
   return [
