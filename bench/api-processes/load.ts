@@ -1,0 +1,108 @@
+/** A load generator over HTTP/2 sessions, and children that answer over IPC. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import http2, { type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import { join } from 'node:path';
+
+export interface Endpoint {
+  readonly port: number;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export interface Child {
+  readonly process: ChildProcess;
+  ask<T>(message: object): Promise<T>;
+  stop(): Promise<void>;
+}
+
+export function startChild(script: string, args: readonly string[], execArgv: readonly string[] = []): Child {
+  const child = fork(join(import.meta.dirname, script), args, { execArgv: [...execArgv] });
+  return {
+    process: child,
+    async ask<T>(message: object) {
+      const answered = once(child, 'message');
+      child.send(message);
+      const [answer] = await answered;
+      return answer as T;
+    },
+    async stop() {
+      if (child.exitCode !== null) return;
+      const gone = once(child, 'exit');
+      if (child.connected) child.disconnect();
+      await gone;
+    },
+  };
+}
+
+export async function firstMessage<T>(child: Child): Promise<T> {
+  const [message] = await once(child.process, 'message');
+  return message as T;
+}
+
+export function openSession({ port, ca, cert, key }: Endpoint): ClientHttp2Session {
+  const session = http2.connect(`https://127.0.0.1:${port}`, {
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    rejectUnauthorized: ca !== undefined,
+    settings: { initialWindowSize: 16 << 20 },
+  });
+  session.on('error', () => {});
+  session.once('connect', () => session.setLocalWindowSize(64 << 20));
+  return session;
+}
+
+export interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string;
+}
+
+/** One request; gives the status and the body's bytes. */
+export function request(session: ClientHttp2Session, call: Call): Promise<{ status: number; body: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request(
+      {
+        ':method': call.method,
+        ':path': call.path,
+        accept: 'application/json',
+        ...(call.body !== undefined && { 'content-type': 'application/json' }),
+      },
+      { endStream: call.body === undefined },
+    );
+    let status = 0;
+    const chunks: Buffer[] = [];
+    stream.on('response', (headers: IncomingHttpHeaders) => {
+      status = Number(headers[':status']);
+    });
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('end', () => resolve({ status, body: Buffer.concat(chunks) }));
+    stream.on('error', reject);
+    if (call.body !== undefined) stream.end(call.body);
+  });
+}
+
+/** Requests per second with so many in flight. Throws when one fails. */
+export async function throughput(
+  sessions: readonly ClientHttp2Session[],
+  inFlight: number,
+  seconds: number,
+  next: (i: number) => Call,
+): Promise<number> {
+  let sent = 0;
+  let done = 0;
+  const until = performance.now() + seconds * 1_000;
+  const started = performance.now();
+  const worker = async (w: number) => {
+    const session = sessions[w % sessions.length] as ClientHttp2Session;
+    while (performance.now() < until) {
+      const { status, body } = await request(session, next(sent++));
+      if (status >= 300) throw new Error(`${status} ${body.toString().slice(0, 300)}`);
+      done += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, (_, w) => worker(w)));
+  return done / ((performance.now() - started) / 1_000);
+}

@@ -1,0 +1,268 @@
+/** The API server over TLS HTTP/2 from another process, against a bare Node HTTP/2 stream server answering the same bytes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Call,
+  type Child,
+  type Endpoint,
+  firstMessage,
+  openSession,
+  request,
+  startChild,
+  throughput,
+} from './api-processes/load.ts';
+import type { BenchResult } from './result.ts';
+
+const path = '/api/v1/namespaces/default/configmaps';
+const seconds = 3;
+const listed = 10_000;
+
+function configMap(name: string, size: number): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, labels: { app: 'bench' } },
+    data: { value: 'x'.repeat(size) },
+  });
+}
+
+interface Setup {
+  readonly server: Child;
+  readonly floor: Child;
+  readonly ours: Endpoint;
+  readonly bare: Endpoint;
+}
+
+function atLeast(name: string, value: number, unit: string, floor: number, target: number): BenchResult {
+  const ratio = value / floor;
+  return { name, value, unit, floor, ratio, target: `≥ ${target}`, met: ratio >= target };
+}
+function atMost(name: string, value: number, unit: string, target: number): BenchResult {
+  return { name, value, unit, target: `≤ ${target} ${unit}`, met: value <= target };
+}
+
+async function start(folder: string): Promise<{ child: Child; endpoint: Endpoint; readyMs: number }> {
+  const started = performance.now();
+  const child = startChild('server.ts', [folder], ['--expose-gc']);
+  const endpoint = await firstMessage<Endpoint>(child);
+  return { child, endpoint, readyMs: performance.now() - started };
+}
+const memory = async (child: Child) => (await child.ask<{ rss: number }>({ ask: 'memory' })).rss;
+const sessionsTo = (endpoint: Endpoint, count: number) => Array.from({ length: count }, () => openSession(endpoint));
+function closeAll(sessions: readonly ClientHttp2Session[]): void {
+  for (const session of sessions) session.destroy();
+}
+
+async function fill(sessions: readonly ClientHttp2Session[], count: number): Promise<void> {
+  let i = 0;
+  const worker = async (session: ClientHttp2Session) => {
+    while (i < count) {
+      const name = `item-${String(i++).padStart(6, '0')}`;
+      const { status, body } = await request(session, { method: 'POST', path, body: configMap(name, 600) });
+      if (status !== 201) throw new Error(body.toString());
+    }
+  };
+  await Promise.all(Array.from({ length: 64 }, (_, w) => worker(sessions[w % sessions.length] as ClientHttp2Session)));
+}
+
+async function compareReads({ server, floor, ours, bare }: Setup): Promise<BenchResult[]> {
+  const a = sessionsTo(ours, 4);
+  const b = sessionsTo(bare, 4);
+  const [mine, theirs] = [a[0] as ClientHttp2Session, b[0] as ClientHttp2Session];
+  const get: Call = { method: 'GET', path: `${path}/item-000001` };
+  await floor.ask({ answer: (await request(mine, get)).body.toString() });
+  await throughput(b, 32, 1, () => get);
+  const bareGet = await throughput(b, 32, seconds, () => get);
+  await throughput(a, 32, 1, () => get);
+  const ourGet = await throughput(a, 32, seconds, () => get);
+  const list: Call = { method: 'GET', path };
+  const answer = (await request(mine, list)).body;
+  await floor.ask({ answer: answer.toString() });
+  const bareList = await throughput([theirs], 1, seconds, () => list);
+  const ourList = await throughput([mine], 1, seconds, () => list);
+  const before = await memory(server);
+  await Promise.all(Array.from({ length: 10 }, (_, i) => request(a[i % 4] as ClientHttp2Session, list)));
+  const growth = Math.max(0, (await memory(server)) - before) / answer.length;
+  closeAll([...a, ...b]);
+  return [
+    atLeast('GET of one object', ourGet, 'requests/s', bareGet, 0.6),
+    atLeast(`LIST of ${listed} objects of 1 KiB`, ourList, 'lists/s', bareList, 0.7),
+    atMost('ten LISTs at once: growth of memory in answers', growth, 'answers', 2),
+  ];
+}
+
+async function compareWrites({ ours, bare }: Setup): Promise<BenchResult[]> {
+  const a = sessionsTo(ours, 4);
+  const b = sessionsTo(bare, 4);
+  const create = (i: number): Call => ({ method: 'POST', path, body: configMap(`new-${i}`, 600) });
+  const update = (i: number): Call => {
+    const name = `item-${String(i % listed).padStart(6, '0')}`;
+    return { method: 'PUT', path: `${path}/${name}`, body: configMap(name, 600 + (i % 7)) };
+  };
+  const bareCreate = await throughput(b, 64, seconds, create);
+  const ourCreate = await throughput(a, 64, seconds, create);
+  const bareUpdate = await throughput(b, 64, seconds, update);
+  const ourUpdate = await throughput(a, 64, seconds, update);
+  closeAll([...a, ...b]);
+  return [
+    atLeast('durable CREATE, 64 in flight', ourCreate, 'requests/s', bareCreate, 0.3),
+    atLeast('durable UPDATE, 64 in flight', ourUpdate, 'requests/s', bareUpdate, 0.3),
+  ];
+}
+
+interface Watchers {
+  readonly streams: ClientHttp2Stream[];
+  /** Resolves when all watchers together have got so many bytes more. */
+  received(bytes: number): Promise<void>;
+}
+
+async function openWatchers(sessions: readonly ClientHttp2Session[], count: number, to: string): Promise<Watchers> {
+  let total = 0;
+  let wanted = Number.POSITIVE_INFINITY;
+  let resolve: (() => void) | undefined;
+  const streams: ClientHttp2Stream[] = [];
+  const opened: Promise<void>[] = [];
+  for (let i = 0; i < count; i++) {
+    const stream = (sessions[i % sessions.length] as ClientHttp2Session).request({
+      ':path': to,
+      accept: 'application/json',
+    });
+    stream.on('error', () => {});
+    stream.on('data', (chunk: Buffer) => {
+      total += chunk.length;
+      if (total >= wanted) resolve?.();
+    });
+    opened.push(new Promise(done => stream.once('response', () => done())));
+    streams.push(stream);
+  }
+  await Promise.all(opened);
+  return {
+    streams,
+    received(bytes) {
+      wanted = total + bytes;
+      return new Promise(done => {
+        resolve = done;
+      });
+    },
+  };
+}
+
+const watcherCount = 1_000;
+
+async function compareWatches({ server, floor, ours, bare }: Setup): Promise<BenchResult[]> {
+  const a = sessionsTo(ours, 10);
+  const b = sessionsTo(bare, 10);
+  const writer = openSession(ours);
+  const rv = JSON.parse((await request(writer, { method: 'GET', path: `${path}?limit=1` })).body.toString()) as {
+    metadata: { resourceVersion: string };
+  };
+  const before = await memory(server);
+  const mine = await openWatchers(a, watcherCount, `${path}?watch=1&resourceVersion=${rv.metadata.resourceVersion}`);
+  const perWatch = ((await memory(server)) - before) / watcherCount / 1_024;
+  const theirs = await openWatchers(b, watcherCount, '/watch');
+  const first = mine.received(1);
+  const sample = (
+    await request(writer, { method: 'PUT', path: `${path}/item-000001`, body: configMap('item-000001', 700) })
+  ).body;
+  await first;
+  const frame = `{"type":"MODIFIED","object":${sample.toString().trim()}}\n`;
+  const rounds = 30;
+  const perRound = frame.length * watcherCount * 0.99;
+  const timed = async (watchers: Watchers, write: (i: number) => Promise<unknown>) => {
+    const started = performance.now();
+    for (let i = 0; i < rounds; i++) {
+      const got = watchers.received(perRound);
+      await write(i);
+      await got;
+    }
+    return (rounds * watcherCount) / ((performance.now() - started) / 1_000);
+  };
+  const bareRate = await timed(theirs, () => floor.ask({ write: frame }));
+  const ourRate = await timed(mine, i =>
+    request(writer, { method: 'PUT', path: `${path}/item-000001`, body: configMap('item-000001', 701 + (i % 2)) }),
+  );
+  closeAll([...a, ...b, writer]);
+  return [
+    atLeast('one writer to 1,000 watchers', ourRate, 'events/s', bareRate, 0.5),
+    atMost('memory of an idle watch', perWatch, 'KiB', 20),
+  ];
+}
+
+async function measureStart(folder: string): Promise<BenchResult[]> {
+  const first = await start(folder);
+  await first.child.stop();
+  const again = await start(folder);
+  const idle = (await memory(again.child)) / 1e6;
+  await again.child.stop();
+  return [
+    atMost('ready the first time', first.readyMs / 1_000, 's', 0.9),
+    atMost('ready on existing data', again.readyMs / 1_000, 's', 0.5),
+    atMost('idle memory', idle, 'MB', 120),
+  ];
+}
+
+async function measureLoaded(folder: string, count: number): Promise<BenchResult> {
+  const { child, endpoint } = await start(folder);
+  const sessions = sessionsTo(endpoint, 4);
+  const pods = '/api/v1/namespaces/default/pods';
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
+  await request(sessions[0] as ClientHttp2Session, {
+    method: 'POST',
+    path: '/api/v1/namespaces/default/serviceaccounts',
+    body: JSON.stringify(account),
+  });
+  let i = 0;
+  const worker = async (session: ClientHttp2Session) => {
+    while (i < count) {
+      const { status, body } = await request(session, { method: 'POST', path: pods, body: pod(i++) });
+      if (status !== 201) throw new Error(body.toString());
+    }
+  };
+  await Promise.all(Array.from({ length: 64 }, (_, w) => worker(sessions[w % 4] as ClientHttp2Session)));
+  closeAll(sessions);
+  await child.stop();
+  const again = await start(folder);
+  const loaded = (await memory(again.child)) / 1e6;
+  await again.child.stop();
+  return atMost(`${count} pods loaded`, loaded, 'MB', 600);
+}
+
+/** About 2 KiB once it is stored. */
+function pod(i: number): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `pod-${i}`, labels: { app: `app-${i % 100}` }, annotations: { note: 'n'.repeat(250) } },
+    spec: { automountServiceAccountToken: false, containers: [{ name: 'c', image: 'example.com/c:1' }] },
+  });
+}
+
+export async function run(): Promise<BenchResult[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-api-'));
+  const results: BenchResult[] = [];
+  const floor = startChild('floor.ts', []);
+  try {
+    results.push(...(await measureStart(join(folder, 'start'))));
+    const { child: server, endpoint: ours } = await start(join(folder, 'main'));
+    try {
+      const { cert, key } = ours as Required<Endpoint>;
+      const bare = await floor.ask<Endpoint>({ start: { cert, key } });
+      const setup: Setup = { server, floor, ours, bare };
+      const sessions = sessionsTo(ours, 4);
+      await fill(sessions, listed);
+      closeAll(sessions);
+      results.push(...(await compareReads(setup)));
+      results.push(...(await compareWatches(setup)));
+      results.push(...(await compareWrites(setup)));
+    } finally {
+      await server.stop();
+    }
+    results.push(await measureLoaded(join(folder, 'loaded'), 100_000));
+  } finally {
+    await floor.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return results;
+}
