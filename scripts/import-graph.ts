@@ -39,8 +39,19 @@ const adapters = [
   'scheduler/adapters',
   'base/node',
 ];
-/** Where time, chance and timers come from; the only places that may ask the host. */
-const hostClocks = ['base/clock.ts', 'base/random.ts', 'base/virtual-clock.ts', 'cli'];
+/** Where time, chance and timers come from, and adapters around real sockets, files and threads, which never run on virtual time. */
+const hostClocks = [
+  'base/clock.ts',
+  'base/random.ts',
+  'base/virtual-clock.ts',
+  'cli',
+  'apiserver/http',
+  'store/embedded',
+  'store/etcd',
+  'kubelet/host',
+  'kubelet/grpc',
+  'kubelet/server',
+];
 /** Files longer than 500 lines, with the reason. */
 const longFiles: Record<string, string> = {};
 
@@ -77,6 +88,8 @@ export function importViolations(root: string): string[] {
       const specifier = match[1] ?? match[2] ?? match[3] ?? '';
       if (specifier.startsWith('.')) {
         const target = normalize(join(dirname(file), specifier));
+        // A contract is types and errors; everybody who is handed a store may name them.
+        if (target === 'store/contract.ts') continue;
         const error = isTest || target.startsWith('..') ? undefined : importError(file, target);
         if (error) out.push(error);
       } else if (specifier.startsWith('node:') && isPortable && !isTest) {

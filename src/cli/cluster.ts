@@ -13,6 +13,8 @@ export interface ClusterConfig {
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly dnsAddress: string;
+  /** An address of this machine that only this machine routes: the node's own, and the API server's for pods. */
+  readonly hostAddress: string;
   readonly nodeName: string;
   /** Real containers, or so many simulated nodes. */
   readonly node:
@@ -54,17 +56,24 @@ export function writeFileAtomic(path: string, text: string): void {
   renameSync(temporary, path);
 }
 
-/** The second octets tried for pod ranges (10.x.0.0/16); the service range is the next one up. */
+/** The second octets tried for pod ranges (10.x.0.0/16); the service range and the host's own are the next two. */
 const candidates = [42, 52, 62, 72, 82, 92, 102, 112, 122, 132, 142, 152, 162, 172, 182, 192];
 
 /**
- * The first pair of ranges that no interface address or route of this machine touches, so that two clusters do not collide.
+ * The first ranges that no interface address or route of this machine touches, so that two clusters do not collide.
  * `used` are IPv4 addresses and CIDRs.
  */
-export function chooseRanges(used: readonly string[]): { podCidr: string; serviceCidr: string; dnsAddress: string } {
+export function chooseRanges(
+  used: readonly string[],
+): Pick<ClusterConfig, 'podCidr' | 'serviceCidr' | 'dnsAddress' | 'hostAddress'> {
   const taken = new Set(used.filter(u => u.startsWith('10.')).map(u => Number(u.split('.')[1])));
-  const octet = candidates.find(n => !taken.has(n) && !taken.has(n + 1)) ?? 42;
-  return { podCidr: `10.${octet}.0.0/16`, serviceCidr: `10.${octet + 1}.0.0/16`, dnsAddress: `10.${octet + 1}.0.10` };
+  const octet = candidates.find(n => [n, n + 1, n + 2].every(o => !taken.has(o))) ?? 42;
+  return {
+    podCidr: `10.${octet}.0.0/16`,
+    serviceCidr: `10.${octet + 1}.0.0/16`,
+    dnsAddress: `10.${octet + 1}.0.10`,
+    hostAddress: `10.${octet + 2}.0.1`,
+  };
 }
 
 /** Addresses and routed prefixes of this machine, in the current network namespace. */

@@ -44,7 +44,14 @@ export function runningDaemon(dataDir: string): DaemonRecord | undefined {
 export function claimDaemon(dataDir: string): () => void {
   const path = clusterPaths(dataDir).pid;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileAtomic(path, JSON.stringify({ pid: process.pid, startTicks: startTicks(process.pid) ?? '', boot: bootId() } satisfies DaemonRecord));
+  writeFileAtomic(
+    path,
+    JSON.stringify({
+      pid: process.pid,
+      startTicks: startTicks(process.pid) ?? '',
+      boot: bootId(),
+    } satisfies DaemonRecord),
+  );
   return () => rmSync(path, { force: true });
 }
 

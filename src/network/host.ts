@@ -30,7 +30,7 @@ export interface HostNetworkOptions {
   readonly podCidrs: readonly string[];
   /** Service ranges: routed to the device, so that a machine without a default route reaches them too. */
   readonly serviceCidrs: readonly string[];
-  /** A dummy device that holds `localAddresses`; at most 15 characters. */
+  /** A device that holds `localAddresses`: a bridge without ports, which every kernel has (dummy devices are a module that may be missing). At most 15 characters. */
   readonly device: string;
   /** Addresses served on this node itself (the cluster's DNS). */
   readonly localAddresses: readonly string[];
@@ -62,7 +62,7 @@ export async function ensureHostNetwork(options: HostNetworkOptions): Promise<vo
   sysctl('net.ipv4.ip_forward', '1');
   const v6 = [...options.podCidrs, ...options.serviceCidrs].some(cidr => familyOf(cidr) === 'ip6');
   if (v6) sysctl('net.ipv6.conf.all.forwarding', '1');
-  await runProgram('ip', ['link', 'add', options.device, 'type', 'dummy']).catch(ignoreExists);
+  await runProgram('ip', ['link', 'add', options.device, 'type', 'bridge']).catch(ignoreExists);
   await runProgram('ip', ['link', 'set', options.device, 'up']);
   for (const address of options.localAddresses) {
     await runProgram('ip', [
@@ -86,12 +86,16 @@ export async function ensureHostNetwork(options: HostNetworkOptions): Promise<vo
   await runProgram('nft', ['-f', '-'], masqueradeScript(options));
 }
 
-export async function removeHostNetwork(options: Pick<HostNetworkOptions, 'table' | 'device'>): Promise<void> {
-  await runProgram('ip', ['link', 'delete', options.device]).catch(() => {});
-  const script = ['ip', 'ip6']
-    .map(family => `add table ${family} ${options.table}\ndelete table ${family} ${options.table}`)
-    .join('\n');
-  await runProgram('nft', ['-f', '-'], script).catch(() => {});
+/** Idempotent: what is not there is fine. */
+export async function removeHostNetwork(options: {
+  readonly tables: readonly string[];
+  readonly devices: readonly string[];
+}): Promise<void> {
+  for (const device of options.devices) await runProgram('ip', ['link', 'delete', device]).catch(() => {});
+  const each = options.tables.flatMap(table =>
+    ['ip', 'ip6'].map(family => `add table ${family} ${table}\ndelete table ${family} ${table}`),
+  );
+  await runProgram('nft', ['-f', '-'], each.join('\n')).catch(() => {});
 }
 
 function ignoreExists(error: unknown): string {

@@ -76,7 +76,7 @@ export const apiserver = command({
       });
       environment.log.info('API server is ready', { port: server.port });
       reportReady();
-      await stopSignal();
+      await stopSignal({ withParent: true });
       await server.close();
     } catch (error) {
       reportFatal(messageOf(error));

@@ -1,8 +1,10 @@
 /** Assembles an API server process: store, certificates, security, sockets. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Docs } from '../../api/openapi/source.ts';
 import { admissionPlugins } from '../../apiserver/admission/index.ts';
 import { createTokenSigner } from '../../apiserver/auth/index.ts';
+import { createNodeDialer } from '../../apiserver/http/dialer.ts';
 import { gzipBody } from '../../apiserver/http/gzip.ts';
 import { type HttpServer, listen } from '../../apiserver/http/server.ts';
 import { createApiServer } from '../../apiserver/index.ts';
@@ -11,6 +13,7 @@ import { createSecurity } from '../../apiserver/security.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
 import type { Store } from '../../store/contract.ts';
+import { firstAddress } from './addresses.ts';
 
 export interface ApiServerProcessOptions {
   readonly environment: Environment;
@@ -23,6 +26,8 @@ export interface ApiServerProcessOptions {
     readonly key?: string;
     readonly prefix?: string;
   };
+  /** Instead of the embedded store or etcd: a store that is open already. Closed with the server. */
+  readonly store?: Store;
   readonly pkiDirectory: string;
   /** Addresses to listen on. */
   readonly bindAddresses: readonly string[];
@@ -47,6 +52,8 @@ export interface RunningApiServer {
   close(): Promise<void>;
 }
 
+/** Time that requests in work have when the server stops. */
+const closeGraceMs = 2_000;
 const renewEveryMs = 12 * 3_600_000;
 
 /** Resolves when the server answers. */
@@ -66,20 +73,32 @@ export async function runApiServer(options: ApiServerProcessOptions): Promise<Ru
     ],
   };
   const pki = ensureClusterPki(options.pkiDirectory, pkiOptions);
-  const store = await openStore(options);
+  const store = options.store ?? (await openStore(options));
   const issuer = options.issuer ?? `https://kubernetes.default.svc.${options.clusterDomain}`;
   const signer = await createTokenSigner(pki.serviceAccount.key, [pki.serviceAccount.publicKey]);
+  const { certificate: clientCert, key: clientKey } = pki.clients['apiserver-kubelet-client'];
+  const dialer = createNodeDialer({ kubeletCa: pki.ca.certificate, clientCert, clientKey });
   const server = createApiServer({
     ...environment,
     store,
     strategies,
     gzip: gzipBody,
+    serviceCidrs: options.serviceCidrs,
+    advertise: { address: options.advertiseAddress, port: options.port },
+    docs: fieldDocs,
+    dialer,
+    ...(options.nodePortRange && { nodePortRange: options.nodePortRange }),
     security: createSecurity({
       signer,
       issuers: [issuer],
       audiences: [issuer],
       admission: admissionPlugins,
       frontProxyNames: ['front-proxy-client'],
+      authenticationInfo: {
+        clientCa: pki.ca.certificate,
+        frontProxyCa: pki.frontProxyCa.certificate,
+        frontProxyNames: ['front-proxy-client'],
+      },
       ...(options.staticTokens !== undefined && { staticTokens: options.staticTokens }),
       enableAdmission: options.enableAdmission ?? [],
       disableAdmission: options.disableAdmission ?? [],
@@ -93,17 +112,20 @@ export async function runApiServer(options: ApiServerProcessOptions): Promise<Ru
   });
   const sockets: HttpServer[] = [];
   const closeAll = async () => {
-    await Promise.all(sockets.map(socket => socket.close()));
+    // Watches end first, so that their connections are idle when the sockets close.
     await server.close();
+    await Promise.all(sockets.map(socket => socket.close(closeGraceMs)));
+    await dialer.close();
     await store.close();
   };
   try {
+    // Nobody is let in before policies are loaded: a refusal would be wrong, and clients try again anyway.
+    await server.start();
     for (const host of options.bindAddresses) {
       sockets.push(
         await listen({ handle: server.handle, tls: files(pki), host, port: options.port || (sockets[0]?.port ?? 0) }),
       );
     }
-    await server.start();
   } catch (error) {
     await closeAll();
     throw error;
@@ -124,6 +146,13 @@ export async function runApiServer(options: ApiServerProcessOptions): Promise<Ru
   };
 }
 
+const docsFile = new URL('../../api/catalog/docs.json', import.meta.url);
+
+/** Texts of fields, as far as set-up collected them. */
+async function fieldDocs(): Promise<Docs> {
+  return existsSync(docsFile) ? (JSON.parse(await readFile(docsFile, 'utf8')) as Docs) : {};
+}
+
 async function openStore(options: ApiServerProcessOptions): Promise<Store> {
   if (options.etcd) {
     const { connectEtcdStore } = await import('../../store/etcd/index.ts');
@@ -131,15 +160,7 @@ async function openStore(options: ApiServerProcessOptions): Promise<Store> {
   }
   const { openEmbeddedStore } = await import('../../store/embedded/index.ts');
   mkdirSync(options.storeDirectory, { recursive: true, mode: 0o700 });
-  return openEmbeddedStore({ directory: join(options.storeDirectory), ...options.environment });
-}
-
-/** The first address of a range: the `kubernetes` service's. */
-export function firstAddress(cidr: string): string {
-  const [network = ''] = cidr.split('/');
-  if (network.includes(':')) return network.endsWith('::') ? `${network}1` : network.replace(/:0*$/, ':1');
-  const parts = network.split('.').map(Number);
-  return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.');
+  return openEmbeddedStore({ directory: options.storeDirectory, ...options.environment });
 }
 
 function everySoOften({ clock, log }: Environment, work: () => void): { cancel(): void } {

@@ -10,8 +10,11 @@ export function hostEnvironment(component: string, level: LogLevel = 'info'): En
   return { clock: systemClock, random: systemRandom, log, metrics: createMetrics() };
 }
 
-/** Resolves at SIGTERM or SIGINT. A second signal ends the process at once. */
-export function stopSignal(): Promise<string> {
+/**
+ * Resolves at SIGTERM or SIGINT, and with `withParent` when the supervisor that started this process is gone. A second signal ends the
+ * process at once.
+ */
+export function stopSignal(options: { withParent?: boolean } = {}): Promise<string> {
   return new Promise(resolve => {
     let asked = false;
     const onSignal = (signal: string) => {
@@ -21,5 +24,9 @@ export function stopSignal(): Promise<string> {
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
+    if (!options.withParent) return;
+    process.once('disconnect', () => resolve('the end of the supervisor'));
+    // Listening keeps the channel, and with it this process, alive.
+    process.channel?.unref();
   });
 }

@@ -1,0 +1,26 @@
+import { messageOf } from '../../base/errors.ts';
+import { readClusterConfig } from '../cluster.ts';
+import { command } from '../command.ts';
+import { UsageError } from '../flags.ts';
+import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { runNode } from '../run/node.ts';
+import { reportFatal, reportReady } from '../supervisor.ts';
+import { dataDirFlag } from './shared.ts';
+
+export const node = command({
+  flags: { 'data-dir': dataDirFlag },
+  async run(flags) {
+    const environment = hostEnvironment('node');
+    const config = readClusterConfig(flags['data-dir']);
+    if (!config) throw new UsageError(`there is no cluster in ${flags['data-dir']}`);
+    try {
+      const running = await runNode({ environment, dataDir: flags['data-dir'], config });
+      reportReady();
+      await stopSignal({ withParent: true });
+      await running.stop();
+    } catch (error) {
+      reportFatal(messageOf(error));
+      throw error;
+    }
+  },
+});

@@ -1,0 +1,187 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
+import {
+  type ClusterConfig,
+  chooseRanges,
+  clusterPaths,
+  readClusterConfig,
+  usedAddresses,
+  writeClusterConfig,
+} from '../cluster.ts';
+import { command } from '../command.ts';
+import { claimDaemon, runningDaemon } from '../daemon.ts';
+import { UsageError } from '../flags.ts';
+import { userKubeconfig } from '../kubeconfig-merge.ts';
+import { type ProgressLine, superviseCluster } from '../run/cluster.ts';
+import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { dataDirFlag } from './shared.ts';
+
+const flags = {
+  'data-dir': dataDirFlag,
+  detach: { type: 'boolean', short: 'd', help: 'return when the cluster is ready and leave it running' },
+  port: { type: 'number', help: 'HTTPS port of the API server (default 6443, or the next free one)' },
+  kubeconfig: { type: 'string', help: 'kubeconfig to add the cluster to (default: the user’s)' },
+  name: { type: 'string', help: 'name of the kubeconfig context (default tsukube)' },
+  nodes: { type: 'string', help: '"real", or "simulated:N" for N nodes without containers' },
+  'no-node': { type: 'boolean', help: 'control plane only' },
+  'node-name': { type: 'string', help: 'name of the real node (default: the host’s)' },
+} as const;
+
+export const up = command({
+  flags,
+  async run(values) {
+    const dataDir = resolve(values['data-dir']);
+    const running = runningDaemon(dataDir);
+    if (running) {
+      console.log(`The cluster in ${dataDir} is running already (process ${running.pid}); "tsukube status" says more.`);
+      return 0;
+    }
+    const config = configure(dataDir, values);
+    const kubeconfig = resolve(values.kubeconfig ?? userKubeconfig());
+    if (values.detach && process.env['TSUKUBE_DAEMON'] === undefined) return detach(dataDir);
+    return foreground(dataDir, config, kubeconfig);
+  },
+});
+
+interface UpValues {
+  readonly port: number | undefined;
+  readonly name: string | undefined;
+  readonly nodes: string | undefined;
+  readonly 'no-node': boolean;
+  readonly 'node-name': string | undefined;
+}
+
+/** What the cluster is: as it was made, with what the flags say now. */
+function configure(dataDir: string, values: UpValues): ClusterConfig {
+  const before = readClusterConfig(dataDir);
+  const kind = nodeKind(values) ?? before?.node ?? realIfPossible();
+  const config: ClusterConfig = {
+    name: values.name ?? before?.name ?? 'tsukube',
+    port: values.port ?? before?.port ?? 6443,
+    kubeletPort: before?.kubeletPort ?? 10_250,
+    ...(before
+      ? {
+          podCidr: before.podCidr,
+          serviceCidr: before.serviceCidr,
+          dnsAddress: before.dnsAddress,
+          hostAddress: before.hostAddress,
+        }
+      : chooseRanges(usedAddresses())),
+    nodeName: values['node-name'] ?? before?.nodeName ?? hostname().toLowerCase(),
+    node: kind,
+  };
+  writeClusterConfig(dataDir, config);
+  return config;
+}
+
+function nodeKind(values: UpValues): ClusterConfig['node'] | undefined {
+  if (values['no-node']) return { kind: 'none' };
+  if (values.nodes === undefined) return undefined;
+  if (values.nodes === 'real') return { kind: 'real' };
+  const count = Number(/^simulated:(\d+)$/.exec(values.nodes)?.[1] ?? Number.NaN);
+  if (!(count >= 1 && count <= 10_000))
+    throw new UsageError(
+      `invalid argument "${values.nodes}" for "--nodes": must be "real" or "simulated:N" with N from 1 to 10000`,
+    );
+  return { kind: 'simulated', count };
+}
+
+function realIfPossible(): ClusterConfig['node'] {
+  if (process.platform === 'linux' && process.getuid?.() === 0) return { kind: 'real' };
+  console.log(
+    `Real containers need Linux and root; this is ${process.platform === 'linux' ? 'not root' : process.platform}, so the cluster gets one simulated node.`,
+  );
+  return { kind: 'simulated', count: 1 };
+}
+
+async function foreground(dataDir: string, config: ClusterConfig, kubeconfig: string): Promise<number> {
+  const environment = hostEnvironment('supervisor');
+  const release = claimDaemon(dataDir);
+  const startedAt = environment.clock.monotonic();
+  const say = (line: ProgressLine) => {
+    const seconds = ((environment.clock.monotonic() - startedAt) / 1000).toFixed(1);
+    console.log(`${line.done ? '✓' : '·'} ${line.text} (${seconds} s)`);
+  };
+  const giveUp = new AbortController();
+  const stopped = stopSignal().then(name => giveUp.abort(new Error(`stopped by ${name}`)));
+  try {
+    const cluster = await superviseCluster({ environment, dataDir, config, kubeconfig, say, signal: giveUp.signal });
+    console.log(`\nReady. Try: kubectl --kubeconfig ${kubeconfig} --context ${config.name} get nodes,pods -A`);
+    process.send?.({ type: 'ready' });
+    process.disconnect?.();
+    await stopped;
+    console.log('Stopping…');
+    await cluster.stop();
+    return 0;
+  } finally {
+    release();
+  }
+}
+
+/** Starts this command again in a session of its own, passes its words on until it is ready, and leaves it. */
+function detach(dataDir: string): Promise<number> {
+  const logs = clusterPaths(dataDir).logs;
+  mkdirSync(logs, { recursive: true, mode: 0o700 });
+  const path = join(logs, 'supervisor.log');
+  const before = sizeOf(path);
+  const log = openSync(path, 'a', 0o600);
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+    env: { ...process.env, TSUKUBE_DAEMON: '1' },
+  });
+  closeSync(log);
+  return new Promise((finish, fail) => {
+    let shown = before;
+    const show = () => {
+      const text = readFileSync(path).subarray(shown);
+      shown += text.length;
+      // Progress for people, not the log's own lines.
+      process.stdout.write(
+        text
+          .toString()
+          .split('\n')
+          .filter(line => !/^\d{4}-\d\d-\d\dT/.test(line))
+          .join('\n'),
+      );
+    };
+    const poll = systemPoll(show);
+    child.once('error', error => {
+      poll.stop();
+      fail(new Error(`the cluster could not be started: ${messageOf(error)}`));
+    });
+    child.once('exit', code => {
+      poll.stop();
+      show();
+      finish(code ?? 1);
+    });
+    child.once('message', () => {
+      poll.stop();
+      show();
+      child.disconnect();
+      child.unref();
+      finish(0);
+    });
+  });
+}
+
+function sizeOf(path: string): number {
+  try {
+    return readFileSync(path).length;
+  } catch {
+    return 0;
+  }
+}
+
+function systemPoll(work: () => void): { stop(): void } {
+  let timer = systemClock.setTimer(run, 100);
+  function run(): void {
+    work();
+    timer = systemClock.setTimer(run, 100);
+  }
+  return { stop: () => timer.cancel() };
+}

@@ -1,0 +1,38 @@
+/** Names of devices and tables of a cluster on this machine: short, and different for each cluster. */
+import { ensureHostNetwork, removeHostNetwork } from '../../network/host.ts';
+import type { ClusterConfig } from '../cluster.ts';
+
+/** Devices may have 15 characters; the second octet of the pod range tells clusters apart. */
+export function networkNames(config: Pick<ClusterConfig, 'podCidr'>) {
+  const id = config.podCidr.split('.')[1] ?? '0';
+  return {
+    device: `tsk${id}`,
+    bridge: `tsk${id}br`,
+    vxlan: `tsk${id}vx`,
+    masqueradeTable: `tsukube-${id}-host`,
+    serviceTable: `tsukube-${id}-services`,
+    policyTable: `tsukube-${id}-policy`,
+    vni: Number(id),
+  };
+}
+
+/** The device with the machine's own addresses of the cluster: the API server listens on one of them, DNS on the other. */
+export async function prepareNodeNetwork(config: ClusterConfig): Promise<void> {
+  const names = networkNames(config);
+  await ensureHostNetwork({
+    table: names.masqueradeTable,
+    podCidrs: [config.podCidr],
+    serviceCidrs: [config.serviceCidr],
+    device: names.device,
+    localAddresses: [config.hostAddress, config.dnsAddress],
+  });
+}
+
+/** Takes away every device and table of the cluster, also what a killed agent left. */
+export async function removeNodeNetwork(config: Pick<ClusterConfig, 'podCidr'>): Promise<void> {
+  const names = networkNames(config);
+  await removeHostNetwork({
+    tables: [names.masqueradeTable, names.serviceTable, names.policyTable],
+    devices: [names.device, names.bridge, names.vxlan],
+  });
+}
