@@ -186,7 +186,7 @@ export function serviceAccountAuthenticator(options: ServiceAccountTokenOptions)
   return {
     name: 'service-account-token',
     async authenticateToken(token, audiences) {
-      const key = `${token} ${audiences.join(' ')}`;
+      const key = `${token} ${JSON.stringify(audiences)}`;
       const known = cache.get(key);
       if (known && known.until > clock.monotonic()) return known.result;
       cache.delete(key);
