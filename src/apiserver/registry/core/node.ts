@@ -103,6 +103,12 @@ export const nodes = clusterScoped<Node>({
   resource: '/nodes',
   validate: validateNode,
   validateUpdate: validateNodeUpdate,
+  warnings: ({ spec }) => [
+    ...(spec.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+    ...(spec.configSource
+      ? ['spec.configSource: the spec.configSource field is deprecated, and is unused by Kubernetes']
+      : []),
+  ],
   subresources: { status: statusSubresource<Node>({ validateUpdate: validateNodeStatus }) },
   default(node) {
     node.status ??= {};

@@ -10,7 +10,7 @@ import {
   validateServiceStatus,
   validateServiceUpdate,
 } from './service/update.ts';
-import { validateService } from './service/validate.ts';
+import { isHeadless, validateService } from './service/validate.ts';
 
 function balancerAddresses(status: LoadBalancerStatus | undefined): string[] {
   const found = (status?.ingress ?? []).flatMap(i => (i.ip ? [i.ip] : i.hostname ? [i.hostname] : []));
@@ -31,6 +31,29 @@ function ports({ spec }: Service): string {
   return orNone(cells.join(','));
 }
 
+const oldHints = 'service.kubernetes.io/topology-aware-hints';
+
+function warnings({ metadata, spec }: Service): string[] {
+  const found: string[] = [];
+  if (metadata.annotations?.[oldHints] !== undefined) {
+    found.push(`annotation ${oldHints} is deprecated, please use service.kubernetes.io/topology-mode instead`);
+  }
+  if (isHeadless(spec)) {
+    if (spec.loadBalancerIP) found.push('spec.loadBalancerIP is ignored for headless services');
+    if (spec.externalIPs?.length) found.push('spec.externalIPs is ignored for headless services');
+    if (spec.sessionAffinity && spec.sessionAffinity !== 'None') {
+      found.push('spec.SessionAffinity is ignored for headless services');
+    }
+  }
+  if (spec.type === 'ExternalName' && spec.externalIPs?.length) {
+    found.push('spec.externalIPs is ignored when spec.type is "ExternalName"');
+  }
+  if (spec.type !== 'ExternalName' && spec.externalName) {
+    found.push('spec.externalName is ignored when spec.type is not "ExternalName"');
+  }
+  return found;
+}
+
 export const services = namespaced<Service>({
   resource: '/services',
   default: defaultService,
@@ -44,6 +67,7 @@ export const services = namespaced<Service>({
   },
   validate: validateService,
   validateUpdate: validateServiceUpdate,
+  warnings,
   subresources: { status: statusSubresource<Service>({ validateUpdate: validateServiceStatus }) },
   columns: [
     nameColumn,

@@ -5,6 +5,7 @@ import { defaultClaimSpec } from './claim-defaults.ts';
 import { validateClaimSpec } from './claim-spec.ts';
 import { keepDataSource, validateClaimStatus, validateClaimUpdate } from './claim-update.ts';
 import { validateVolume, validateVolumeUpdate } from './persistent-volume.ts';
+import { fractionWarnings } from './pod/warnings.ts';
 
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
 const className = (obj: PersistentVolume | PersistentVolumeClaim) =>
@@ -15,6 +16,37 @@ const phaseOf = (obj: PersistentVolume | PersistentVolumeClaim) =>
 function claimOf(volume: PersistentVolume): string {
   const ref = volume.spec.claimRef;
   return ref ? `${ref.namespace ?? ''}/${ref.name ?? ''}` : '';
+}
+
+const deprecatedSources: readonly [keyof PersistentVolume['spec'], string][] = [
+  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+];
+const recycle =
+  'The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.';
+
+function classWarning(obj: PersistentVolume | PersistentVolumeClaim): string[] {
+  return obj.metadata.annotations?.[classAnnotation] === undefined
+    ? []
+    : [`metadata.annotations[${classAnnotation}]: deprecated since v1.8; use "storageClassName" attribute instead`];
+}
+
+function volumeWarnings(volume: PersistentVolume): string[] {
+  return [
+    ...classWarning(volume),
+    ...(volume.spec.persistentVolumeReclaimPolicy === 'Recycle'
+      ? [`spec.persistentVolumeReclaimPolicy: ${recycle}`]
+      : []),
+    ...deprecatedSources.flatMap(([key, why]) => (volume.spec[key] ? [`spec.${key}: ${why}`] : [])),
+  ];
+}
+
+function claimWarnings(claim: PersistentVolumeClaim): string[] {
+  return [...classWarning(claim), ...fractionWarnings(claim.spec.resources?.requests, 'spec.resources.requests')];
 }
 
 export const persistentVolumes = clusterScoped<PersistentVolume>({
@@ -31,6 +63,7 @@ export const persistentVolumes = clusterScoped<PersistentVolume>({
   initialStatus: () => ({ phase: 'Pending' }),
   validate: validateVolume,
   validateUpdate: validateVolumeUpdate,
+  warnings: volumeWarnings,
   columns: [
     nameColumn,
     text('Capacity', obj => obj.spec.capacity?.['storage'] ?? ''),
@@ -57,6 +90,7 @@ export const persistentVolumeClaims = namespaced<PersistentVolumeClaim>({
   prepareForCreate: ({ spec }) => keepDataSource(spec),
   validate: claim => validateClaimSpec(claim.spec, 'spec'),
   validateUpdate: validateClaimUpdate,
+  warnings: claimWarnings,
   subresources: { status: statusSubresource<PersistentVolumeClaim>({ validateUpdate: validateClaimStatus }) },
   columns: [
     nameColumn,

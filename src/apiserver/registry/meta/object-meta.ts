@@ -144,14 +144,9 @@ function newFinalizers(meta: ObjectMeta, old: ObjectMeta): Errors {
   );
 }
 
-const immutableKeys = [
-  'name',
-  'namespace',
-  'uid',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-] as const;
+const identity = ['name', 'namespace'] as const;
+/** The server's own: a client that leaves them out gets them back (and cannot change them). */
+const serverOwned = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;
 
 export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): Errors {
   return [
@@ -159,7 +154,10 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): Err
     ...((meta.generation ?? 0) < (old.generation ?? 0)
       ? [field.invalid('metadata.generation', meta.generation, 'must not be decremented')]
       : []),
-    ...immutableKeys.flatMap(key => immutable(meta[key], old[key], `metadata.${key}`)),
+    ...identity.flatMap(key => immutable(meta[key], old[key], `metadata.${key}`)),
+    ...serverOwned.flatMap(key =>
+      optional(meta[key], `metadata.${key}`, (value, at) => immutable(value, old[key], at)),
+    ),
     ...validateContent(meta),
     ...kubeFinalizers(meta),
   ];

@@ -5,6 +5,7 @@ import type { Container, PodSpec, PodTemplateSpec, Volume } from '../../../../ap
 import type { ObjectMeta } from '../../../../api/types/meta-v1.ts';
 import { isHugePages, isNative } from '../resource-names.ts';
 
+const byteResources = new Set(['memory', 'ephemeral-storage', 'storage']);
 const NANO = 1_000_000_000n;
 const deprecatedLabels: Record<string, string> = {
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
@@ -35,9 +36,10 @@ function volumeWarnings(volumes: readonly Volume[] | undefined, path: string): s
   );
 }
 
-function fraction(list: Record<string, string> | undefined, path: string): string[] {
+/** Bytes are whole. */
+export function fractionWarnings(list: Record<string, string> | undefined, path: string): string[] {
   return Object.entries(list ?? {}).flatMap(([name, value]) => {
-    const counted = name === 'memory' || name === 'ephemeral-storage' || isHugePages(name);
+    const counted = byteResources.has(name) || isHugePages(name);
     const quantity = counted && isNative(name) ? tryParseQuantity(value) : undefined;
     return quantity && quantity.nano % NANO !== 0n
       ? [`${path}[${name}]: fractional byte value ${JSON.stringify(value)} is invalid, must be an integer`]
@@ -56,8 +58,8 @@ function containerWarnings(container: Container, path: string): string[] {
     return [`${path}.env[${i}]: ${why}`];
   });
   return [
-    ...fraction(container.resources?.limits, `${path}.resources.limits`),
-    ...fraction(container.resources?.requests, `${path}.resources.requests`),
+    ...fractionWarnings(container.resources?.limits, `${path}.resources.limits`),
+    ...fractionWarnings(container.resources?.requests, `${path}.resources.requests`),
     ...env,
   ];
 }
@@ -102,7 +104,7 @@ function specWarnings(spec: PodSpec, path: string): string[] {
     ...(spec.initContainers ?? []).flatMap((c, i) => containerWarnings(c, `${path}.initContainers[${i}]`)),
     ...(spec.containers ?? []).flatMap((c, i) => containerWarnings(c, `${path}.containers[${i}]`)),
     ...portWarnings(spec.containers, `${path}.containers`),
-    ...fraction(spec.overhead, `${path}.overhead`),
+    ...fractionWarnings(spec.overhead, `${path}.overhead`),
     ...(grace !== undefined && grace < 0
       ? [`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`]
       : []),
