@@ -78,7 +78,8 @@ export class Channel {
   async close(): Promise<void> {
     if (this.#dead) return;
     const ended = new Promise<void>(resolve => this.#worker.once('exit', () => resolve()));
-    await this.#ask({ type: 'close' });
+    // A worker that ends before it answers, or that cannot close the file in order, has ended all the same.
+    await this.#ask({ type: 'close' }).catch(() => undefined);
     await ended;
   }
 

@@ -26,6 +26,8 @@ const contents = async (store: Store) =>
     kv => `${kv.key}=${Buffer.from(kv.value)}@${kv.createRevision}/${kv.modRevision}/${kv.version}`,
   );
 
+const nextTurn = () => new Promise<void>(resolve => setImmediate(resolve));
+
 interface Place {
   directory: string;
   open(more?: Partial<EmbeddedStoreOptions> & { clock?: Clock }): Promise<EmbeddedStore>;
@@ -72,7 +74,7 @@ test('everything is there again after a restart', () =>
     assert.equal(Buffer.from((await again.get('k5', { revision: 21 })).kv?.value ?? '').toString(), '19');
     assert.deepEqual((await again.timeToLive(lease.id)).keys, ['held']);
     await clock.advance(31_000);
-    while ((await again.get('held')).kv) await new Promise(resolve => setImmediate(resolve));
+    while ((await again.get('held')).kv) await nextTurn();
   }));
 
 test('files are readable by their owner only', () =>
@@ -188,7 +190,10 @@ test('history is forgotten by itself', () =>
     await assert.rejects(store.get('a', { revision: second }), { code: 'compacted' });
   }));
 
-test('a full disk refuses writes, loses nothing, and is forgiven', { skip: cannotMount() }, async () => {
+test('a full disk refuses writes, loses nothing, and is forgiven', {
+  skip: cannotMount(),
+  timeout: 30_000,
+}, async () => {
   const parent = await mkdtemp(join(tmpdir(), 'tsukube-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', parent]);
   try {
@@ -325,6 +330,70 @@ test('a worker that dies makes the store unavailable, not the process', () =>
     await assert.rejects(put(store, 'a', '1'), { code: 'unavailable' });
     await assert.rejects(store.health(), { code: 'unavailable' });
     assert.equal((await store.range(all)).count, 0);
+  }));
+
+test('when the disk fails, what was refused is gone and what was acknowledged is there', { timeout: 30_000 }, () =>
+  inPlace(async ({ directory, open }) => {
+    await mkdir(directory, { recursive: true });
+    const url = pathToFileURL(join(directory, 'failing.mjs'));
+    // Refuses every third message, and what was sent after it before the store knew.
+    await writeFile(
+      url,
+      `
+      import { parentPort } from 'node:worker_threads';
+      parentPort.postMessage({ type: 'loaded', revision: 1, compacted: 0 });
+      let writes = 0;
+      let failed = -1;
+      parentPort.on('message', ({ type, id, sequence, epoch }) => {
+        if (type !== 'write') parentPort.postMessage({ type: 'answer', id });
+        if (type === 'close') parentPort.close();
+        if (type !== 'write') return;
+        if (epoch <= failed) return;
+        if (++writes % 3 !== 0) return parentPort.postMessage({ type: 'written', sequence, seconds: 0 });
+        failed = epoch;
+        parentPort.postMessage({ type: 'failed', epoch, failure: { code: 'io', message: 'disk I/O error' } });
+      });`,
+    );
+    const store = await open({ workerUrl: url });
+    const told: string[] = [];
+    const watch = store.watch(all);
+    const watching = (async () => {
+      for await (const { events, revision } of watch) for (const { kv } of events) told.push(`${kv.key}@${revision}`);
+    })();
+    const acknowledged: string[] = [];
+    let refused = 0;
+    const client = async (name: string) => {
+      for (let n = 0; n < 40; n++) {
+        const revision = await put(store, `${name}-${n}`, 'x').catch(error => {
+          assert.equal(error.code, 'io');
+          refused += 1;
+          return 0;
+        });
+        if (revision > 0) acknowledged.push(`${name}-${n}@${revision}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, (_, i) => client(`c${i}`)));
+    assert.ok(refused > 16 && acknowledged.length > 16, `${refused} refused, ${acknowledged.length} acknowledged`);
+    const { kvs, revision } = await store.range(all);
+    assert.deepEqual(kvs.map(kv => `${kv.key}@${kv.modRevision}`).toSorted(), acknowledged.toSorted());
+    assert.equal(revision, 1 + acknowledged.length);
+    while (told.length < acknowledged.length) await nextTurn();
+    watch.cancel();
+    await watching;
+    assert.deepEqual(told.toSorted(), acknowledged.toSorted());
+  }),
+);
+
+test('a read of the newest revision within a transaction, while others write', () =>
+  inPlace(async ({ open }) => {
+    const store = await open();
+    await put(store, 'a', 'first');
+    const others = Array.from({ length: 20 }, (_, i) => put(store, 'a', String(i)));
+    const options = { revision: await store.revision() };
+    const { results } = await store.txn({ compare: [], success: [{ type: 'range', range: all, options }] });
+    const [read] = results;
+    assert.ok(read?.type === 'range' && read.kvs[0]?.modRevision === options.revision);
+    await Promise.all(others);
   }));
 
 test('runs from a bundle, with the worker in a file of its own', () =>

@@ -277,7 +277,7 @@ class Embedded implements EmbeddedStore {
     let found: Map<number, State> | undefined;
     for (const op of [...txn.success, ...(txn.failure ?? [])]) {
       const revision = op.type === 'range' ? (op.options?.revision ?? 0) : 0;
-      if (revision <= 0 || revision >= this.#state.revision) continue;
+      if (revision <= 0 || revision > this.#state.revision) continue;
       found ??= new Map();
       found.set(revision, await this.#stateAt(revision));
     }
@@ -287,9 +287,9 @@ class Embedded implements EmbeddedStore {
   #oldState(old: Map<number, State> | undefined, pending: State, revision: number): State {
     const state = old?.get(revision);
     if (state) return state;
-    if (revision > pending.revision) throw futureError();
-    // Between what is on disk and what is pending: only the newest of these exists as a state.
-    throw compactedError(this.#past.compacted);
+    if (revision === pending.revision) return pending;
+    // What is not on disk yet is the future, for everyone who did not write it.
+    throw futureError();
   }
 
   *#leasesNow(): Generator<{ id: number; ttl: number; deadline: number }> {

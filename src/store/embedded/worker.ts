@@ -123,9 +123,12 @@ class Server {
           return;
         case 'close':
           this.#idle?.cancel();
-          this.#db.close();
-          this.#send({ type: 'answer', id });
-          this.#port.close();
+          try {
+            this.#db.close();
+          } finally {
+            this.#send({ type: 'answer', id });
+            this.#port.close();
+          }
           return;
       }
       this.#send({ type: 'answer', id });
