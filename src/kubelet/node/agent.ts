@@ -45,6 +45,7 @@ export interface NodeAgent {
   readonly runtimeUp: boolean;
 }
 
+const firstLookMs = 50;
 const registerRetryMs = 200;
 const registerRetryMaxMs = 7000;
 const leaseNamespace = 'kube-node-lease';
@@ -182,6 +183,15 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     }
   }
 
+  /** A new node is looked at often until it is ready, so that it starts quickly; later only now and then. */
+  async function becomeReady(signal: AbortSignal): Promise<void> {
+    const isReady = () => current?.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') === true;
+    for (let wait = firstLookMs; !isReady() && wait < statusMs && !signal.aborted; wait *= 1.3) {
+      await sleep(clock, wait, signal);
+      await reportStatus().catch((e: unknown) => log.debug('node heartbeat failed', { error: messageOf(e) }));
+    }
+  }
+
   return {
     async start(signal) {
       await register(signal);
@@ -193,7 +203,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
         'Starting kubelet.',
       );
       void repeat(renewLease, renewMs, signal, false);
-      void sleep(clock, random.next() * statusMs, signal)
+      void becomeReady(signal)
+        .then(() => sleep(clock, random.next() * statusMs, signal))
         .then(() => repeat(reportStatus, statusMs, signal, true))
         .catch(() => undefined);
     },
