@@ -30,15 +30,30 @@ export function safeEncode(text: string): string {
   return Array.from(text, c => suffixAlphabet[c.charCodeAt(0) % suffixAlphabet.length]).join('');
 }
 
+/** Asking the host costs microseconds whatever the amount, so bytes are fetched in advance, and wiped when handed out. */
+const pool = new Uint8Array(4096);
+let used = pool.length;
+
+function pooledBytes(length: number): Uint8Array {
+  if (length > pool.length / 4) return crypto.getRandomValues(new Uint8Array(length));
+  if (used + length > pool.length) {
+    crypto.getRandomValues(pool);
+    used = 0;
+  }
+  const out = pool.slice(used, used + length);
+  pool.fill(0, used, used + length);
+  used += length;
+  return out;
+}
+
 /** Cryptographically strong, from the host. */
 export const systemRandom: Random = {
   next: () => {
-    const words = new Uint32Array(2);
-    crypto.getRandomValues(words);
+    const words = new Uint32Array(pooledBytes(8).buffer);
     return ((words[0] ?? 0) * 2 ** 21 + ((words[1] ?? 0) >>> 11)) / 2 ** 53;
   },
   int: n => Math.floor(systemRandom.next() * n),
-  bytes: length => crypto.getRandomValues(new Uint8Array(length)),
+  bytes: pooledBytes,
 };
 
 /** xoshiro128** from a seed: the same seed gives the same sequence everywhere. */

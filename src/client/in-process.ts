@@ -10,8 +10,10 @@ export function inProcessTransport(handler: Handler, user?: UserInfo): Transport
     request(request) {
       return new Promise<ApiResponse>((resolve, reject) => {
         const peer = request.peer ?? (user ? { user } : {});
-        const signal = AbortSignal.any([request.signal, closing.signal]);
         const wantsUpgrade = request.headers['upgrade'] !== undefined;
+        // Only what lasts has to hear of the transport's end; combining signals costs more than a small request.
+        const lasts = wantsUpgrade || request.query.has('watch') || request.query.has('follow');
+        const signal = lasts ? AbortSignal.any([request.signal, closing.signal]) : request.signal;
         const upgrade = async (status: number, headers: Record<string, string>): Promise<ByteStream> => {
           const [client, server] = streamPair();
           resolve({ status, headers, stream: client });

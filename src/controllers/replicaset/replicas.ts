@@ -20,7 +20,15 @@ import {
   settleAll,
   slowStart,
 } from '../support/pod-control.ts';
-import { availableInMs, deletionOrder, isActive, isPodAvailable, isPodReady, isTerminating } from '../support/pods.ts';
+import {
+  availableInMs,
+  deletionOrder,
+  isActive,
+  isPodAvailable,
+  isPodReady,
+  isTerminating,
+  podCondition,
+} from '../support/pods.ts';
 
 /** Creations and deletions per reconcile: upstream's BurstReplicas. */
 const burst = 500;
@@ -51,13 +59,28 @@ export function replicaLoop<T extends ReplicaOwner>(context: ControllerContext, 
   indexOrphans(pods);
   const control = createPodControl(context.client, context.recorder);
   const all: Replicas<T> = { ...kind, pods, control, ledger: createWriteLedger(pods), context };
+  const keysOf = ownerKeys<T, Pod>(kind.kind, kind.informer, kind.selector);
   return {
     sources: [
       { informer: kind.informer as unknown as Informer<KubeObject>, keys: obj => [keyOf(obj)] },
-      watch<'v1/pods'>(pods, ownerKeys(kind.kind, kind.informer, kind.selector)),
+      watch<'v1/pods'>(pods, (pod, old, event) => (old && sameForReplicas(pod, old) ? [] : keysOf(pod, old, event))),
     ],
     reconcile: key => reconcile(all, key),
   };
+}
+
+/** A pod reports much on its way that changes no count; with thousands of pods, looking at all of them for each report adds up. */
+function sameForReplicas(pod: Pod, old: Pod): boolean {
+  const ready = podCondition(pod, 'Ready');
+  const wasReady = podCondition(old, 'Ready');
+  return (
+    pod.status?.phase === old.status?.phase &&
+    ready?.status === wasReady?.status &&
+    ready?.lastTransitionTime === wasReady?.lastTransitionTime &&
+    pod.metadata.deletionTimestamp === old.metadata.deletionTimestamp &&
+    deepEqual(pod.metadata.labels, old.metadata.labels) &&
+    deepEqual(pod.metadata.ownerReferences, old.metadata.ownerReferences)
+  );
 }
 
 async function reconcile<T extends ReplicaOwner>(all: Replicas<T>, key: string): Promise<ReconcileResult> {
@@ -155,11 +178,12 @@ export function replicaStatus(
       : conditionOf(old, 'ReplicaFailure')
         ? (old ?? [])
         : withCondition(old, failed, now);
+  const ready = active.filter(isPodReady);
   return {
     replicas: active.length,
     fullyLabeledReplicas: active.filter(p => templateLabels.every(([k, v]) => p.metadata.labels?.[k] === v)).length,
-    readyReplicas: active.filter(isPodReady).length,
-    availableReplicas: active.filter(p => isPodAvailable(p, minReady, now)).length,
+    readyReplicas: ready.length,
+    availableReplicas: ready.filter(p => isPodAvailable(p, minReady, now)).length,
     ...(terminating !== undefined && { terminatingReplicas: terminating }),
     ...(owner.metadata.generation !== undefined && { observedGeneration: owner.metadata.generation }),
     ...(conditions.length > 0 && { conditions }),
