@@ -154,7 +154,7 @@ export const samples: Readonly<Record<string, object>> = {
   },
   'apiregistration.k8s.io/apiservices': {
     spec: {
-      group: 'example.com',
+      group: 'other.example.com',
       version: 'v1',
       groupPriorityMinimum: 100,
       versionPriority: 100,
@@ -194,7 +194,7 @@ export const samples: Readonly<Record<string, object>> = {
 const names: Readonly<Record<string, string>> = {
   'networking.k8s.io/ipaddresses': '10.0.0.1',
   'apiextensions.k8s.io/customresourcedefinitions': 'widgets.example.com',
-  'apiregistration.k8s.io/apiservices': 'v1.example.com',
+  'apiregistration.k8s.io/apiservices': 'v1.other.example.com',
 };
 
 /** The sample of a resource with metadata. */
