@@ -7,6 +7,7 @@ import { controllers, rootCaPublisher, type TokenControllerOptions, tokenControl
 import { type NodeIpamOptions, nodeIpamController } from './node-ipam/index.ts';
 import { type NodeLifecycleOptions, nodeLifecycleController } from './node-lifecycle/index.ts';
 import { type PodGcOptions, podGcController } from './pod-gc/index.ts';
+import { storageAndPolicyControllers } from './storage-and-policy.ts';
 import { taintEvictionController } from './taint-eviction/index.ts';
 import { ttlController } from './ttl/index.ts';
 
@@ -27,6 +28,7 @@ export interface ControllerOptions {
 export function allControllers(options: ControllerOptions): readonly Controller[] {
   return [
     ...controllers,
+    ...storageAndPolicyControllers,
     ...(options.rootCa ? [rootCaPublisher(options.rootCa)] : []),
     ...(options.rootCa && options.signToken ? [tokenController({ ca: options.rootCa, sign: options.signToken })] : []),
     ...(options.nodeIpam ? [nodeIpamController(options.nodeIpam)] : []),
