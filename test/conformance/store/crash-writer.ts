@@ -12,7 +12,14 @@ import { changesOf, randomOperation } from './linearizability.ts';
  */
 const [directory = '', report = '', round = ''] = process.argv.slice(2);
 const file = openSync(report, 'w');
-const store = await openEmbeddedStore({ directory, clock: systemClock, log: silentLogger, metrics: createMetrics() });
+const store = await openEmbeddedStore({
+  directory,
+  clock: systemClock,
+  log: silentLogger,
+  metrics: createMetrics(),
+  // More than one round writes, so that kills also hit compactions, and the round itself can still be read.
+  compaction: { maxRevisions: 15_000 },
+});
 const say = (line: unknown) => writeSync(file, `${JSON.stringify(line)}\n`);
 
 let now = 0;
