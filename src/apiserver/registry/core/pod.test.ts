@@ -163,6 +163,32 @@ describe('creating a pod', () => {
   }
 });
 
+describe('quality of service', () => {
+  const qos = (resources: object, podLevel?: object) =>
+    created(pods, withValue(withValue(valid, `${container}.resources`, resources), 'spec.resources', podLevel)).status
+      ?.qosClass;
+  const full = { cpu: '1', memory: '1Gi' };
+  test('follows cpu and memory', () => {
+    assert.equal(qos({}), 'BestEffort');
+    assert.equal(qos({ requests: { 'ephemeral-storage': '1Gi' } }), 'BestEffort');
+    assert.equal(qos({ requests: { cpu: '1' } }), 'Burstable');
+    assert.equal(qos({ limits: full }), 'Guaranteed');
+    assert.equal(qos({ limits: full, requests: { cpu: '1000m', memory: '1024Mi' } }), 'Guaranteed');
+    assert.equal(qos({ limits: full, requests: { cpu: '500m' } }), 'Burstable');
+  });
+  test('is decided by the pod when it has resources of its own, whose requests default to its limits', () => {
+    assert.equal(qos({}, { limits: full }), 'Guaranteed');
+    const pod = created(
+      pods,
+      withValue(withValue(valid, `${container}.resources`, { requests: { cpu: '100m' } }), 'spec.resources', {
+        limits: full,
+      }),
+    );
+    assert.deepEqual(pod.spec.resources, { limits: full, requests: { cpu: '100m', memory: '1Gi' } });
+    assert.deepEqual(texts(pods.validate?.(pod, context)), []);
+  });
+});
+
 const longLists = {
   ...valid,
   spec: {

@@ -9,6 +9,7 @@ import type {
   PodTemplateSpec,
   Probe,
 } from '../../../../api/types/core-v1.ts';
+import { defaultPodResources } from './pod-level.ts';
 import { defaultVolume } from './volume-defaults.ts';
 
 /** True when the image has no tag and no digest, or the tag "latest". */
@@ -98,6 +99,7 @@ export function defaultPod(pod: Pod): void {
   defaultPodSpec(spec);
   const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
   containers.forEach(defaultRequests);
+  defaultPodResources(spec);
   spec.enableServiceLinks ??= true;
   if (spec.hostNetwork) containers.forEach(defaultHostPorts);
   pod.status ??= {};
