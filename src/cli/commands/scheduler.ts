@@ -1,0 +1,25 @@
+import { command } from '../command.ts';
+import { clientFor } from '../run/connect.ts';
+import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { schedulerFor } from '../run/scheduler.ts';
+import { loadSchedulerConfiguration } from '../run/scheduler-configuration.ts';
+import { reportReady } from '../supervisor.ts';
+
+export const scheduler = command({
+  flags: {
+    kubeconfig: { type: 'string', help: 'how to reach the API server' },
+    config: { type: 'string', help: 'file with a KubeSchedulerConfiguration: profiles, plugins, extenders' },
+    'leader-elect': { type: 'boolean', default: true, help: 'work only while holding the lease' },
+  },
+  async run(flags) {
+    const environment = hostEnvironment('scheduler');
+    const loaded = flags.config === undefined ? {} : await loadSchedulerConfiguration(flags.config);
+    const client = clientFor(flags.kubeconfig, 'tsukube-scheduler', environment);
+    const running = schedulerFor({ environment, client, leaderElect: flags['leader-elect'], ...loaded });
+    await running.start();
+    reportReady();
+    await stopSignal();
+    await running.stop();
+    await client.transport.close();
+  },
+});

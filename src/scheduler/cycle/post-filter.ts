@@ -1,0 +1,40 @@
+/** PostFilter: when no node fits, what could be done about it. */
+import type { Evict, PostFilterContext } from '../framework/plugin.ts';
+import type { CycleInput, Feasible } from './cycle.ts';
+import { tryNode } from './filter.ts';
+
+export interface PostFilterResult {
+  readonly message: string;
+  /** Room is made here. */
+  readonly node?: string;
+  readonly clear: boolean;
+  readonly evict?: Evict;
+}
+
+export function runPostFilters(input: CycleInput, found: Feasible): PostFilterResult {
+  const { prepared, diagnosis } = found;
+  const messages: string[] = [];
+  let clear = false;
+  if (!prepared || diagnosis.nodeCount === 0) return { message: '', clear };
+  const context: PostFilterContext = {
+    profile: input.profile.schedulerName,
+    snapshot: input.snapshot,
+    pod: input.pod,
+    rejections: diagnosis.rejections,
+    tryNode(row, change) {
+      const node = input.snapshot.nodes[row];
+      return node && tryNode(prepared, node, change);
+    },
+    random: input.random,
+    nominated: input.nominated,
+  };
+  for (const plugin of input.profile.postFilter) {
+    const outcome = plugin.postFilter?.(context);
+    if (!outcome) continue;
+    if ('evict' in outcome)
+      return { message: messages.join(', '), node: outcome.node, clear: false, evict: outcome.evict };
+    if (outcome.message) messages.push(outcome.message);
+    clear ||= outcome.clear === true;
+  }
+  return { message: messages.join(', '), clear };
+}
