@@ -5,7 +5,6 @@ import type { EndpointSlice } from '../../api/types/discovery-v1.ts';
 import { errors } from '../../base/errors.ts';
 import { storeOf } from '../server/read.ts';
 import type { Core } from '../server/scope.ts';
-import { decodeObject } from '../storage/encoding.ts';
 import type { Dialer } from './dialer.ts';
 
 export interface SplitName {
@@ -35,7 +34,7 @@ export async function readStored<T>(core: Core, resource: string, namespace: str
   const served = core.resources.find(group, version, plural);
   const entry = served && (await storeOf(served).get(namespace, name));
   if (!entry) throw errors.notFound({ group, resource: plural }, name);
-  return decodeObject(entry.bytes) as unknown as T;
+  return entry.object() as unknown as T;
 }
 
 const addressOrder = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'];
@@ -84,7 +83,7 @@ export async function serviceBackend(core: Core, namespace: string, text: string
   const candidates: { host: string; port: number }[] = [];
   for (const entry of cache.root.values(`${namespace}/`, `${namespace}0`)) {
     if (cache.selectableOf(entry).labels['kubernetes.io/service-name'] !== name) continue;
-    const slice = decodeObject(entry.bytes) as unknown as EndpointSlice;
+    const slice = entry.object() as unknown as EndpointSlice;
     const target = slice.ports?.find(p => (p.name ?? '') === (wanted.name ?? ''))?.port;
     if (target === undefined) continue;
     for (const endpoint of slice.endpoints ?? [])

@@ -4,7 +4,6 @@ import { isAlreadyExists, isConflict, isNotFound } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
 import { groupsOf } from '../server/discovery.ts';
 import type { Core } from '../server/scope.ts';
-import { decodeObject } from '../storage/encoding.ts';
 import { kindPrefix } from '../storage/keys.ts';
 
 const automanaged = 'kube-aggregator.kubernetes.io/automanaged';
@@ -48,8 +47,7 @@ export async function reconcileApiServices(core: Core, client: Client): Promise<
     }
   for (const entry of cache.root.values()) {
     if (wanted.has(entry.key)) continue;
-    if (decodeObject(entry.bytes).metadata.labels?.[automanaged] === 'true')
-      await services.delete(entry.key).catch(ignoreRace);
+    if (entry.object().metadata.labels?.[automanaged] === 'true') await services.delete(entry.key).catch(ignoreRace);
   }
 }
 

@@ -14,7 +14,6 @@ import type { Client } from '../../client/contract.ts';
 import { fieldReader } from '../server/builtin.ts';
 import { equalObjects } from '../server/equality.ts';
 import type { Core } from '../server/scope.ts';
-import { decodeObject } from '../storage/encoding.ts';
 import { kindPrefix } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { reconcileApiServices } from './api-services.ts';
@@ -54,12 +53,10 @@ export function createDefinitionController(options: {
 
   function get(name: string): { crd: CustomResourceDefinition; revision: number } | undefined {
     const entry = cache.get(name);
-    return (
-      entry && { crd: decodeObject(entry.bytes) as unknown as CustomResourceDefinition, revision: entry.modRevision }
-    );
+    return entry && { crd: entry.object() as unknown as CustomResourceDefinition, revision: entry.modRevision };
   }
   function all(): CustomResourceDefinition[] {
-    return cache.root.values().map(entry => decodeObject(entry.bytes) as unknown as CustomResourceDefinition);
+    return cache.root.values().map(entry => entry.object() as unknown as CustomResourceDefinition);
   }
 
   function unserve(name: string): void {

@@ -8,7 +8,6 @@ import type { DeleteOptions } from '../../api/types/meta-v1.ts';
 import type { PodDisruptionBudget } from '../../api/types/policy-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { ApiError, errors } from '../../base/errors.ts';
-import { decodeObject } from '../storage/encoding.ts';
 import { admissionRequest, admit, validateAdmission } from './admission.ts';
 import { readBody } from './body.ts';
 import { type DeleteRequest, runDelete } from './delete.ts';
@@ -40,7 +39,7 @@ export async function createEviction(scope: Scope, served: Served): Promise<ApiR
   });
   await admit(scope.core.admission, request);
   await validateAdmission(scope.core.admission, request);
-  const pod = decodeObject((await readEntry(scope, served)).bytes) as unknown as Pod;
+  const pod = (await readEntry(scope, served)).object() as unknown as Pod;
   const charged = await chargeBudget(scope, pod, dryRun);
   await runDelete(scope, served, scope.info.name, deletion(options, pod, dryRun, charged));
   return respondValue(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, media);
@@ -75,7 +74,7 @@ async function chargeBudget(scope: Scope, pod: Pod, dryRun: boolean): Promise<bo
   const { namespace } = scope.info;
   const matching = cache.root
     .values(`${namespace}/`, `${namespace}0`)
-    .map(entry => decodeObject(entry.bytes) as unknown as PodDisruptionBudget)
+    .map(entry => entry.object() as unknown as PodDisruptionBudget)
     .filter(pdb => matches(pdb, pod));
   const [budget, another] = matching;
   if (!budget) return false;

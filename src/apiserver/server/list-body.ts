@@ -1,4 +1,4 @@
-/** Puts many encoded items between a head and a tail: whole when small, else as a stream of chunks, so that memory does not grow with the answer. */
+/** Puts many items between a head and a tail: whole when small, else as a stream of chunks, so that memory does not grow with the answer. */
 
 const wholeLimit = 256 << 10;
 const chunkSize = 128 << 10;
@@ -6,68 +6,86 @@ const chunkSize = 128 << 10;
 export interface ListParts {
   readonly head: Uint8Array;
   readonly tail: Uint8Array;
-  /** Between items; empty for binary formats. */
   readonly separator: Uint8Array;
 }
 
-/** `encode` is called once per item, when its bytes are needed. */
+/** Writes items where they are to stand. `size` is exact. */
+export interface ItemWriter<T> {
+  size(item: T): number;
+  /** Gives where the item ends. */
+  write(item: T, target: Uint8Array, at: number): number;
+}
+
+/** A writer over an encoder; each item is encoded once per list. */
+export function encodedItems<T>(encode: (item: T) => Uint8Array): ItemWriter<T> {
+  let last: { item: T; bytes: Uint8Array } | undefined;
+  const bytesOf = (item: T) => {
+    if (last?.item !== item) last = { item, bytes: encode(item) };
+    return last.bytes;
+  };
+  return {
+    size: item => bytesOf(item).length,
+    write(item, target, at) {
+      const bytes = bytesOf(item);
+      target.set(bytes, at);
+      return at + bytes.length;
+    },
+  };
+}
+
 export function listBody<T>(
   parts: ListParts,
   items: readonly T[],
-  encode: (item: T) => Uint8Array,
+  writer: ItemWriter<T>,
 ): Uint8Array | AsyncIterable<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let size = parts.head.length + parts.tail.length;
-  let index = 0;
-  for (; index < items.length && size <= wholeLimit; index++) {
-    const piece = encode(items[index] as T);
-    pieces.push(piece);
-    size += piece.length + (index > 0 ? parts.separator.length : 0);
-  }
-  if (index === items.length) return whole(parts, pieces, size);
-  return stream(parts, items, encode);
+  const chunks = chunksOf(parts, items, writer);
+  const first = chunks.next();
+  if (first.done) return new Uint8Array(0);
+  const second = chunks.next();
+  if (second.done) return first.value;
+  return stream([first.value, second.value], chunks);
 }
 
-function whole({ head, tail, separator }: ListParts, pieces: readonly Uint8Array[], size: number): Uint8Array {
-  const out = new Uint8Array(size);
-  out.set(head, 0);
-  let at = head.length;
-  for (let i = 0; i < pieces.length; i++) {
-    if (i > 0) {
-      out.set(separator, at);
-      at += separator.length;
-    }
-    const piece = pieces[i] as Uint8Array;
-    out.set(piece, at);
-    at += piece.length;
-  }
-  out.set(tail, at);
-  return out;
+async function* stream(ready: Uint8Array[], rest: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  while (ready.length > 0) yield ready.shift() as Uint8Array;
+  yield* rest;
 }
 
-async function* stream<T>(
+/** The first chunk may grow to the limit up to which an answer is sent whole. */
+function* chunksOf<T>(
   { head, tail, separator }: ListParts,
   items: readonly T[],
-  encode: (item: T) => Uint8Array,
-): AsyncGenerator<Uint8Array> {
-  let chunk = new Uint8Array(chunkSize);
+  writer: ItemWriter<T>,
+): Generator<Uint8Array> {
+  let limit = wholeLimit;
+  let chunk = new Uint8Array(items.length > 100 ? wholeLimit : 16 << 10);
   let used = head.length;
   chunk.set(head, 0);
   for (let i = 0; i < items.length; i++) {
-    const piece = encode(items[i] as T);
-    const need = piece.length + separator.length;
+    const item = items[i] as T;
+    const need = writer.size(item) + separator.length + tail.length;
     if (used + need > chunk.length) {
-      yield chunk.subarray(0, used);
-      chunk = new Uint8Array(Math.max(chunkSize, need));
-      used = 0;
+      if (used + need <= limit) chunk = grown(chunk, used, Math.min(limit, Math.max(chunk.length * 2, used + need)));
+      else {
+        yield chunk.subarray(0, used);
+        limit = chunkSize;
+        chunk = new Uint8Array(Math.max(chunkSize, need));
+        used = 0;
+      }
     }
     if (i > 0) {
       chunk.set(separator, used);
       used += separator.length;
     }
-    chunk.set(piece, used);
-    used += piece.length;
+    used = writer.write(item, chunk, used);
   }
-  yield chunk.subarray(0, used);
-  yield tail;
+  if (used + tail.length > chunk.length) chunk = grown(chunk, used, used + tail.length);
+  chunk.set(tail, used);
+  yield chunk.subarray(0, used + tail.length);
+}
+
+function grown(chunk: Uint8Array, used: number, size: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(size);
+  out.set(chunk.subarray(0, used), 0);
+  return out;
 }

@@ -3,7 +3,7 @@ import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import type { FailureStatus } from '../../base/errors.ts';
-import { decodeObject, utf8 } from '../storage/encoding.ts';
+import { utf8 } from '../storage/encoding.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import { envelope, protobufBytes, protobufMessage, yamlText } from './codec.ts';
 import type { Negotiated } from './negotiation.ts';
@@ -11,7 +11,7 @@ import type { Served } from './scope.ts';
 
 /** The stored object in the served version. A fresh value. */
 export function servedObject(served: Served, entry: Entry): Unstructured {
-  return toServed(served, decodeObject(entry.bytes));
+  return toServed(served, entry.object());
 }
 
 /** A decoded object of the store in the served version. May change and give back its argument. */
@@ -41,6 +41,9 @@ export interface EntryEncoder {
   /** Names the encoding, for memos: version, shape and format. */
   readonly name: string;
   encode(entry: Entry): Uint8Array;
+  /** For lists: the length, and writing without a copy in between. Both or none. */
+  size?(entry: Entry): number;
+  write?(entry: Entry, target: Uint8Array, at: number): number;
   /** Protobuf only: without the envelope, for lists. */
   message?(entry: Entry): Uint8Array;
 }
@@ -87,7 +90,17 @@ export function entryEncoder(served: Served, negotiated: Negotiated): EntryEncod
   }
   const compact = memoized(name, entry => utf8(JSON.stringify(value(entry))));
   if (partial) return compact;
-  return { name, encode: entry => (sameAsStored(served, entry) ? entry.bytes : compact.encode(entry)) };
+  return {
+    name,
+    encode: entry => (sameAsStored(served, entry) ? entry.bytes : compact.encode(entry)),
+    size: entry => (sameAsStored(served, entry) ? entry.size : compact.encode(entry).length),
+    write(entry, target, at) {
+      if (sameAsStored(served, entry)) return entry.writeTo(target, at);
+      const bytes = compact.encode(entry);
+      target.set(bytes, at);
+      return at + bytes.length;
+    },
+  };
 }
 
 /** A whole value in a negotiated format. `schema` is needed for protobuf of kinds outside the catalog. */

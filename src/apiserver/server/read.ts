@@ -6,10 +6,10 @@ import { utf8 } from '../storage/encoding.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import { type ListResult, listEntries } from '../storage/list.ts';
 import { protobufList } from './codec.ts';
-import { listBody } from './list-body.ts';
+import { encodedItems, type ItemWriter, listBody } from './list-body.ts';
 import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
-import { entryEncoder, respond, respondValue, servedObject } from './output.ts';
+import { type EntryEncoder, entryEncoder, respond, respondValue, servedObject } from './output.ts';
 import type { Scope, Served } from './scope.ts';
 import { selectionOf } from './selection.ts';
 import { columnDefinitions, includeObject, table, tableRow } from './table.ts';
@@ -111,7 +111,12 @@ export async function listObjects(scope: Scope, served: Served): Promise<ApiResp
   }
   const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
   const parts = { head: utf8(head), tail: utf8(']}\n'), separator: utf8(',') };
-  return respond(200, media.contentType, listBody(parts, result.items, encoder.encode));
+  return respond(200, media.contentType, listBody(parts, result.items, itemWriter(encoder)));
+}
+
+function itemWriter(encoder: EntryEncoder): ItemWriter<Entry> {
+  const { size, write } = encoder;
+  return size && write ? { size, write } : encodedItems(encoder.encode);
 }
 
 export function listKind(served: Served): string {
@@ -145,6 +150,10 @@ function respondTable(
   return respond(
     200,
     media.contentType,
-    listBody(parts, result.items, entry => utf8(JSON.stringify(row(entry)))),
+    listBody(
+      parts,
+      result.items,
+      encodedItems(entry => utf8(JSON.stringify(row(entry)))),
+    ),
   );
 }

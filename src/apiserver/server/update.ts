@@ -6,7 +6,6 @@ import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
 import { aggregate, type FieldError } from '../registry/field-errors.ts';
 import type { RequestContext, SubresourceStrategy } from '../registry/strategy.ts';
-import { decodeObject } from '../storage/encoding.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import type { Change, Stored } from '../storage/object-store.ts';
 import { admissionRequest, admit, deepFreeze, validateAdmission } from './admission.ts';
@@ -270,7 +269,7 @@ function subresourceStrategy(served: Served, name: string): SubresourceStrategy<
 }
 
 export function storedObject(entry: Entry): Unstructured {
-  return decodeObject(entry.bytes);
+  return entry.object();
 }
 
 export const gvOf = (served: Served) => apiVersionOf(served.info);

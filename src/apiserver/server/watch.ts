@@ -2,7 +2,7 @@
 import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { type ApiError, errors } from '../../base/errors.ts';
-import { replaceRevision, utf8 } from '../storage/encoding.ts';
+import { utf8 } from '../storage/encoding.ts';
 import type { CacheEvent, Entry, KindCache } from '../storage/kind-cache.ts';
 import { toApiError } from '../storage/object-store.ts';
 import { protobufBytes, watchFrameProtobuf } from './codec.ts';
@@ -146,8 +146,7 @@ function frameFor(event: CacheEvent, selection: Selection, encoder: FrameEncoder
   if (event.deleted) return matched ? encoder.entry('DELETED', entry, event) : undefined;
   if (selection.matches(entry)) return encoder.entry(matched ? 'MODIFIED' : 'ADDED', entry, event);
   if (!matched) return undefined;
-  const gone = { ...previous, bytes: replaceRevision(previous.bytes, event.revision), variants: undefined };
-  return encoder.entry('DELETED', gone, event);
+  return encoder.entry('DELETED', previous.at(event.revision), event);
 }
 
 function bookmark(served: Served, media: Negotiated, revision: number, initial: boolean): object {

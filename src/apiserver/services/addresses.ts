@@ -4,7 +4,6 @@ import { type Cidr, cidrContains, formatIp, parseCidr, parseIp } from '../../api
 import { errors, isAlreadyExists, isNotFound } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { Client } from '../../client/contract.ts';
-import { decodeObject } from '../storage/encoding.ts';
 import type { KindCache } from '../storage/kind-cache.ts';
 
 export type Family = 'IPv4' | 'IPv6';
@@ -73,7 +72,7 @@ export function createAddressAllocator(options: {
   function ranges(): Cidr[] {
     return options.cidrs.root
       .values()
-      .map(entry => decodeObject(entry.bytes) as unknown as ServiceCIDR)
+      .map(entry => entry.object() as unknown as ServiceCIDR)
       .filter(cidr => !cidr.metadata.deletionTimestamp)
       .flatMap(cidr => cidr.spec.cidrs ?? [])
       .flatMap(text => parseCidr(text) ?? []);

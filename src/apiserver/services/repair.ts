@@ -4,7 +4,6 @@ import type { IPAddress } from '../../api/types/networking-v1.ts';
 import { isAlreadyExists, messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
 import type { Core } from '../server/scope.ts';
-import { decodeObject } from '../storage/encoding.ts';
 import type { KindCache } from '../storage/kind-cache.ts';
 import { addressObject } from './addresses.ts';
 import { heldIps, heldPorts } from './hooks.ts';
@@ -34,13 +33,13 @@ export async function repairOnce({
   const ips = new Map<string, Service>();
   const nodePorts = new Map<number, Service>();
   for (const entry of services.root.values()) {
-    const service = decodeObject(entry.bytes) as unknown as Service;
+    const service = entry.object() as unknown as Service;
     for (const ip of heldIps(service)) ips.set(ip, service);
     for (const port of heldPorts(service)) nodePorts.set(port, service);
   }
   const objects = client.resource('networking.k8s.io/v1/ipaddresses');
   for (const entry of addresses.root.values()) {
-    const address = decodeObject(entry.bytes) as unknown as IPAddress;
+    const address = entry.object() as unknown as IPAddress;
     const { parentRef } = address.spec;
     const age = core.clock.now() - Date.parse(address.metadata.creationTimestamp ?? '');
     if (parentRef?.resource !== 'services' || ips.has(address.metadata.name) || age < graceMs) continue;
@@ -53,7 +52,7 @@ export async function repairOnce({
       .catch(ignoreTaken);
   }
   for (const entry of portRecords.root.values()) {
-    const record = decodeObject(entry.bytes) as PortRecord;
+    const record = entry.object() as PortRecord;
     const port = Number(record.metadata.name);
     // A record has no time of its own: a port is free only if its service is there and does not hold it, or was never seen.
     const [namespace = '', name = ''] = record.service.split('/');

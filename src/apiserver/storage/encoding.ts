@@ -49,43 +49,49 @@ function metadataOffset(bytes: Uint8Array): number {
   return -1;
 }
 
-function splice(bytes: Uint8Array, start: number, end: number, middle: Uint8Array): Uint8Array {
-  const out = new Uint8Array(start + middle.length + bytes.length - end);
-  out.set(bytes.subarray(0, start), 0);
-  out.set(middle, start);
-  out.set(bytes.subarray(end), start + middle.length);
-  return out;
+/** Values that were not written by `encodeStored` are brought into its order first. */
+function normalized(value: Uint8Array): { bytes: Uint8Array; at: number } {
+  const at = metadataOffset(value);
+  if (at >= 0 && value[at] !== 0x7d && !matches(value, at, versionMember)) return { bytes: value, at };
+  const bytes = encodeStored(decodeObject(value));
+  return { bytes, at: metadataOffset(bytes) };
+}
+
+function digitsOf(revision: number): number {
+  let digits = 1;
+  for (let rest = revision; rest >= 10; rest = Math.floor(rest / 10)) digits += 1;
+  return digits;
+}
+
+/** `"resourceVersion":"` and `",` around the digits. */
+const around = versionMember.length + 2;
+
+/** Length of what `withRevision` gives. */
+export function servedSize(value: Uint8Array, revision: number): number {
+  return normalized(value).bytes.length + around + digitsOf(revision);
+}
+
+/** Puts a stored value, with its resourceVersion, into a buffer that has the room; gives where it ends. */
+export function writeServed(value: Uint8Array, revision: number, target: Uint8Array, start: number): number {
+  const { bytes, at } = normalized(value);
+  let to = start;
+  for (let i = 0; i < at; i++) target[to++] = bytes[i] as number;
+  target.set(versionMember, to);
+  to += versionMember.length + digitsOf(revision);
+  let digit = to;
+  for (let rest = revision, first = true; first || rest > 0; rest = Math.floor(rest / 10), first = false)
+    target[--digit] = 0x30 + (rest % 10);
+  target[to++] = 0x22;
+  target[to++] = 0x2c;
+  target.set(bytes.subarray(at), to);
+  return to + bytes.length - at;
 }
 
 /** Bytes to serve for a stored value at a revision. */
 export function withRevision(value: Uint8Array, revision: number): Uint8Array {
-  const at = metadataOffset(value);
-  if (at < 0 || value[at] === 0x7d || matches(value, at, versionMember)) {
-    const obj = decodeObject(value);
-    const { kind, apiVersion, metadata, ...rest } = obj;
-    const { resourceVersion: _old, ...meta } = metadata ?? {};
-    return encoder.encode(
-      JSON.stringify({ kind, apiVersion, metadata: { resourceVersion: String(revision), ...meta }, ...rest }),
-    );
-  }
-  return splice(value, at, at, encoder.encode(`"resourceVersion":"${revision}",`));
-}
-
-/** Served bytes with another revision (a deletion's, for the DELETED event). */
-export function replaceRevision(served: Uint8Array, revision: number): Uint8Array {
-  const at = metadataOffset(served);
-  const start = at + versionMember.length;
-  let end = start;
-  while (served[end] !== 0x22) end++;
-  return splice(served, start, end, encoder.encode(String(revision)));
-}
-
-/** The inverse of `withRevision`: what is (or would be) in the store. */
-export function withoutRevision(served: Uint8Array): Uint8Array {
-  const at = metadataOffset(served);
-  let end = at + versionMember.length;
-  while (served[end] !== 0x22) end++;
-  return splice(served, at, end + 2, new Uint8Array(0));
+  const out = new Uint8Array(servedSize(value, revision));
+  writeServed(value, revision, out, 0);
+  return out;
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

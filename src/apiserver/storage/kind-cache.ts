@@ -2,28 +2,7 @@
 import type { Unstructured } from '../../api/object.ts';
 import { PersistentMap } from '../../base/persistent-map.ts';
 import type { KeyValue } from '../../store/contract.ts';
-import { decodeObject, replaceRevision, withRevision } from './encoding.ts';
-
-/** What selectors look at, kept beside the bytes. */
-export interface Selectable {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly fields: Readonly<Record<string, string>>;
-}
-
-/** One object at one revision. Immutable but for its memo fields. */
-export interface Entry {
-  /** "namespace/name" or "name". */
-  readonly key: string;
-  /** JSON in the storage version, with resourceVersion. */
-  readonly bytes: Uint8Array;
-  readonly modRevision: number;
-  readonly createRevision: number;
-  readonly lease: number;
-  /** Memo; see `selectableOf`. */
-  selectable: Selectable | undefined;
-  /** Memo: the object in other encodings and versions, by encoder name. */
-  variants: Map<string, Uint8Array> | undefined;
-}
+import { Entry, type Selectable } from './entry.ts';
 
 export interface CacheEvent {
   readonly revision: number;
@@ -91,7 +70,7 @@ function eventWindow(limits: WindowLimits) {
   let events: CacheEvent[] = [];
   let head = 0;
   let size = 0;
-  const weight = (e: CacheEvent) => e.entry.bytes.length;
+  const weight = (e: CacheEvent) => e.entry.value.length;
   return {
     push(event: CacheEvent, dropped: (event: CacheEvent) => void) {
       events.push(event);
@@ -128,11 +107,6 @@ function eventWindow(limits: WindowLimits) {
   };
 }
 
-function newEntry(key: string, bytes: Uint8Array, kv: KeyValue, selectable: Selectable | undefined): Entry {
-  const { modRevision, createRevision, lease } = kv;
-  return { key, bytes, modRevision, createRevision, lease, selectable, variants: undefined };
-}
-
 export function createKindCache(prefix: string, revision: number, limits: WindowLimits = defaultWindow): KindCache {
   const byKey = new Map<string, Entry>();
   let root = PersistentMap.empty<Entry>();
@@ -153,6 +127,8 @@ export function createKindCache(prefix: string, revision: number, limits: Window
       baseRoot = dropped.root;
     });
     for (const listener of listeners) listener.onEvent(event);
+    // Watchers hold the frames they wait with; those that come later make their own.
+    event.frames = undefined;
   }
   return {
     prefix,
@@ -180,7 +156,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
     put(kv, hint) {
       const key = kv.key.slice(prefix.length);
       const previous = byKey.get(key);
-      const entry = newEntry(key, withRevision(kv.value, kv.modRevision), kv, hint && describe(hint.object));
+      const entry = new Entry(key, kv, hint && describe(hint.object));
       byKey.set(key, entry);
       root = root.set(key, entry);
       publish({ revision: kv.modRevision, entry, previous, deleted: false, root, frames: undefined });
@@ -191,12 +167,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
       if (!previous) return;
       byKey.delete(key);
       root = root.delete(key);
-      const entry: Entry = {
-        ...previous,
-        bytes: replaceRevision(previous.bytes, at),
-        modRevision: at,
-        variants: undefined,
-      };
+      const entry = previous.at(at);
       publish({ revision: at, entry, previous, deleted: true, root, frames: undefined });
     },
     reset(kvs, at) {
@@ -204,7 +175,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
       window.clear();
       for (const kv of kvs) {
         const key = kv.key.slice(prefix.length);
-        byKey.set(key, newEntry(key, withRevision(kv.value, kv.modRevision), kv, undefined));
+        byKey.set(key, new Entry(key, kv));
       }
       root = PersistentMap.fromSorted([...byKey]);
       baseRoot = root;
@@ -217,6 +188,8 @@ export function createKindCache(prefix: string, revision: number, limits: Window
       fieldsOf = of;
       for (const entry of byKey.values()) entry.selectable = undefined;
     },
-    selectableOf: entry => (entry.selectable ??= describe(decodeObject(entry.bytes))),
+    selectableOf: entry => (entry.selectable ??= describe(entry.object())),
   };
 }
+
+export { Entry, type Selectable } from './entry.ts';

@@ -3,8 +3,8 @@ import { errors } from '../../base/errors.ts';
 import { type Store, StoreError } from '../../store/contract.ts';
 import type { Cacher } from './cacher.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from './continue-token.ts';
-import { withRevision } from './encoding.ts';
-import type { Entry, KindCache } from './kind-cache.ts';
+import { Entry } from './entry.ts';
+import type { KindCache } from './kind-cache.ts';
 import { toApiError } from './object-store.ts';
 
 export interface ListQuery {
@@ -141,17 +141,7 @@ async function fromStore(
       });
     for (const kv of page.kvs) {
       const key = kv.key.slice(cache.prefix.length);
-      const { modRevision, createRevision, lease } = kv;
-      const bytes = withRevision(kv.value, modRevision);
-      const entry: Entry = {
-        key,
-        bytes,
-        modRevision,
-        createRevision,
-        lease,
-        selectable: undefined,
-        variants: undefined,
-      };
+      const entry = new Entry(key, kv);
       if (!query.matches(entry) || (query.exactKey !== undefined && key !== query.exactKey)) continue;
       if (query.limit > 0 && items.length === query.limit)
         return finish(items, revision, key, query.unfiltered ? page.count - items.length : undefined);

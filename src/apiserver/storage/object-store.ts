@@ -3,9 +3,10 @@ import type { Unstructured } from '../../api/object.ts';
 import { ApiError, errors, type GroupResource, messageOf } from '../../base/errors.ts';
 import { type KeyValue, type Op, type Store, StoreError } from '../../store/contract.ts';
 import type { Cacher } from './cacher.ts';
-import { decodeObject, encodeStored, equalBytes, withoutRevision, withRevision } from './encoding.ts';
+import { encodeStored, equalBytes } from './encoding.ts';
+import { Entry } from './entry.ts';
 import { objectKey } from './keys.ts';
-import type { Entry, KindCache } from './kind-cache.ts';
+import type { KindCache } from './kind-cache.ts';
 
 /** What is stored at a key: bytes to serve, and the decoded object on demand. */
 export interface Stored {
@@ -77,19 +78,7 @@ export function createObjectStore(options: {
   const { store, cacher, prefix, resource, lease } = options;
   const cache = cacher.kind(prefix);
   const keyOf = (namespace: string, name: string) => objectKey(namespace, name);
-  const decodable = (entry: Entry): Stored => ({ entry, decode: () => decodeObject(entry.bytes) });
-
-  function entryOf(key: string, value: Uint8Array, modRevision: number, kv: Partial<KeyValue>): Entry {
-    return {
-      key,
-      bytes: withRevision(value, modRevision),
-      modRevision,
-      createRevision: kv.createRevision ?? modRevision,
-      lease: kv.lease ?? 0,
-      selectable: undefined,
-      variants: undefined,
-    };
-  }
+  const decodable = (entry: Entry): Stored => ({ entry, decode: () => entry.object() });
 
   /** Writes if the key is still at `expected` (0: absent). Gives the entry, or what was found instead. */
   async function put(
@@ -111,7 +100,9 @@ export function createObjectStore(options: {
       });
       if (!result.succeeded) return { found: foundIn(result.results) };
       return {
-        entry: cacher.entryAt(prefix, key, result.revision) ?? entryOf(key, value, result.revision, { lease: leaseId }),
+        entry:
+          cacher.entryAt(prefix, key, result.revision) ??
+          new Entry(key, { value, modRevision: result.revision, lease: leaseId }),
       };
     } catch (e) {
       throw toApiError(e);
@@ -143,8 +134,7 @@ export function createObjectStore(options: {
     if (opts.dryRun) {
       if (await get(obj.metadata.namespace ?? '', obj.metadata.name))
         throw errors.alreadyExists(resource, obj.metadata.name);
-      const value = encodeStored(obj);
-      return { ...entryOf(key, value, 0, {}), bytes: value };
+      return new Entry(key, { value: encodeStored(obj), modRevision: 0 });
     }
     const leaseId = opts.ttlSeconds ? await lease(opts.ttlSeconds) : 0;
     const result = await put(key, encodeStored(obj), obj, 0, leaseId);
@@ -162,12 +152,8 @@ export function createObjectStore(options: {
       return { entry: current, changed: true, revision: outcome };
     }
     const value = encodeStored(change.object);
-    if (equalBytes(value, withoutRevision(current.bytes))) return { entry: current, changed: false };
-    if (dryRun)
-      return {
-        entry: { ...current, bytes: withRevision(value, current.modRevision), variants: undefined },
-        changed: true,
-      };
+    if (equalBytes(value, current.value)) return { entry: current, changed: false };
+    if (dryRun) return { entry: new Entry(current.key, { ...current, value }), changed: true };
     const leaseId = change.ttlSeconds ? await lease(change.ttlSeconds) : current.lease;
     const result = await put(current.key, value, change.object, current.modRevision, leaseId);
     if ('found' in result) return result;
@@ -190,7 +176,7 @@ export function createObjectStore(options: {
         const result = await attempt(current, await change(decodable(current)), opts.dryRun ?? false);
         if (!('found' in result)) return { ...result, created: false };
         const { found } = result as { found: KeyValue | undefined };
-        current = found && entryOf(key, found.value, found.modRevision, found);
+        current = found && new Entry(key, found);
       }
       throw errors.conflict(resource, name, 'the object changes too often to be updated; please try again');
     },
