@@ -44,8 +44,8 @@ export async function createLinuxNodeFixture(
   const server = createApiServer({ ...environment, store, strategies });
   await server.start();
   const client = createClient(server.loopback);
-  const nodeClient = createClient(
-    inProcessTransport(server.handle, { name: 'system:node:n1', groups: ['system:masters'] }),
+  const nodeClient = withReviews(
+    createClient(inProcessTransport(server.handle, { name: 'system:node:n1', groups: ['system:masters'] })),
   );
   const stop = new AbortController();
   const informers = createInformerFactory(client, environment);
@@ -167,3 +167,17 @@ export async function createLinuxNodeFixture(
 
 export const ready = (pod: Pod): boolean =>
   pod.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false;
+
+/** Answers TokenReview and SubjectAccessReview: the token "good" is alice; she and the API server may do all. */
+function withReviews(client: Client): Client {
+  const request: Client['request'] = async (method, path, options) => {
+    const { spec } = (options?.body ?? {}) as { spec?: { token?: string; user?: string } };
+    const answer = (status: object) => ({ status }) as never;
+    if (path.endsWith('/tokenreviews'))
+      return answer(spec?.token === 'good' ? { authenticated: true, user: { username: 'alice', groups: [] } } : {});
+    if (path.endsWith('/subjectaccessreviews'))
+      return answer({ allowed: ['alice', 'kube-apiserver-kubelet-client'].includes(spec?.user ?? '') });
+    return client.request(method, path, options);
+  };
+  return { ...client, request };
+}

@@ -1,7 +1,6 @@
 /** exec, attach and port-forward: from an upgraded connection to the runtime's streams. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
 import type { ByteStream } from '../../api/transport.ts';
 import { readySandbox } from '../pod/state.ts';
 import type { PodWorker } from '../pod/worker.ts';
@@ -24,6 +23,7 @@ import {
   webSocketProtocols,
 } from '../streaming/remote-command.ts';
 import { createSpdyConnection } from '../streaming/spdy.ts';
+import { acceptKey, createMessageSocket, type MessageSocket } from '../streaming/websocket.ts';
 
 export interface Upgrade {
   request: IncomingMessage;
@@ -32,16 +32,20 @@ export interface Upgrade {
   query: URLSearchParams;
 }
 
-const maxMessage = 32 * 2 ** 20;
-
-function acceptWebSocket({ request, socket, head }: Upgrade, protocols: readonly string[]): Promise<WebSocket> {
-  const server = new WebSocketServer({
-    noServer: true,
-    maxPayload: maxMessage,
-    perMessageDeflate: false,
-    handleProtocols: offered => protocols.find(p => offered.has(p)) ?? false,
-  });
-  return new Promise(resolve => server.handleUpgrade(request, socket, head, resolve));
+/** Answers 101 with the best protocol that both know. */
+function acceptWebSocket({ request, socket, head }: Upgrade, protocols: readonly string[]): MessageSocket {
+  const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/);
+  const protocol = protocols.find(p => offered.includes(p)) ?? '';
+  const key = String(request.headers['sec-websocket-key'] ?? '');
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${acceptKey(key)}`,
+    ...(protocol ? [`Sec-WebSocket-Protocol: ${protocol}`] : []),
+  ];
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  return createMessageSocket(byteStreamOf(socket, head), protocol);
 }
 
 /** Answers 101 and hands the raw connection over. */
@@ -77,7 +81,7 @@ export async function serveCommand(
 ): Promise<void> {
   const options = streamOptions(upgrade.query);
   if (isWebSocket(upgrade.request)) {
-    const socket = await acceptWebSocket(upgrade, webSocketProtocols);
+    const socket = acceptWebSocket(upgrade, webSocketProtocols);
     return serveRemoteCommand(webSocketPeer(socket), () => open(options), options);
   }
   const { transport, protocol } = acceptSpdy(upgrade, spdyProtocols);
@@ -105,7 +109,7 @@ export async function serveForward(upgrade: Upgrade, worker: PodWorker, runtime:
     const { transport } = acceptSpdy(upgrade, [portForwardProtocol]);
     return servePortForward(transport, dial, where);
   }
-  const socket = await acceptWebSocket(upgrade, [tunnelProtocol, ...channelProtocols]);
+  const socket = acceptWebSocket(upgrade, [tunnelProtocol, ...channelProtocols]);
   if (socket.protocol === tunnelProtocol) return servePortForward(webSocketBytes(socket), dial, where);
   const ports = upgrade.query
     .getAll('port')

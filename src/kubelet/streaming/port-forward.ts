@@ -1,9 +1,9 @@
 /** Port-forwarding: pairs of streams over SPDY/3.1 (bare, or tunnelled in a WebSocket), or fixed channels of a WebSocket. */
-import type { WebSocket } from 'ws';
 import type { ByteStream } from '../../api/transport.ts';
 import { messageOf } from '../../base/errors.ts';
 import { createByteQueue } from './queue.ts';
 import { createSpdyConnection, type SpdyStream } from './spdy.ts';
+import type { MessageSocket } from './websocket.ts';
 
 export const portForwardProtocol = 'portforward.k8s.io';
 export const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
@@ -58,53 +58,37 @@ async function forward(data: SpdyStream, error: SpdyStream, port: number, dial: 
 
 /** Ends when the pod's side ends: a client that half-closed still gets the rest. */
 async function joinStreams(data: SpdyStream, target: ByteStream): Promise<void> {
-  const upload = async () => {
-    for await (const chunk of data.readable) await target.write(chunk);
-    target.end();
-  };
-  const uploading = upload().catch(() => undefined);
+  void upload(data.readable, target).catch(() => undefined);
   for await (const chunk of target.readable) await data.write(chunk);
   data.end();
-  void uploading;
 }
 
-/** A WebSocket's binary messages as one byte stream, for the SPDY tunnel. */
-export function webSocketBytes(socket: WebSocket): ByteStream {
-  const inbound = createByteQueue(() => socket.resume());
-  socket.on('message', (chunk: Buffer) => {
-    inbound.push(chunk);
-    if (inbound.size > 1 << 20) socket.pause();
-  });
-  socket.on('close', () => inbound.end());
-  socket.on('error', () => inbound.end());
+/** A WebSocket's messages as one byte stream, for the SPDY tunnel. */
+export function webSocketBytes(socket: MessageSocket): ByteStream {
   return {
-    readable: inbound,
-    write: chunk =>
-      new Promise((resolve, reject) => socket.send(chunk, { binary: true }, e => (e ? reject(e) : resolve()))),
-    end: () => socket.close(1000),
-    destroy: () => socket.close(1000),
+    readable: socket.messages,
+    write: socket.send,
+    end: () => socket.close(),
+    destroy: () => socket.close(),
   };
 }
 
 /** The older form: channel 2i carries data of the i-th port, 2i+1 its errors; each begins with the port, little-endian. */
 export async function servePortChannels(
-  socket: WebSocket,
+  socket: MessageSocket,
   ports: readonly number[],
   dial: Dial,
   where: string,
 ): Promise<void> {
-  const send = (channel: number, chunk: Uint8Array) =>
-    new Promise<void>((resolve, reject) =>
-      socket.send(Buffer.concat([Buffer.from([channel]), chunk]), { binary: true }, e => (e ? reject(e) : resolve())),
-    );
+  const send = (channel: number, chunk: Uint8Array) => socket.send(Buffer.concat([Buffer.from([channel]), chunk]));
   const inputs = ports.map(() => createByteQueue());
-  socket.on('message', (data: Buffer) => {
-    const channel = data[0] ?? 0;
-    if (channel % 2 === 0) inputs[channel / 2]?.push(data.subarray(1));
-  });
-  const closed = new Promise<void>(resolve => socket.on('close', () => resolve()));
-  socket.on('error', () => undefined);
-  void closed.then(() => inputs.forEach(i => void i.end()));
+  const receive = async () => {
+    for await (const message of socket.messages) {
+      const channel = message[0] ?? 0;
+      if (channel % 2 === 0) inputs[channel / 2]?.push(message.subarray(1));
+    }
+    for (const input of inputs) input.end();
+  };
   const serve = async (port: number, index: number) => {
     const announce = Buffer.from([port & 255, port >> 8]);
     await send(index * 2, announce);
@@ -112,21 +96,22 @@ export async function servePortChannels(
     let target: ByteStream | undefined;
     try {
       target = await dial(port);
-      const opened = target;
-      void (async () => {
-        for await (const chunk of inputs[index] ?? []) await opened.write(chunk);
-        opened.end();
-      })().catch(() => undefined);
-      for await (const chunk of opened.readable) await send(index * 2, chunk);
+      void upload(inputs[index] ?? createByteQueue(), target).catch(() => undefined);
+      for await (const chunk of target.readable) await send(index * 2, chunk);
     } catch (e) {
-      await send(index * 2 + 1, Buffer.from(`error forwarding port ${port} to pod ${where}: ${messageOf(e)}`)).catch(
-        () => undefined,
-      );
+      const text = `error forwarding port ${port} to pod ${where}: ${messageOf(e)}`;
+      await send(index * 2 + 1, Buffer.from(text)).catch(() => undefined);
     } finally {
       target?.destroy();
     }
   };
+  const received = receive();
   await Promise.all(ports.map(serve));
-  socket.close(1000);
-  await closed;
+  socket.close();
+  await received;
+}
+
+async function upload(from: AsyncIterable<Uint8Array>, to: ByteStream): Promise<void> {
+  for await (const chunk of from) await to.write(chunk);
+  to.end();
 }

@@ -1,9 +1,9 @@
 /** The far end of exec and attach, whatever carries it: WebSocket channels (v1 to v5) or SPDY/3.1 streams. */
-import type { WebSocket } from 'ws';
 import { messageOf } from '../../base/errors.ts';
 import type { StreamOptions, StreamSession } from '../runtime/contract.ts';
 import { createByteQueue } from './queue.ts';
 import type { SpdyConnection, SpdyStream } from './spdy.ts';
+import type { MessageSocket } from './websocket.ts';
 
 export interface RemoteCommandPeer {
   /** Ends when the client half-closes its input, or is gone. */
@@ -29,6 +29,23 @@ export const spdyProtocols = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.chan
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 const knowsStatus = (protocol: string) => /^v[45]\./.test(protocol);
 
+type Resize = (width: number, height: number) => void;
+/** Clients tell their size at once: the last one is kept until the process is there. */
+function resizeRelay(): { tell(text: string): void; listen(fn: Resize): void } {
+  let last: [number, number] | undefined;
+  let listener: Resize | undefined;
+  return {
+    tell(text) {
+      last = parseResize(text) ?? last;
+      if (last) listener?.(...last);
+    },
+    listen(fn) {
+      listener = fn;
+      if (last) fn(...last);
+    },
+  };
+}
+
 function parseResize(text: string): [number, number] | undefined {
   try {
     const { Width, Height } = JSON.parse(text) as { Width: number; Height: number };
@@ -38,40 +55,40 @@ function parseResize(text: string): [number, number] | undefined {
   }
 }
 
-export function webSocketPeer(socket: WebSocket): RemoteCommandPeer {
-  const stdin = createByteQueue(() => socket.resume());
-  let resize: (width: number, height: number) => void = () => undefined;
-  const gone = new Promise<void>(resolve => {
-    socket.on('close', () => {
-      stdin.end();
-      resolve();
-    });
-    socket.on('error', () => resolve());
-  });
-  socket.on('message', (data: Buffer) => {
-    const [channel] = data;
-    const payload = data.subarray(1);
-    if (channel === channels.stdin) {
-      stdin.push(payload);
-      if (stdin.size > 1 << 20) socket.pause();
-    } else if (channel === channels.resize) resize(...(parseResize(payload.toString()) ?? [80, 24]));
-    else if (channel === channels.close && payload[0] === channels.stdin) stdin.end();
-  });
-  const send = (channel: number, chunk: Uint8Array) =>
-    new Promise<void>((resolve, reject) => {
-      socket.send(Buffer.concat([Buffer.from([channel]), chunk]), { binary: true }, e => (e ? reject(e) : resolve()));
-    });
+const highWater = 1 << 20;
+
+export function webSocketPeer(socket: MessageSocket): RemoteCommandPeer {
+  let resume: (() => void) | undefined;
+  const stdin = createByteQueue(() => resume?.());
+  const resizes = resizeRelay();
+  const send = (channel: number, chunk: Uint8Array) => socket.send(Buffer.concat([Buffer.from([channel]), chunk]));
+  async function read(): Promise<void> {
+    for await (const message of socket.messages) {
+      const [channel] = message;
+      const payload = message.subarray(1);
+      if (channel === channels.resize) resizes.tell(Buffer.from(payload).toString());
+      else if (channel === channels.close && payload[0] === channels.stdin) stdin.end();
+      else if (channel === channels.stdin && payload.length > 0) {
+        stdin.push(payload);
+        while (stdin.size > highWater)
+          await new Promise<void>(resolve => {
+            resume = resolve;
+          });
+      }
+    }
+    stdin.end();
+  }
+  const gone = read();
   return {
     stdin,
     gone,
     write: (stream, chunk) => send(channels[stream], chunk),
-    onResize(fn) {
-      resize = fn;
-    },
+    onResize: resizes.listen,
     async finish(status, text) {
       const body = knowsStatus(socket.protocol) ? JSON.stringify(status) : text;
       if (body) await send(channels.error, Buffer.from(body)).catch(() => undefined);
-      socket.close(1000);
+      resume?.();
+      socket.close();
     },
   };
 }
@@ -104,14 +121,10 @@ export function spdyPeer(
   streams: ReadonlyMap<string, SpdyStream>,
   protocol: string,
 ): RemoteCommandPeer {
-  let resize: (width: number, height: number) => void = () => undefined;
+  const relay = resizeRelay();
   const readResizes = async (stream: SpdyStream) => {
-    for await (const chunk of stream.readable) {
-      for (const line of Buffer.from(chunk).toString().split('\n').filter(Boolean)) {
-        const size = parseResize(line);
-        if (size) resize(...size);
-      }
-    }
+    for await (const chunk of stream.readable)
+      for (const line of Buffer.from(chunk).toString().split('\n').filter(Boolean)) relay.tell(line);
   };
   const resizes = streams.get('resize');
   if (resizes) void readResizes(resizes).catch(() => undefined);
@@ -119,9 +132,7 @@ export function spdyPeer(
     stdin: streams.get('stdin')?.readable ?? createEmpty(),
     gone: connection.closed,
     write: (stream, chunk) => streams.get(stream)?.write(chunk) ?? Promise.resolve(),
-    onResize(fn) {
-      resize = fn;
-    },
+    onResize: relay.listen,
     async finish(status, text) {
       const body = knowsStatus(protocol) ? JSON.stringify(status) : text;
       if (body)
