@@ -23,11 +23,20 @@ export function maxUnavailable(d: Deployment): number {
   return !isRolling(d) || replicas === 0 ? 0 : Math.min(fenceposts(d).unavailable, replicas);
 }
 
-/** What the new set should have now. */
+/** A set that was told of its size may have more pods than that, until it reports. */
+const isObserved = (rs: ReplicaSet): boolean => (rs.status?.observedGeneration ?? 0) >= (rs.metadata.generation ?? 0);
+const mostPods = (sets: readonly ReplicaSet[]): number =>
+  sets.reduce((n, rs) => n + Math.max(replicasOf(rs), rs.status?.replicas ?? 0), 0);
+
+/**
+ * What the new set should have now. Upstream counts what the sets are meant to have; counting what they still have as well keeps to
+ * maxSurge also while a set is slow to give up pods.
+ */
 export function newSetReplicas(d: Deployment, sets: readonly ReplicaSet[], current: number): number {
   const desired = desiredReplicas(d);
   if (!isRolling(d) || current > desired) return desired;
-  const room = desired + maxSurge(d) - totalReplicas(sets);
+  if (!sets.every(isObserved)) return current;
+  const room = desired + maxSurge(d) - mostPods(sets);
   return room <= 0 ? current : current + Math.min(room, desired - current);
 }
 
