@@ -15,6 +15,11 @@ if [ ! -e src/api/catalog/docs.json ] && [ -e scripts/docs.ts ]; then
   sh bin/node scripts/docs.ts || say "no field documentation: kubectl explain will show fields without text"
 fi
 
+if [ "${1:-}" = --start ] && { [ ! -e dist/tsukube.js ] || [ -n "$(find src -name '*.ts' -newer dist/tsukube.js -print -quit)" ]; }; then
+  say "building"
+  sh bin/node scripts/build.ts
+fi
+
 missing() { # COMMAND-OR-FILE PACKAGE...: prints the packages when the command or file is absent
   probe=$1
   shift

@@ -13,6 +13,7 @@ import { createSecurity } from '../../apiserver/security.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
 import type { Store } from '../../store/contract.ts';
+import { fieldDocsUrl, storeWorkerUrl } from '../bundle.ts';
 import { firstAddress } from './addresses.ts';
 
 export interface ApiServerProcessOptions {
@@ -146,11 +147,9 @@ export async function runApiServer(options: ApiServerProcessOptions): Promise<Ru
   };
 }
 
-const docsFile = new URL('../../api/catalog/docs.json', import.meta.url);
-
 /** Texts of fields, as far as set-up collected them. */
 async function fieldDocs(): Promise<Docs> {
-  return existsSync(docsFile) ? (JSON.parse(await readFile(docsFile, 'utf8')) as Docs) : {};
+  return existsSync(fieldDocsUrl) ? (JSON.parse(await readFile(fieldDocsUrl, 'utf8')) as Docs) : {};
 }
 
 async function openStore(options: ApiServerProcessOptions): Promise<Store> {
@@ -160,7 +159,7 @@ async function openStore(options: ApiServerProcessOptions): Promise<Store> {
   }
   const { openEmbeddedStore } = await import('../../store/embedded/index.ts');
   mkdirSync(options.storeDirectory, { recursive: true, mode: 0o700 });
-  return openEmbeddedStore({ directory: options.storeDirectory, ...options.environment });
+  return openEmbeddedStore({ directory: options.storeDirectory, workerUrl: storeWorkerUrl, ...options.environment });
 }
 
 function everySoOften({ clock, log }: Environment, work: () => void): { cancel(): void } {
