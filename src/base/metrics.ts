@@ -33,8 +33,21 @@ interface Family {
   handle: Counter | Gauge | Histogram;
 }
 
+/** Label sets that are frozen are used again and again: their text is kept. */
+const keysOfFrozen = new WeakMap<Labels, string>();
+
 function seriesKey(labels?: Labels): string {
   if (!labels) return '';
+  if (!Object.isFrozen(labels)) return keyText(labels);
+  let key = keysOfFrozen.get(labels);
+  if (key === undefined) {
+    key = keyText(labels);
+    keysOfFrozen.set(labels, key);
+  }
+  return key;
+}
+
+function keyText(labels: Labels): string {
   return Object.keys(labels)
     .sort()
     .map(k => `${k}="${(labels[k] ?? '').replace(/[\\"\n]/g, c => (c === '\n' ? '\\n' : `\\${c}`))}"`)
@@ -75,17 +88,38 @@ export function createMetrics(): Metrics {
         remove: labels => series.delete(seriesKey(labels)),
       })),
     histogram: (name, help, buckets = defaultBuckets) =>
-      family<Histogram>(name, help, 'histogram', series => ({
-        observe(value, labels) {
-          const key = seriesKey(labels);
-          const sep = key ? ',' : '';
-          for (const le of buckets) bump(series, `_bucket|${key}${sep}le="${le}"`, value <= le ? 1 : 0);
-          bump(series, `_bucket|${key}${sep}le="+Inf"`, 1);
-          bump(series, `_sum|${key}`, value);
-          bump(series, `_count|${key}`, 1);
-        },
-        count: labels => series.get(`_count|${seriesKey(labels)}`) ?? 0,
-      })),
+      family<Histogram>(name, help, 'histogram', series => {
+        const states = new Map<string, { counts: number[]; sum: number; count: number }>();
+        // Cumulative counts are made when somebody looks.
+        collectors.push(() => {
+          for (const [key, { counts, sum, count }] of states) {
+            const sep = key ? ',' : '';
+            let below = 0;
+            buckets.forEach((le, i) => {
+              below += counts[i] ?? 0;
+              series.set(`_bucket|${key}${sep}le="${le}"`, below);
+            });
+            series.set(`_bucket|${key}${sep}le="+Inf"`, count);
+            series.set(`_sum|${key}`, sum);
+            series.set(`_count|${key}`, count);
+          }
+        });
+        return {
+          observe(value, labels) {
+            const key = seriesKey(labels);
+            let state = states.get(key);
+            if (!state) {
+              state = { counts: buckets.map(() => 0), sum: 0, count: 0 };
+              states.set(key, state);
+            }
+            state.sum += value;
+            state.count += 1;
+            const at = buckets.findIndex(le => value <= le);
+            if (at >= 0) state.counts[at] = (state.counts[at] ?? 0) + 1;
+          },
+          count: labels => states.get(seriesKey(labels))?.count ?? 0,
+        };
+      }),
     onCollect: fn => collectors.push(fn),
     text() {
       for (const fn of collectors) fn();

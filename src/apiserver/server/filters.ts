@@ -2,6 +2,7 @@
 
 import type { ApiRequest, ApiResponse, UserInfo } from '../../api/transport.ts';
 import { ApiError, errors, messageOf } from '../../base/errors.ts';
+import type { Labels } from '../../base/metrics.ts';
 import { uuid } from '../../base/random.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { healthPaths } from '../auth/authenticators/basic.ts';
@@ -64,9 +65,10 @@ export function filters(inputs: FilterInputs): readonly Filter[] {
 export function chain(inputs: FilterInputs, last: Handle): (request: ApiRequest) => Promise<ApiResponse> {
   let handle = last;
   for (const filter of [...filters(inputs)].reverse()) handle = filter.wrap(handle);
+  const idOf = auditIds(inputs);
   return async request => {
     const warnings: string[] = [];
-    const id = auditId(request, inputs);
+    const id = idOf(request);
     try {
       const exchange: Exchange = { request, id, info: noInfo, user: nobody, warnings, annotations: new Map() };
       return finish(await handle(exchange), warnings, id);
@@ -90,9 +92,16 @@ const noInfo: RequestInfo = {
   path: '',
 };
 
-function auditId(request: ApiRequest, { random }: Environment): string {
-  const given = request.headers['audit-id'];
-  return given && /^[\w-]{1,64}$/.test(given) ? given : uuid(random);
+/** Ids that are unique to this server's life: random once, then counted. */
+function auditIds({ random }: Environment): (request: ApiRequest) => string {
+  const base = uuid(random).slice(0, 24);
+  let count = random.int(2 ** 31);
+  return request => {
+    const given = request.headers['audit-id'];
+    if (given && /^[\w-]{1,64}$/.test(given)) return given;
+    count += 1;
+    return base + count.toString(16).padStart(12, '0');
+  };
 }
 
 function finish(response: ApiResponse, warnings: readonly string[], id: string): ApiResponse {
@@ -139,11 +148,54 @@ const requestInfoFilter: Filter = {
   wrap: next => exchange => next({ ...exchange, info: requestInfo(exchange.request) }),
 };
 
+const knownVerbs = new Set([
+  'get',
+  'list',
+  'watch',
+  'create',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
+  'post',
+  'put',
+  'head',
+  'options',
+]);
+const maxLabelSets = 5_000;
+
+/** Label sets as frozen values, so that their text is made once. What clients make up counts as "other". */
+function labelSets() {
+  const sets = new Map<string, Labels>();
+  function kept(key: string, make: () => Labels): Labels {
+    let set = sets.get(key);
+    if (!set) {
+      set = Object.freeze(make());
+      if (sets.size < maxLabelSets) sets.set(key, set);
+    }
+    return set;
+  }
+  const named = (verb: string) => (knownVerbs.has(verb) ? verb : 'other');
+  return {
+    verb: (verb: string) => kept(named(verb), () => ({ verb: named(verb) })),
+    request: (verb: string, resource: string, status: number) => {
+      // A resource that is not there is named by the client.
+      const name = status === 404 || status === 403 ? '' : resource;
+      return kept(`${named(verb)} ${name} ${status}`, () => ({
+        verb: named(verb),
+        resource: name,
+        code: String(status),
+      }));
+    },
+  };
+}
+
 /** Counts and measures. Unexpected failures become a Status here, so that audit and metrics see them. */
 function guardFilter(inputs: FilterInputs): Filter {
   const { metrics, clock } = inputs;
   const total = metrics.counter('apiserver_request_total', 'Requests by verb, resource and code.');
   const duration = metrics.histogram('apiserver_request_duration_seconds', 'Time to the response, by verb.');
+  const labels = labelSets();
   const inflight = metrics.gauge('apiserver_current_inflight_requests', 'Requests being served.');
   return {
     name: 'panic-guard',
@@ -159,8 +211,8 @@ function guardFilter(inputs: FilterInputs): Filter {
       } finally {
         inflight.add(-1);
       }
-      total.inc({ verb: info.verb, resource: info.resource, code: String(response.status) });
-      if (info.verb !== 'watch') duration.observe((clock.monotonic() - started) / 1_000, { verb: info.verb });
+      total.inc(labels.request(info.verb, info.resource, response.status));
+      if (info.verb !== 'watch') duration.observe((clock.monotonic() - started) / 1_000, labels.verb(info.verb));
       return response;
     },
   };
