@@ -103,7 +103,7 @@ export const nonNegative: Check<number> = (value, path) =>
 export const positive: Check<number> = (value, path) =>
   value <= 0 ? [field.invalid(path, value, 'must be greater than 0')] : [];
 
-export const immutableDetail = 'field is immutable';
+const immutableDetail = 'field is immutable';
 /** The value may not differ from the old one. */
 export function immutable(value: unknown, old: unknown, path: string): Errors {
   return same(value, old) ? [] : [field.invalid(path, value, immutableDetail)];

@@ -21,7 +21,7 @@ function parseUrl(text: string): URL | undefined {
 }
 
 /** HTTPS, with a host and perhaps a path, nothing else. */
-export function validateWebhookUrl(text: string, path: string): Errors {
+function validateWebhookUrl(text: string, path: string): Errors {
   const url = parseUrl(text);
   if (!url) return [field.required(path, `url must be a valid URL: ${form}`)];
   const wrong = (why: string) => field.invalid(path, text, `${why}; ${form}`);
@@ -58,7 +58,7 @@ interface Service {
   port?: number;
 }
 
-export function validateWebhookService(service: Service, path: string): Errors {
+function validateWebhookService(service: Service, path: string): Errors {
   const { port = 443 } = service;
   return [
     ...required(service.name, `${path}.name`, 'service name is required'),

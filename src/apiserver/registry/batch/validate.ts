@@ -124,7 +124,7 @@ function validateFailurePolicy(policy: PodFailurePolicy | undefined, spec: JobSp
 }
 
 /** "0,2-4": increasing, without overlap, each below `completions`. Gives how many there are, or the complaint. */
-export function countIndexes(text: string, completions: number): number | string {
+function countIndexes(text: string, completions: number): number | string {
   let count = 0;
   let previous = -1;
   for (const part of text === '' ? [] : text.split(',')) {

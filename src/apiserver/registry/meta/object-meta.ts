@@ -58,7 +58,7 @@ function validateOwner(owner: OwnerReference, path: string): Errors {
 }
 
 /** Upstream reports owner references without their index. */
-export function validateOwnerReferences(owners: readonly OwnerReference[] | undefined, path: string): Errors {
+function validateOwnerReferences(owners: readonly OwnerReference[] | undefined, path: string): Errors {
   const errors: Errors = [];
   let controller: string | undefined;
   for (const owner of owners ?? []) {

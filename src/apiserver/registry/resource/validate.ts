@@ -87,7 +87,7 @@ const selector: Check<DeviceSelector> = ({ cel }, path) => {
   ];
 };
 
-export function validateSelectors(selectors: readonly DeviceSelector[] | undefined, path: string): Errors {
+function validateSelectors(selectors: readonly DeviceSelector[] | undefined, path: string): Errors {
   return [...atMost(selectors, maxSelectors, path), ...each(selectors, path, selector)];
 }
 

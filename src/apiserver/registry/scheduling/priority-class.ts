@@ -7,7 +7,7 @@ import { field } from '../field-errors.ts';
 const systemPrefix = 'system-';
 const highestUserValue = 1_000_000_000;
 /** The classes that the system brings along, by name (pkg/apis/scheduling). */
-export const systemPriorities: Readonly<Record<string, number>> = {
+const systemPriorities: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
   'system-node-critical': 2_000_001_000,
 };

@@ -4,7 +4,7 @@ import type { ContainerStatus, Pod } from '../../../../api/types/core-v1.ts';
 import { ageColumn, nameColumn, orNone, text, wideText } from '../../columns.ts';
 import type { Column } from '../../strategy.ts';
 
-export interface PodSummary {
+interface PodSummary {
   ready: number;
   total: number;
   reason: string;
@@ -74,7 +74,7 @@ function summarizeContainers(pod: Pod, summary: PodSummary): void {
 }
 
 /** Ready counts, status text and restarts of a pod. */
-export function summarizePod(pod: Pod): PodSummary {
+function summarizePod(pod: Pod): PodSummary {
   const status = pod.status ?? {};
   const total = pod.spec.containers?.length ?? 0;
   const summary: PodSummary = { ready: 0, total, reason: '', restarts: 0, lastRestart: undefined };

@@ -62,7 +62,7 @@ const containersOf = (spec: PodSpec): (Container | EphemeralContainer)[] => [
 ];
 
 /** What pods and templates have in common. */
-export function defaultPodSpec(spec: PodSpec): void {
+function defaultPodSpec(spec: PodSpec): void {
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};

@@ -44,7 +44,7 @@ const fieldRequirement: Check<NodeSelectorRequirement> = ({ key, operator, value
   ];
 };
 
-export function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string, strict = true): Errors {
+function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string, strict = true): Errors {
   return [
     ...each(term.matchExpressions, `${path}.matchExpressions`, nodeRequirement(strict)),
     ...each(term.matchFields, `${path}.matchFields`, fieldRequirement),

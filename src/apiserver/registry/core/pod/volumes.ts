@@ -21,7 +21,6 @@ import {
   type Errors,
   each,
   oneMember,
-  oneOf,
   optional,
   required,
   requiredAnd,
@@ -176,5 +175,3 @@ export function validateVolumes(
   });
   return { byName, errors };
 }
-
-export const pullPolicy = oneOf(['Always', 'IfNotPresent', 'Never']);
