@@ -114,7 +114,10 @@ export class Writer {
       this.#commits.inc(undefined, sent.writes.length);
       this.#confirmed.push(...sent.writes);
     }
-    if (!this.#releasing) this.#release(Math.max(leastRelease, Math.ceil(this.#confirmed.length / 2)));
+    if (this.#releasing) return;
+    // While the disk has other work, nobody needs to be quick.
+    const all = this.#confirmed.length;
+    this.#release(this.#sent.length > 0 ? all : Math.max(leastRelease, Math.ceil(all / 2)));
   }
 
   /** Tells part of the writers, and sends what they write next before telling the rest: so the disk works meanwhile. */
