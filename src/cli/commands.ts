@@ -61,6 +61,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/simulated-nodes.ts')).simulatedNodes,
   },
   {
+    name: 'image',
+    section: operations,
+    summary: 'Import, list or remove images of the node, without a registry',
+    load: async () => (await import('./commands/image.ts')).image,
+  },
+  {
     name: 'snapshot',
     section: operations,
     summary: 'Save, restore or inspect a copy of the embedded store',
