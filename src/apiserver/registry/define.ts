@@ -23,7 +23,7 @@ interface WithStatus {
 
 function keepStatus(obj: WithStatus, old: WithStatus): void {
   if (old.status === undefined) delete obj.status;
-  else obj.status = old.status;
+  else obj.status = structuredClone(old.status);
 }
 
 function define<T extends KubeObject>(namespaced: boolean, definition: Definition<T>): Strategy<T> {
@@ -71,7 +71,7 @@ export function keepAllButStatus(obj: KubeObject, old: KubeObject): void {
   }
 }
 
-/** A status subresource with rules of its own. Owner references cannot be changed through it. */
+/** A status subresource with rules of its own: metadata and status are the client's, the rest stays. */
 export function statusSubresource<T extends KubeObject>(own: SubresourceStrategy<T>): SubresourceStrategy<T> {
   return {
     prepareForUpdate(obj: T, old: T, context: RequestContext) {

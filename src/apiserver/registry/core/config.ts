@@ -61,10 +61,6 @@ export const secrets = namespaced<Secret>({
   resource: '/secrets',
   validate: validateSecret,
   validateUpdate: (secret, old) => [...immutable(secret.type, old.type, 'type'), ...frozen(secret, old, ['data'])],
-  prepareForUpdate(secret, old) {
-    // An update that leaves the type out keeps it.
-    if (secret.type === 'Opaque' && old.type) secret.type = old.type;
-  },
   specless: true,
   default(secret) {
     secret.type ||= 'Opaque';

@@ -103,6 +103,9 @@ export const pods = namespaced<Pod>({
     status: statusSubresource<Pod>({
       prepareForUpdate(pod, old) {
         pod.status = { ...pod.status };
+        // Kubelets report a pod as they know it; whose it is, is not theirs to say.
+        if (old.metadata.ownerReferences) pod.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences);
+        else delete pod.metadata.ownerReferences;
         if (old.status?.qosClass) pod.status.qosClass ??= old.status.qosClass;
       },
       validateUpdate: validatePodStatusUpdate,

@@ -10,6 +10,7 @@ import type {
 } from '../../../api/types/flowcontrol-v1.ts';
 import { nameIsDnsSubdomain } from '../../../api/validation/names.ts';
 import {
+  type Check,
   type Errors,
   each,
   forbidden,
@@ -45,54 +46,31 @@ const verbs = [
   'watch',
 ];
 
+const members = { User: 'user', Group: 'group', ServiceAccount: 'serviceAccount' } as const;
+
+function validateAccount(account: NonNullable<Subject['serviceAccount']>, path: string): Errors {
+  const name: Check<string> = (value, at) => invalidAll(at, value, nameIsDnsSubdomain(value, false));
+  return [
+    ...(account.name === '*' ? [] : requiredAnd(account.name, `${path}.name`, name)),
+    ...required(account.namespace, `${path}.namespace`),
+  ];
+}
+
+/** The member named by the kind is set, and no other. */
 function validateSubject(subject: Subject, path: string): Errors {
-  const { kind, user, group, serviceAccount: account } = subject;
-  const others = (own: string) =>
-    (['user', 'group', 'serviceAccount'] as const)
-      .filter(key => key !== own && subject[key])
-      .map(key =>
-        field.forbidden(
-          `${path}.${key}`,
-          `${key} is forbidden when subject kind is not '${key[0]?.toUpperCase()}${key.slice(1)}'`,
-        ),
-      );
-  switch (kind) {
-    case 'User':
-      return [
-        ...(user
-          ? required(user.name, `${path}.user.name`)
-          : [field.required(`${path}.user`, "user is required when subject kind is 'User'")]),
-        ...others('user'),
-      ];
-    case 'Group':
-      return [
-        ...(group
-          ? required(group.name, `${path}.group.name`)
-          : [field.required(`${path}.group`, "group is required when subject kind is 'Group'")]),
-        ...others('group'),
-      ];
-    case 'ServiceAccount':
-      return [
-        ...(account
-          ? [
-              ...(account.name === '*'
-                ? []
-                : requiredAnd(account.name, `${path}.serviceAccount.name`, (name, at) =>
-                    invalidAll(at, name, nameIsDnsSubdomain(name, false)),
-                  )),
-              ...required(account.namespace, `${path}.serviceAccount.namespace`),
-            ]
-          : [
-              field.required(
-                `${path}.serviceAccount`,
-                "serviceAccount is required when subject kind is 'ServiceAccount'",
-              ),
-            ]),
-        ...others('serviceAccount'),
-      ];
-    default:
-      return [field.notSupported(`${path}.kind`, kind, ['Group', 'ServiceAccount', 'User'])];
+  const { kind, serviceAccount: account } = subject;
+  if (!Object.hasOwn(members, kind ?? '')) {
+    return [field.notSupported(`${path}.kind`, kind, ['Group', 'ServiceAccount', 'User'])];
   }
+  const own = members[kind as keyof typeof members];
+  const at = `${path}.${own}`;
+  const others = Object.entries(members).flatMap(([other, key]) =>
+    forbidden(key !== own && subject[key], `${path}.${key}`, `${key} is forbidden when subject kind is not '${other}'`),
+  );
+  if (!subject[own]) return [field.required(at, `${own} is required when subject kind is '${kind}'`), ...others];
+  const errors =
+    own === 'serviceAccount' && account ? validateAccount(account, at) : required(subject[own].name, `${at}.name`);
+  return [...errors, ...others];
 }
 
 function starAlone(list: readonly string[] | undefined, path: string, what: string): Errors {

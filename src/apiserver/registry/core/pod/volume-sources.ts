@@ -7,13 +7,14 @@ import type {
   KeyToPath,
   QuobyteVolumeSource,
 } from '../../../../api/types/core-v1.ts';
-import { rangeError } from '../../../../api/validation/names.ts';
+import { isDns1123Subdomain, rangeError } from '../../../../api/validation/names.ts';
 import {
   type Check,
   dnsLabel,
   dnsSubdomain,
   type Errors,
   eachEntry,
+  invalidAll,
   oneOf,
   optional,
   required,
@@ -199,8 +200,5 @@ export const storageos: Check<{ volumeName?: string; volumeNamespace?: string }>
 export const csiDriverName: Check<string | undefined> = (name = '', path) => [
   ...required(name, path),
   ...(name.length > 63 ? [field.tooLong(path, 63)] : []),
-  ...dnsSubdomain(name.toLowerCase(), path).map(error => ({
-    ...error,
-    message: error.message.replace(JSON.stringify(name.toLowerCase()), JSON.stringify(name)),
-  })),
+  ...invalidAll(path, name, isDns1123Subdomain(name.toLowerCase())),
 ];
