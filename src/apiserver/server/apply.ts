@@ -49,7 +49,7 @@ export async function runApply(
     subresource: info.subresource,
     operationOptions: 'PatchOptions',
     applied: true,
-    produce: merge,
+    produce: live => merge(live()),
     ...(info.subresource === '' && { missing: async () => newObject(merge(undefined)) }),
   });
 }

@@ -88,7 +88,8 @@ async function runPatch(scope: Scope, served: Served, parameters: WriteParameter
   return runUpdate(scope, served, parameters, {
     subresource: scope.info.subresource,
     operationOptions: 'PatchOptions',
-    produce(live) {
+    produce(copy) {
+      const live = copy();
       const { name, namespace } = live.metadata;
       const patched = applyPatch(type, live, patch.value, served.info.schema);
       const { object, warnings } = decodeObjectValue(

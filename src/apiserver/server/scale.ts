@@ -104,7 +104,8 @@ async function writeScale(
   const { entry } = await runUpdate(scope, served, parameters, {
     subresource: 'scale',
     operationOptions,
-    produce(live) {
+    produce(copy) {
+      const live = copy();
       const scale = produce(scaleOf(served, live));
       checkScale(scope, served, scale, live);
       setAt(live, pathsOf(served).specReplicas, scale.spec?.replicas ?? 0);

@@ -18,10 +18,10 @@ import { toServed } from './output.ts';
 import { groupResource, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
 import type { Scope, Served, Undo } from './scope.ts';
 
-/** How an update makes the new object. Both sides are in the served version; `live` may be changed. */
+/** How an update makes the new object. Both sides are in the served version; `live` gives a copy that may be changed. */
 export interface UpdatePlan {
   readonly subresource: string;
-  produce(live: Unstructured): Promise<Unstructured> | Unstructured;
+  produce(live: () => Unstructured): Promise<Unstructured> | Unstructured;
   /** Asked when there is no object; absent: 404. */
   readonly missing?: () => Promise<Unstructured>;
   /** Set by apply, which keeps its own account of managed fields. */
@@ -42,10 +42,17 @@ export async function updateObject(scope: Scope, served: Served): Promise<ApiRes
   const { info } = scope;
   const obj = readBody(scope, served.info, served.info.schema, parameters);
   checkName(scope, served, obj);
+  let fresh: Unstructured | undefined = obj;
   const creates = served.strategy.allowCreateOnUpdate && info.subresource === '';
   const result = await runUpdate(scope, served, parameters, {
     subresource: info.subresource,
-    produce: () => structuredClone(obj),
+    produce() {
+      // The first attempt consumes the decoded body; others decode it again.
+      const body = fresh ?? readBody(scope, served.info, served.info.schema, parameters);
+      fresh = undefined;
+      checkName(scope, served, body);
+      return body;
+    },
     operationOptions: 'UpdateOptions',
     ...(creates && { missing: async () => obj }),
   });
@@ -124,7 +131,7 @@ async function changeFor(
   const { core } = scope;
   const { strategy, hooks } = served;
   const live = deepFreeze(liveObject(served, current));
-  const produced = await plan.produce(toServed(served, liveObject(served, current)));
+  const produced = await plan.produce(() => toServed(served, liveObject(served, current)));
   checkPreconditions(served, produced, live);
   const obj = toStored(served, produced);
   keepSystemMetadata(obj, live);
