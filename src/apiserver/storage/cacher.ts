@@ -75,6 +75,10 @@ export function createCacher(options: {
     for (const { type, kv } of batch.events) {
       const split = splitStoreKey(kv.key, corePlurals);
       if (!split) continue;
+      if (type === 'put' && !readable(kv)) {
+        log.error('a value in the store is not an object; it is ignored', { key: kv.key });
+        continue;
+      }
       if (type === 'delete') kind(split.prefix).remove(split.rest, kv.modRevision);
       else {
         const hint = hints.get(kv.key);
@@ -97,7 +101,7 @@ export function createCacher(options: {
       at ??= page.revision;
       for (const kv of page.kvs) {
         const split = splitStoreKey(kv.key, corePlurals);
-        if (!split) continue;
+        if (!split || !readable(kv)) continue;
         const list = byPrefix.get(split.prefix);
         if (list) list.push(kv);
         else byPrefix.set(split.prefix, [kv]);
@@ -204,6 +208,11 @@ export function createCacher(options: {
       await running?.catch(() => {});
     },
   };
+}
+
+/** Objects are JSON; anything else under the registry (protobuf of a real kube-apiserver, say) is not ours. */
+function readable({ value }: KeyValue): boolean {
+  return value[0] === 0x7b && value[value.length - 1] === 0x7d;
 }
 
 /** Upstream's NewTooLargeResourceVersionError. */
