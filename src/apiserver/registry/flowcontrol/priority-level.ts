@@ -19,15 +19,10 @@ function defaultSpec(spec: PriorityLevelConfiguration['spec']): void {
   queuing.queueLengthLimit ||= 50;
 }
 
-function shares({ spec }: PriorityLevelConfiguration): string {
-  const value = spec.limited?.nominalConcurrencyShares ?? spec.exempt?.nominalConcurrencyShares;
-  return value === undefined ? '<none>' : String(value);
-}
+const shares = ({ spec }: PriorityLevelConfiguration) => spec.limited?.nominalConcurrencyShares ?? '<none>';
 
-const queuing = (key: keyof QueuingConfiguration) => (obj: PriorityLevelConfiguration) => {
-  const value = obj.spec.limited?.limitResponse?.queuing?.[key];
-  return value === undefined ? '<none>' : String(value);
-};
+const queuing = (key: keyof QueuingConfiguration) => (obj: PriorityLevelConfiguration) =>
+  obj.spec.limited?.limitResponse?.queuing?.[key] ?? '<none>';
 
 export const priorityLevelConfigurations = clusterScoped<PriorityLevelConfiguration>({
   resource: 'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations',

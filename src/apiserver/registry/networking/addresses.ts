@@ -7,8 +7,8 @@ import { clusterScoped } from '../define.ts';
 import { field } from '../field-errors.ts';
 
 function parent({ spec: { parentRef: ref } }: IPAddress): string {
-  if (!ref) return '';
-  const resource = ref.group ? `${ref.resource}.${ref.group}` : ref.resource;
+  if (!ref) return '<none>';
+  const resource = (ref.group ? `${ref.resource}.${ref.group}` : (ref.resource ?? '')).toLowerCase();
   return ref.namespace ? `${resource}/${ref.namespace}/${ref.name}` : `${resource}/${ref.name}`;
 }
 

@@ -27,7 +27,7 @@ function state({ metadata, status }: ResourceClaim): string {
   const words = [
     ...(metadata.deletionTimestamp ? ['deleted'] : []),
     ...(status?.allocation ? ['allocated'] : []),
-    ...(status?.reservedFor?.length ? ['reserved'] : []),
+    ...(status?.allocation && status.reservedFor?.length ? ['reserved'] : []),
   ];
   return words.join(',') || 'pending';
 }
