@@ -47,9 +47,22 @@ describe('autoscalers in v1 and v2', () => {
     const [memory, cpu] = v2.spec.metrics;
     assert.deepEqual(back, { ...v2, spec: { ...v2.spec, metrics: [cpu, memory] } });
   });
-  test('an annotation that is no JSON is ignored', () => {
-    const v1 = { metadata: { ...metadata, annotations: { 'autoscaling.alpha.kubernetes.io/metrics': '{' } }, spec: {} };
-    assert.equal((toV2(v1 as KubeObject) as unknown as { spec: { metrics?: unknown } }).spec.metrics, undefined);
+  test('an annotation that is no JSON, or not of the form it should have, is ignored', () => {
+    const key = 'autoscaling.alpha.kubernetes.io/metrics';
+    const metricsOf = (text: string) => {
+      const v1 = { metadata: { ...metadata, annotations: { [key]: text } }, spec: {} };
+      return (toV2(v1 as KubeObject) as unknown as { spec: { metrics?: unknown } }).spec.metrics;
+    };
+    for (const text of [
+      '{',
+      '5',
+      '[5]',
+      '[{"type":"Object","object":3}]',
+      '[{"pods":{"metric":{"selector":{"matchExpressions":5}}}}]',
+    ]) {
+      assert.equal(metricsOf(text), undefined, text);
+    }
+    assert.deepEqual(metricsOf('[{"type":"Pods"}]'), [{ type: 'Pods' }]);
   });
 });
 

@@ -24,10 +24,23 @@ function parse<T>(text: string | undefined, isValid: (value: unknown) => value i
     return undefined;
   }
 }
-const isList = <T>(value: unknown): value is T[] =>
-  Array.isArray(value) && value.every(item => typeof item === 'object' && item !== null);
+const lists = new Set(['policies', 'matchExpressions', 'values']);
+
+/** Objects and lists stand where the API has them, so that whatever reads the value later finds what it expects. */
+function wellFormed(value: unknown, key = ''): boolean {
+  if (lists.has(key) !== Array.isArray(value)) return false;
+  if (Array.isArray(value)) return value.every(item => wellFormed(item));
+  if (typeof value !== 'object' || value === null) return !structured.has(key);
+  return Object.entries(value).every(([name, member]) => wellFormed(member, name));
+}
+const structured = new Set([
+  ...['resource', 'containerResource', 'object', 'pods', 'external', 'describedObject'],
+  ...['metric', 'selector', 'matchLabels', 'target', 'current', 'scaleUp', 'scaleDown'],
+]);
+
 const isObject = <T extends object>(value: unknown): value is T =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && wellFormed(value);
+const isList = <T>(value: unknown): value is T[] => Array.isArray(value) && value.every(isObject);
 
 function withoutCarried(annotations: Record<string, string> | undefined): Record<string, string> | undefined {
   const left = Object.entries(annotations ?? {}).filter(([key]) => !carried.includes(key));
