@@ -1,4 +1,5 @@
 /** A cluster's place on this machine: its directory, ports and address ranges, chosen once and kept in `cluster.json`. */
+import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,8 @@ import { join } from 'node:path';
 export interface ClusterConfig {
   /** The kubeconfig context. */
   readonly name: string;
+  /** Tells this cluster's devices, tables, sockets and cgroups from those of others on the machine: six characters. */
+  readonly id: string;
   /** HTTPS port of the API server. */
   readonly port: number;
   /** HTTPS port of the node's kubelet. */
@@ -21,6 +24,11 @@ export interface ClusterConfig {
     | { readonly kind: 'real' }
     | { readonly kind: 'simulated'; readonly count: number }
     | { readonly kind: 'none' };
+}
+
+/** An id made from the data directory: the same for the same cluster, also when its configuration is made anew. */
+export function clusterId(dataDir: string): string {
+  return createHash('sha256').update(dataDir).digest('hex').slice(0, 6);
 }
 
 /** Files and folders under the data directory. */

@@ -49,6 +49,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/controller-manager.ts')).controllerManager,
   },
   {
+    name: 'scheduler',
+    section: parts,
+    summary: 'The scheduler',
+    load: async () => (await import('./commands/scheduler.ts')).scheduler,
+  },
+  {
     name: 'node',
     section: parts,
     summary: 'The agent of this machine’s node: kubelet, proxy, network and DNS',

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
@@ -7,6 +8,7 @@ import { messageOf } from '../../base/errors.ts';
 import {
   type ClusterConfig,
   chooseRanges,
+  clusterId,
   clusterPaths,
   readClusterConfig,
   usedAddresses,
@@ -40,7 +42,7 @@ export const up = command({
       console.log(`The cluster in ${dataDir} is running already (process ${running.pid}); "tsukube status" says more.`);
       return 0;
     }
-    const config = configure(dataDir, values);
+    const config = await configure(dataDir, values);
     const kubeconfig = resolve(values.kubeconfig ?? userKubeconfig());
     if (values.detach && process.env['TSUKUBE_DAEMON'] === undefined) return detach(dataDir);
     return foreground(dataDir, config, kubeconfig);
@@ -56,12 +58,13 @@ interface UpValues {
 }
 
 /** What the cluster is: as it was made, with what the flags say now. */
-function configure(dataDir: string, values: UpValues): ClusterConfig {
+async function configure(dataDir: string, values: UpValues): Promise<ClusterConfig> {
   const before = readClusterConfig(dataDir);
   const kind = nodeKind(values) ?? before?.node ?? realIfPossible();
   const config: ClusterConfig = {
     name: values.name ?? before?.name ?? 'tsukube',
-    port: values.port ?? before?.port ?? 6443,
+    id: before?.id ?? clusterId(dataDir),
+    port: values.port ?? before?.port ?? (await freePort(6443)),
     kubeletPort: before?.kubeletPort ?? 10_250,
     ...(before
       ? {
@@ -76,6 +79,19 @@ function configure(dataDir: string, values: UpValues): ClusterConfig {
   };
   writeClusterConfig(dataDir, config);
   return config;
+}
+
+/** The first port from `first` on that nobody listens on. */
+async function freePort(first: number): Promise<number> {
+  for (let port = first; port < first + 100; port++) {
+    const free = await new Promise<boolean>(resolve => {
+      const probe = createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+  throw new Error(`no port from ${first} to ${first + 99} is free; choose one with --port`);
 }
 
 function nodeKind(values: UpValues): ClusterConfig['node'] | undefined {

@@ -2,9 +2,8 @@
 import { ensureHostNetwork, removeHostNetwork } from '../../network/host.ts';
 import type { ClusterConfig } from '../cluster.ts';
 
-/** Devices may have 15 characters; the second octet of the pod range tells clusters apart. */
-export function networkNames(config: Pick<ClusterConfig, 'podCidr'>) {
-  const id = config.podCidr.split('.')[1] ?? '0';
+/** Devices may have 15 characters. */
+export function networkNames({ id, podCidr }: Pick<ClusterConfig, 'id' | 'podCidr'>) {
   return {
     device: `tsk${id}`,
     bridge: `tsk${id}br`,
@@ -12,7 +11,8 @@ export function networkNames(config: Pick<ClusterConfig, 'podCidr'>) {
     masqueradeTable: `tsukube-${id}-host`,
     serviceTable: `tsukube-${id}-services`,
     policyTable: `tsukube-${id}-policy`,
-    vni: Number(id),
+    /** Nodes of one cluster must agree on it, whatever their data directory. */
+    vni: Number(podCidr.split('.')[1] ?? 1),
   };
 }
 
@@ -29,7 +29,7 @@ export async function prepareNodeNetwork(config: ClusterConfig): Promise<void> {
 }
 
 /** Takes away every device and table of the cluster, also what a killed agent left. */
-export async function removeNodeNetwork(config: Pick<ClusterConfig, 'podCidr'>): Promise<void> {
+export async function removeNodeNetwork(config: Pick<ClusterConfig, 'id' | 'podCidr'>): Promise<void> {
   const names = networkNames(config);
   await removeHostNetwork({
     tables: [names.masqueradeTable, names.serviceTable, names.policyTable],

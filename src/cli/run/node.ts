@@ -1,7 +1,7 @@
 /** Assembles the node agent: containerd, kubelet, pod network, service proxy, DNS, network policy and local volumes. */
 
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep } from '../../base/clock.ts';
 import type { Client } from '../../client/contract.ts';
@@ -40,17 +40,16 @@ const clusterDomain = 'cluster.local';
 
 export function nodePaths(dataDir: string, config: ClusterConfig) {
   const { node } = clusterPaths(dataDir);
-  const id = config.podCidr.split('.')[1] ?? '0';
   return {
     containerd: join(node, 'containerd'),
     // Socket paths are limited to 107 bytes, and running state must not survive a reboot.
-    state: `/run/tsukube-${id}`,
+    state: `/run/tsukube-${config.id}`,
     cniConfiguration: join(node, 'cni'),
     leases: join(node, 'cni-leases'),
     kubelet: join(node, 'kubelet'),
     logs: join(node, 'pod-logs'),
     staticPods: join(node, 'static-pods'),
-    cgroup: `/kubepods-tsukube-${id}`,
+    cgroup: `/kubepods-tsukube-${config.id}`,
     volumes: join(node, 'volumes'),
   };
 }
@@ -158,6 +157,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       await disconnect();
       await backend.remove();
       await removeNodeNetwork(config);
+      await removeCgroup(paths.cgroup);
     },
   };
 }
@@ -213,8 +213,23 @@ function identity({ dataDir, config, environment }: NodeProcessOptions): { clien
   };
 }
 
+/** The empty cgroups of the node's pods, in every hierarchy. */
+async function removeCgroup(name: string): Promise<void> {
+  const root = '/sys/fs/cgroup';
+  const hierarchies = await readdir(root).catch(() => []);
+  for (const top of ['', ...hierarchies]) await removeTree(join(root, top, name));
+}
+
+async function removeTree(path: string): Promise<void> {
+  const below = await readdir(path, { withFileTypes: true }).catch(() => []);
+  for (const entry of below) if (entry.isDirectory()) await removeTree(join(path, entry.name));
+  // Not empty, or not there: somebody else's business.
+  await rmdir(path).catch(() => {});
+}
+
 /** Removes what a node left on this machine besides its data. */
-export async function cleanNode(_dataDir: string, config: ClusterConfig): Promise<void> {
+export async function cleanNode(dataDir: string, config: ClusterConfig): Promise<void> {
   if (config.node.kind !== 'real') return;
   await removeNodeNetwork(config);
+  await removeCgroup(nodePaths(dataDir, config).cgroup);
 }

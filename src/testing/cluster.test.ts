@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isForbidden } from '../base/errors.ts';
+import { type Cluster, createCluster, virtualClock } from './index.ts';
+
+const deployment = (replicas: number) => ({
+  metadata: { name: 'web', namespace: 'default' },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: 'web' } },
+    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'web:1' }] } },
+  },
+});
+const readyReplicas = async (cluster: Cluster) =>
+  (await cluster.client.deployments('default').get('web')).status?.readyReplicas ?? 0;
+
+test('a whole cluster runs on virtual time, forks, and shows its past', async () => {
+  const clock = virtualClock();
+  const cluster = await createVirtual(clock, { nodes: 2, seed: 1 });
+  try {
+    await cluster.client.deployments('default').create(deployment(3));
+    await clock.advance(10_000);
+    assert.equal(await readyReplicas(cluster), 3);
+    const past = (await cluster.client.pods('default').list()).metadata.resourceVersion ?? '';
+    const fork = await settle(clock, cluster.fork());
+    await fork.client.deployments('default').patch('web', 'merge', { spec: { replicas: 5 } });
+    await clock.advance(10_000);
+    assert.deepEqual(
+      [
+        (await fork.client.pods('default').list()).items.length,
+        (await cluster.client.pods('default').list()).items.length,
+      ],
+      [5, 3],
+    );
+    await cluster.client.deployments('default').delete('web', { propagationPolicy: 'Foreground' });
+    await clock.advance(60_000);
+    assert.equal((await cluster.client.pods('default').list()).items.length, 0);
+    const then = await settle(clock, cluster.at(past));
+    assert.equal((await then.client.pods('default').list()).items.length, 3);
+    await Promise.all([then.close(), fork.close()]);
+  } finally {
+    await cluster.close();
+  }
+});
+
+test('authorization and admission hold for other identities', async () => {
+  const cluster = await createCluster({ nodes: 0 });
+  try {
+    await assert.rejects(cluster.as('jane').pods('default').list(), isForbidden);
+    await cluster.client.clusterrolebindings().create({
+      metadata: { name: 'jane' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ kind: 'User', name: 'jane', apiGroup: 'rbac.authorization.k8s.io' }],
+    });
+    assert.equal((await cluster.as('jane').pods('default').list()).items.length, 0);
+  } finally {
+    await cluster.close();
+  }
+});
+
+test('many clusters in one process leave nothing behind', async () => {
+  for (let i = 0; i < 3; i++) {
+    const clusters = await Promise.all(Array.from({ length: 10 }, () => createCluster({ nodes: 1 })));
+    await Promise.all(clusters.map(cluster => cluster.close()));
+  }
+  assert.deepEqual(
+    process.getActiveResourcesInfo().filter(name => name === 'Timeout' || name === 'Immediate').length,
+    0,
+  );
+});
+
+/** Creation waits for timers of the virtual clock, so time must pass meanwhile. */
+async function settle<T>(clock: ReturnType<typeof virtualClock>, work: Promise<T>): Promise<T> {
+  let done = false;
+  void work.finally(() => {
+    done = true;
+  });
+  while (!done) await clock.advance(10);
+  return work;
+}
+function createVirtual(
+  clock: ReturnType<typeof virtualClock>,
+  options: Parameters<typeof createCluster>[0],
+): Promise<Cluster> {
+  return settle(clock, createCluster({ ...options, clock }));
+}

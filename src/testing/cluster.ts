@@ -1,0 +1,151 @@
+/**
+ * A whole cluster in this process: the API server over the memory store, controllers, scheduler and simulated nodes. The same code as in production;
+ * only the store, the transport and the nodes' containers are in memory. Portable.
+ */
+
+import type { Handler, UserInfo } from '../api/transport.ts';
+import { admissionPlugins } from '../apiserver/admission/index.ts';
+import { type ApiServer, createApiServer } from '../apiserver/index.ts';
+import { strategies } from '../apiserver/registry/index.ts';
+import { createSecurity } from '../apiserver/security.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { type Logger, silentLogger } from '../base/log.ts';
+import { createMetrics } from '../base/metrics.ts';
+import { type Random, seededRandom, systemRandom } from '../base/random.ts';
+import type { Client } from '../client/contract.ts';
+import { createClient, inProcessTransport } from '../client/index.ts';
+import type { Controller, Environment } from '../controller/contract.ts';
+import { createManager } from '../controller/index.ts';
+import { allControllers } from '../controllers/all.ts';
+import { createSimulatedNodes, type SimulatedNodes, type SimulatedNodesOptions } from '../kubelet/index.ts';
+import { createScheduler } from '../scheduler/index.ts';
+import { createMemoryStore, type MemoryStore } from '../store/memory/index.ts';
+import { lazyTokenSigner } from './signer.ts';
+
+export interface ClusterOptions {
+  /** Simulated nodes; default 1. */
+  readonly nodes?: number;
+  /** More about the nodes: labels, sizes, delays, failures. */
+  readonly nodeOptions?: Partial<
+    Pick<SimulatedNodesOptions, 'labels' | 'taints' | 'machine' | 'maxPods' | 'runtime' | 'events' | 'prefix'>
+  >;
+  /** Default: the host's. Give `virtualClock()` to decide when time passes. */
+  readonly clock?: Clock;
+  /** Makes names and ids repeatable. Default: the host's randomness. */
+  readonly seed?: number;
+  readonly log?: Logger;
+  /** As `--controllers`; default all. Give ["-*"]-style lists to leave some out, [] for none. */
+  readonly controllers?: readonly string[];
+  /** Your own controllers, run beside the built-in ones. */
+  readonly extraControllers?: readonly Controller[];
+  /** Default true. */
+  readonly scheduler?: boolean;
+  /** Freezes cached objects, so that code that changes one fails. Default true. */
+  readonly freeze?: boolean;
+  /** Between clients and the server: to count, delay or break requests. */
+  readonly intercept?: (handler: Handler) => Handler;
+}
+
+export interface Cluster {
+  /** As system:masters. */
+  readonly client: Client;
+  readonly nodes: SimulatedNodes | undefined;
+  readonly server: ApiServer;
+  readonly environment: Environment;
+  /** A client with another identity: authorization and admission apply to it as to anybody. */
+  as(user: string | UserInfo): Client;
+  /** An independent cluster that goes on from this one's present state. Costs a pointer for the state, whatever its size. */
+  fork(options?: ClusterOptions): Promise<Cluster>;
+  /** The API as it was at a revision (a resourceVersion), without controllers, scheduler and nodes. Throws 410 when that is too long ago. */
+  at(revision: number | string): Promise<Cluster>;
+  /** Stops everything. Nothing is left: no timer, no promise that waits. */
+  close(): Promise<void>;
+}
+
+export async function createCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const clock = options.clock ?? systemClock;
+  return start(createMemoryStore({ clock }), clock, options);
+}
+
+const masters: UserInfo = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
+
+async function start(store: MemoryStore, clock: Clock, options: ClusterOptions): Promise<Cluster> {
+  const random: Random = options.seed === undefined ? systemRandom : seededRandom(options.seed);
+  const environment: Environment = { clock, random, log: options.log ?? silentLogger, metrics: createMetrics() };
+  const audience = 'https://kubernetes.default.svc.cluster.local';
+  const security = createSecurity({
+    signer: lazyTokenSigner(),
+    issuers: [audience],
+    audiences: [audience],
+    admission: admissionPlugins,
+  });
+  const server = createApiServer({ ...environment, store, strategies, security });
+  const handler = options.intercept?.(server.handle) ?? server.handle;
+  const clientFor = (user: UserInfo) => createClient(inProcessTransport(handler, user));
+  const stops: (() => Promise<void>)[] = [() => store.close(), () => server.close()];
+  const close = async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  };
+  try {
+    await server.start();
+    const client = clientFor(masters);
+    const nodes = await startParts(options, environment, clientFor, stops);
+    return {
+      client,
+      nodes,
+      server,
+      environment,
+      as: user => clientFor(typeof user === 'string' ? { name: user, groups: ['system:authenticated'] } : user),
+      fork: (changes = {}) => start(store.fork(), clock, { ...options, ...changes }),
+      at: revision =>
+        start(store.at(Number(revision)), clock, { ...options, nodes: 0, controllers: [], scheduler: false }),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startParts(
+  options: ClusterOptions,
+  environment: Environment,
+  clientFor: (user: UserInfo) => Client,
+  stops: (() => Promise<void>)[],
+): Promise<SimulatedNodes | undefined> {
+  const enabled = options.controllers ?? ['*'];
+  const component = (name: string) =>
+    clientFor({ name: `system:${name}`, groups: ['system:masters', 'system:authenticated'] });
+  const begin: Promise<void>[] = [];
+  if (enabled.length > 0) {
+    const controllers = [
+      ...allControllers({ nodeIpam: { clusterCidrs: ['10.128.0.0/9'] } }),
+      ...(options.extraControllers ?? []),
+    ];
+    const manager = createManager({
+      environment,
+      client: component('kube-controller-manager'),
+      controllers,
+      enabled,
+      freeze: options.freeze ?? true,
+    });
+    stops.push(() => manager.stop());
+    begin.push(manager.start());
+  }
+  if (options.scheduler ?? true) {
+    const scheduler = createScheduler({ environment, client: component('kube-scheduler') });
+    stops.push(() => scheduler.stop());
+    begin.push(scheduler.start());
+  }
+  const count = options.nodes ?? 1;
+  const nodes =
+    count > 0
+      ? createSimulatedNodes({ count, client: component('node'), environment, ...options.nodeOptions })
+      : undefined;
+  if (nodes) {
+    stops.push(() => nodes.stop());
+    begin.push(nodes.start());
+  }
+  await Promise.all(begin);
+  return nodes;
+}
