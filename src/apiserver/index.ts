@@ -19,6 +19,7 @@ import type { Dialer } from './connect/dialer.ts';
 import { reconcileApiServices } from './extensions/api-services.ts';
 import { createDefinitionController } from './extensions/controller.ts';
 import { definitionHooks } from './extensions/hooks.ts';
+import { ensureFlowControl } from './registry/flowcontrol/ensure.ts';
 import type { Strategy } from './registry/strategy.ts';
 import { createBookmarks } from './server/bookmarks.ts';
 import { builtinServed, corePlurals, storageFor } from './server/builtin.ts';
@@ -144,6 +145,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await createDefinitionController({ core, client, storage }).start();
       await ensureSystemNamespaces(client);
       await ensureSystemPriorityClasses(client);
+      await ensureFlowControl(client);
       await reconcileApiServices(core, client);
       await services.start({ ...options, serviceCidrs: options.serviceCidrs ?? defaultServiceCidrs });
       if (options.security) {

@@ -21,15 +21,16 @@ async function ensureAll<T extends KubeObject & { spec: object }>(
   strategy: Strategy<T>,
 ): Promise<void> {
   const present = new Map((await store.list()).items.map(obj => [obj.metadata.name, obj] as const));
-  for (const template of wanted) {
+  const ensureOne = async (template: T) => {
     const obj = structuredClone(template);
     strategy.default?.(obj);
     const found = present.get(obj.metadata.name);
-    if (!found) await store.create(obj).catch(otherServerWasFaster);
+    if (!found) await store.create(obj);
     else if (found.metadata.annotations?.[autoUpdate] !== 'false' && !same(found.spec, obj.spec)) {
-      await store.update({ ...found, spec: obj.spec }).catch(otherServerWasFaster);
+      await store.update({ ...found, spec: obj.spec });
     }
-  }
+  };
+  await Promise.all(wanted.map(template => ensureOne(template).catch(otherServerWasFaster)));
 }
 
 /** Creates what is missing and restores what drifted, unless an administrator took it over by annotation. Idempotent. */
