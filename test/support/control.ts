@@ -1,15 +1,19 @@
 /** Controllers over the real API server with the memory store, on virtual time, with faults from a seed and a stand-in for nodes. */
 import type { KubeObject } from '../../src/api/object.ts';
 import type { Pod } from '../../src/api/types/core-v1.ts';
+import { namespaceLifecycle } from '../../src/apiserver/admission/namespace-lifecycle.ts';
+import { authenticate, peerAuthenticator } from '../../src/apiserver/auth/authenticators/basic.ts';
+import { privilegedGroupAuthorizer } from '../../src/apiserver/auth/forbidden.ts';
 import { createApiServer } from '../../src/apiserver/index.ts';
 import { strategies } from '../../src/apiserver/registry/index.ts';
+import type { Security, SecurityEnvironment } from '../../src/apiserver/server/security-contract.ts';
 import { type Clock, rfc3339 } from '../../src/base/clock.ts';
 import { type Logger, silentLogger } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { type Random, seededRandom } from '../../src/base/random.ts';
 import { type VirtualClock, virtualClock } from '../../src/base/virtual-clock.ts';
 import type { Client, ReadonlyCache, ResourceName, TypeOf } from '../../src/client/contract.ts';
-import { createClient, createInformer, inProcessTransport } from '../../src/client/index.ts';
+import { createClient, createInformer, createInformerFactory, inProcessTransport } from '../../src/client/index.ts';
 import type { Controller } from '../../src/controller/contract.ts';
 import { createManager, type ManagerOptions } from '../../src/controller/index.ts';
 import { createMemoryStore } from '../../src/store/memory/index.ts';
@@ -35,7 +39,8 @@ export async function createServer(seed = 1, startMs?: number): Promise<Server> 
   const clock = virtualClock(startMs);
   const random = seededRandom(seed);
   const store = createMemoryStore({ clock });
-  const server = createApiServer({ clock, random, log: silentLogger, metrics: createMetrics(), store, strategies });
+  const environment = { clock, random, log: silentLogger, metrics: createMetrics() };
+  const server = createApiServer({ ...environment, store, strategies, security: lifecycleOnly });
   await server.start();
   const faults: Faults = {};
   const client = createClient(server.loopback);
@@ -63,6 +68,24 @@ export async function createServer(seed = 1, startMs?: number): Promise<Server> 
       await server.close();
       await store.close();
     },
+  };
+}
+
+/** In-process callers are who they say; of admission only what refuses objects in namespaces that are going. */
+function lifecycleOnly(environment: SecurityEnvironment): Security {
+  const stop = new AbortController();
+  const informers = createInformerFactory(environment.client, environment);
+  const authorizer = privilegedGroupAuthorizer;
+  const plugin = namespaceLifecycle.create({ ...environment, informers, authorizer });
+  return {
+    authenticate: request => authenticate([peerAuthenticator], request),
+    authorizer,
+    admission: [plugin],
+    start() {
+      informers.start(stop.signal);
+      return informers.synced();
+    },
+    close: () => stop.abort(new Error('closed')),
   };
 }
 

@@ -111,6 +111,37 @@ for (let seed = 1; seed <= 8; seed++) {
   });
 }
 
+test('owners and dependents may be custom resources, also of a kind that came later', async () => {
+  const world = await createWorld({ controllers });
+  await world.clock.advance(5_000);
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  await world.client.customresourcedefinitions().create({
+    metadata: { name: 'widgets.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: schema as never }],
+    },
+  });
+  await world.clock.advance(10_000);
+  const widgets = world.client.resource(
+    { group: 'example.com', version: 'v1', plural: 'widgets', kind: 'Widget', namespaced: true },
+    'a',
+  );
+  const top = await make(world, 'top');
+  const widget = await widgets.create({ metadata: { name: 'w', ownerReferences: [owner(top)] } });
+  const byWidget = { apiVersion: 'example.com/v1', kind: 'Widget', name: 'w', uid: widget.metadata.uid ?? '' };
+  await make(world, 'leaf', [byWidget]);
+  await world.clock.advance(10_000);
+  assert.deepEqual(await names(world), ['leaf', 'top']);
+  await world.client.configmaps('a').delete('top');
+  await world.clock.advance(10_000);
+  assert.equal((await widgets.list()).items.length, 0);
+  assert.deepEqual(await names(world), []);
+  await world.stop();
+});
+
 test('a namespace is emptied, pods first, and goes', async () => {
   const world = await createWorld({ controllers });
   await make(world, 'one');

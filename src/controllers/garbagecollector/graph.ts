@@ -1,6 +1,7 @@
 /** Who owns whom, in memory, over all kinds. Edges may point to objects that are not known (yet, or any more). */
 import type { KubeObject } from '../../api/object.ts';
 import type { OwnerReference } from '../../api/types/meta-v1.ts';
+import { deepEqual } from '../../api/util/values.ts';
 import type { ResourceDescriptor } from '../../client/contract.ts';
 
 export const orphanFinalizer = 'orphan';
@@ -41,6 +42,9 @@ export function nodeOf(resource: ResourceDescriptor, { metadata }: KubeObject): 
   };
 }
 
+const sameEdges = (a: GraphNode, b: GraphNode) =>
+  a.deleting === b.deleting && deepEqual(a.owners, b.owners) && deepEqual(a.finalizers, b.finalizers);
+
 export function createGraph(): Graph {
   const nodes = new Map<string, GraphNode>();
   /** By owner's uid. */
@@ -66,9 +70,11 @@ export function createGraph(): Graph {
       for (const { uid } of old?.owners ?? []) unlink(uid, node.uid);
       for (const { uid } of node.owners) link(uid, node.uid);
       const concerned = new Set<string>();
-      if (node.owners.length > 0 || isOrphaning(node) || isForeground(node)) concerned.add(node.uid);
+      // Reports of an object that touch neither its owners nor its going change nothing here.
+      const news = !old || !sameEdges(old, node);
+      if (news && (node.owners.length > 0 || isOrphaning(node) || isForeground(node))) concerned.add(node.uid);
       // It let go of an owner, or began to block one.
-      for (const uid of waitingOwners([...(old?.owners ?? []), ...node.owners])) concerned.add(uid);
+      if (news) for (const uid of waitingOwners([...(old?.owners ?? []), ...node.owners])) concerned.add(uid);
       if (isForeground(node) && !(old && isForeground(old)))
         for (const uid of edges.get(node.uid) ?? []) concerned.add(uid);
       return concerned;

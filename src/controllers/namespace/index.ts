@@ -22,7 +22,8 @@ export const namespaceController: Controller = {
         // The last pod's going lets the rest follow at once.
         watch<'v1/pods'>(pods, (pod, _old, event) => {
           const { namespace = '' } = pod.metadata;
-          const ns = event === 'delete' ? namespaces.store.get(namespace) : undefined;
+          const last = event === 'delete' && pods.store.byIndex('namespace', namespace).length === 0;
+          const ns = last ? namespaces.store.get(namespace) : undefined;
           return ns?.metadata.deletionTimestamp ? [namespace] : [];
         }),
       ],
