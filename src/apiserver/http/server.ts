@@ -91,6 +91,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
     async close(graceMs = 0) {
       const closed = new Promise<void>(resolve => secure.close(() => resolve()));
       for (const session of sessions) session.close();
+      overHttp1.close();
       overHttp1.closeIdleConnections();
       const timer = setTimeout(() => {
         for (const session of sessions) session.destroy();
@@ -108,7 +109,7 @@ function http1Server(handle: Handler, limits: HttpLimits): http.Server {
     headersTimeout: limits.handshakeMs,
     requestTimeout: limits.bodyMs,
     keepAliveTimeout: limits.idleMs,
-    connectionsCheckingInterval: 5_000,
+    connectionsCheckingInterval: Math.min(5_000, limits.handshakeMs),
   });
   const peer = (socket: unknown) => (socket as PeerSocket)[peerKey] ?? {};
   server.on('request', (request, response) => serveRequest1(handle, request, response, peer(request.socket), limits));
@@ -116,7 +117,8 @@ function http1Server(handle: Handler, limits: HttpLimits): http.Server {
     void serveUpgrade(handle, request, socket as Socket, head, peer(socket));
   });
   server.on('clientError', (_error, socket) => socket.destroy());
-  // A server that never listens does not check its connections for timeouts by itself; listening is what starts it upstream in Node.
+  // Connections are handed to this server, it never listens itself; this is what starts its watch over slow requests.
+  server.emit('listening');
   server.on('connection', (socket: Socket) => socket.setTimeout(limits.idleMs, () => socket.destroy()));
   return server;
 }

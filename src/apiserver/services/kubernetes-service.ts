@@ -2,7 +2,7 @@
 import type { Endpoints, Service } from '../../api/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/types/discovery-v1.ts';
 import { formatIp, parseCidr } from '../../api/validation/ip.ts';
-import { isAlreadyExists, isConflict, isNotFound, messageOf } from '../../base/errors.ts';
+import { isAlreadyExists, isConflict, isInvalid, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
 import { equalObjects } from '../server/equality.ts';
 import type { Core } from '../server/scope.ts';
@@ -80,7 +80,10 @@ async function ensureService(client: Client, cidrs: readonly string[], port: num
       ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: port }],
     },
   } satisfies Service;
-  await services.create(service).catch(ignoreTaken);
+  await services.create(service).catch(e => {
+    // Another server holds the address because it is making the service now; the next round sees it.
+    if (!isInvalid(e)) ignoreTaken(e);
+  });
 }
 
 /** Writes the endpoints of the servers that are alive now. */
