@@ -20,7 +20,7 @@ export const image = command({
     const dataDir = resolve(flags['data-dir']);
     const config = readClusterConfig(dataDir);
     if (!config) throw new UsageError(`there is no cluster in ${dataDir}`);
-    const socket = join(nodePaths(dataDir, config).state, 'containerd.sock');
+    const socket = join(nodePaths({ dataDir, id: config.id }).state, 'containerd.sock');
     if (config.node.kind !== 'real' || !existsSync(socket))
       throw new Error('this cluster has no running node with a container runtime');
     if (verb === 'import' && names.length > 0) return importAll(socket, names);

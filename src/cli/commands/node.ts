@@ -3,7 +3,7 @@ import { readClusterConfig } from '../cluster.ts';
 import { command } from '../command.ts';
 import { UsageError } from '../flags.ts';
 import { hostEnvironment, stopSignal } from '../run/environment.ts';
-import { runNode } from '../run/node.ts';
+import { localIdentity, runNode } from '../run/node.ts';
 import { reportFatal, reportReady } from '../supervisor.ts';
 import { dataDirFlag } from './shared.ts';
 
@@ -14,7 +14,9 @@ export const node = command({
     const config = readClusterConfig(flags['data-dir']);
     if (!config) throw new UsageError(`there is no cluster in ${flags['data-dir']}`);
     try {
-      const running = await runNode({ environment, dataDir: flags['data-dir'], config });
+      const dataDir = flags['data-dir'];
+      const settings = { ...config, dataDir, address: config.hostAddress };
+      const running = await runNode({ environment, settings, identity: localIdentity(environment, dataDir, config) });
       reportReady();
       await stopSignal({ withParent: true });
       await running.stop();

@@ -53,7 +53,8 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
     names: [config.nodeName],
     addresses: [firstAddress(config.serviceCidr), config.hostAddress],
   });
-  if (real) await (await import('./node-network.ts')).prepareNodeNetwork(config);
+  if (real)
+    await (await import('./node-network.ts')).prepareNodeNetwork(config, [config.hostAddress, config.dnsAddress]);
   const start = (name: string, args: readonly string[]) =>
     supervise({ name, args, graceMs: 45_000 }, { ...environment, logDirectory: paths.logs });
   const apiserver = start('apiserver', apiserverArguments(dataDir, config));

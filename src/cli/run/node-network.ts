@@ -16,15 +16,18 @@ export function networkNames({ id, podCidr }: Pick<ClusterConfig, 'id' | 'podCid
   };
 }
 
-/** The device with the machine's own addresses of the cluster: the API server listens on one of them, DNS on the other. */
-export async function prepareNodeNetwork(config: ClusterConfig): Promise<void> {
-  const names = networkNames(config);
+/** The device with the machine's own addresses of the cluster: DNS answers on one of them; on one machine the API server listens on another. */
+export async function prepareNodeNetwork(
+  cluster: Pick<ClusterConfig, 'id' | 'podCidr' | 'serviceCidr'>,
+  localAddresses: readonly string[],
+): Promise<void> {
+  const names = networkNames(cluster);
   await ensureHostNetwork({
     table: names.masqueradeTable,
-    podCidrs: [config.podCidr],
-    serviceCidrs: [config.serviceCidr],
+    podCidrs: [cluster.podCidr],
+    serviceCidrs: [cluster.serviceCidr],
     device: names.device,
-    localAddresses: [config.hostAddress, config.dnsAddress],
+    localAddresses,
   });
 }
 

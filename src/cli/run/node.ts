@@ -23,10 +23,32 @@ import { createServiceTable } from '../../proxy/nftables/table.ts';
 import { type ClusterConfig, clusterPaths } from '../cluster.ts';
 import { networkNames, removeNodeNetwork } from './node-network.ts';
 
+/** What a node must know of its cluster and of itself. */
+export interface NodeSettings {
+  readonly dataDir: string;
+  /** As in `ClusterConfig`. */
+  readonly id: string;
+  readonly nodeName: string;
+  /** The node's InternalIP. */
+  readonly address: string;
+  readonly kubeletPort: number;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly dnsAddress: string;
+}
+
+/** Who the node is to the API server, and the certificate of its own server. */
+export interface NodeIdentity {
+  readonly client: Client;
+  readonly tls: ServerTls;
+  /** Calls back with each renewed serving certificate. */
+  onRenewal?(use: (tls: Pick<ServerTls, 'cert' | 'key'>) => void): void;
+}
+
 export interface NodeProcessOptions {
   readonly environment: Environment;
-  readonly dataDir: string;
-  readonly config: ClusterConfig;
+  readonly settings: NodeSettings;
+  readonly identity: NodeIdentity;
 }
 
 export interface RunningNode {
@@ -38,18 +60,18 @@ export interface RunningNode {
 
 const clusterDomain = 'cluster.local';
 
-export function nodePaths(dataDir: string, config: ClusterConfig) {
+export function nodePaths({ dataDir, id }: Pick<NodeSettings, 'dataDir' | 'id'>) {
   const { node } = clusterPaths(dataDir);
   return {
     containerd: join(node, 'containerd'),
     // Socket paths are limited to 107 bytes, and running state must not survive a reboot.
-    state: `/run/tsukube-${config.id}`,
+    state: `/run/tsukube-${id}`,
     cniConfiguration: join(node, 'cni'),
     leases: join(node, 'cni-leases'),
     kubelet: join(node, 'kubelet'),
     logs: join(node, 'pod-logs'),
     staticPods: join(node, 'static-pods'),
-    cgroup: `/kubepods-tsukube-${config.id}`,
+    cgroup: `/kubepods-tsukube-${id}`,
     volumes: join(node, 'volumes'),
   };
 }
@@ -62,24 +84,24 @@ function cniPlugins(): string {
 
 /** Resolves when the node is registered and its services are in place. */
 export async function runNode(options: NodeProcessOptions): Promise<RunningNode> {
-  const { environment, dataDir, config } = options;
-  const { clock, log } = environment;
-  const paths = nodePaths(dataDir, config);
-  const names = networkNames(config);
-  const { client, tls } = identity(options);
+  const { environment, settings, identity } = options;
+  const { log } = environment;
+  const { client } = identity;
+  const paths = nodePaths(settings);
+  const names = networkNames(settings);
   const stopping = new AbortController();
   const informers = createInformerFactory(client, environment);
   const linux = await createLinuxNode({
     environment,
     client,
     informers,
-    nodeName: config.nodeName,
-    machine: await detectMachine(dataDir, [config.hostAddress]),
+    nodeName: settings.nodeName,
+    machine: await detectMachine(settings.dataDir, [settings.address]),
     directories: { kubelet: paths.kubelet, containerd: paths.containerd, state: paths.state, logs: paths.logs },
     cgroupRoot: paths.cgroup,
     cni: { binDir: cniPlugins(), confDir: paths.cniConfiguration },
-    clusterDns: { servers: [config.dnsAddress], domain: clusterDomain },
-    server: { host: config.hostAddress, port: config.kubeletPort, tls },
+    clusterDns: { servers: [settings.dnsAddress], domain: clusterDomain },
+    server: { host: settings.address, port: settings.kubeletPort, tls: identity.tls },
     staticPods: { directory: paths.staticPods },
     onPodCidrs: podCidrs => {
       writeCniConfiguration({
@@ -90,14 +112,15 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       });
     },
   });
+  identity.onRenewal?.(fresh => linux.server?.setCertificate(fresh));
   await serverAnswers(client, environment);
-  const podByIp = informers.informer('v1/pods', { fieldSelector: `spec.nodeName=${config.nodeName}` });
+  const podByIp = informers.informer('v1/pods', { fieldSelector: `spec.nodeName=${settings.nodeName}` });
   podByIp.addIndex('ip', pod => (pod.spec.hostNetwork ? [] : (pod.status?.podIPs ?? []).map(p => p.ip)));
   const provisioner = volumeProvisioner(options, client, paths.volumes);
   informers.start(stopping.signal);
   const backend = createServiceTable({
     table: names.serviceTable,
-    podCidrs: [config.podCidr],
+    podCidrs: [settings.podCidr],
     families: ['ip'],
     log,
     metrics: environment.metrics,
@@ -108,14 +131,14 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       ...environment,
       informers,
       backend,
-      node: { name: config.nodeName },
-      skipAddresses: [config.dnsAddress],
+      node: { name: settings.nodeName },
+      skipAddresses: [settings.dnsAddress],
       clearConntrack: true,
     }),
     startClusterDns({
       ...environment,
       informers,
-      addresses: [config.dnsAddress],
+      addresses: [settings.dnsAddress],
       port: 53,
       clusterDomain,
       namespaceOf: address => podByIp.store.byIndex('ip', address)[0]?.metadata.namespace,
@@ -123,15 +146,15 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
     startNetworkPolicy({
       ...environment,
       informers,
-      nodeName: config.nodeName,
+      nodeName: settings.nodeName,
       table: names.policyTable,
       families: ['ip'],
     }),
     startNodeRoutes({
       ...environment,
       informers,
-      nodeName: config.nodeName,
-      nodeAddress: config.hostAddress,
+      nodeName: settings.nodeName,
+      nodeAddress: settings.address,
       device: names.vxlan,
       vni: names.vni,
     }),
@@ -156,15 +179,15 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       await linux.stop();
       await disconnect();
       await backend.remove();
-      await removeNodeNetwork(config);
+      await removeNodeNetwork(settings);
       await removeCgroup(paths.cgroup);
     },
   };
 }
 
-function volumeProvisioner({ environment, config }: NodeProcessOptions, client: Client, directory: string): Manager {
+function volumeProvisioner({ environment, settings }: NodeProcessOptions, client: Client, directory: string): Manager {
   const controller = localVolumeController({
-    nodeName: config.nodeName,
+    nodeName: settings.nodeName,
     directory,
     makeFolder: async path => {
       await mkdir(path, { recursive: true });
@@ -193,22 +216,24 @@ async function serverAnswers(client: Client, { clock }: Environment): Promise<vo
 }
 
 /** On the control plane's own machine the authority's key is at hand: the node gets its certificates from it. */
-function identity({ dataDir, config, environment }: NodeProcessOptions): { client: Client; tls: ServerTls } {
-  const pki = ensureClusterPki(clusterPaths(dataDir).pki, { clock: environment.clock });
+export function localIdentity(environment: Environment, dataDir: string, config: ClusterConfig): NodeIdentity {
+  const { clock } = environment;
+  const pki = ensureClusterPki(clusterPaths(dataDir).pki, { clock });
   const issued = issueNodeCredentials(
     pki.ca,
     { name: config.nodeName, addresses: [config.hostAddress, '127.0.0.1'] },
-    environment.clock,
+    clock,
   );
+  const { certificate: cert, key } = issued.client;
   const transport = http2Transport({
     server: `https://127.0.0.1:${config.port}`,
     ca: pki.ca.certificate,
-    cert: issued.client.certificate,
-    key: issued.client.key,
-    clock: environment.clock,
+    cert,
+    key,
+    clock,
   });
   return {
-    client: createClient(transport, { userAgent: 'tsukube-node', clock: environment.clock }),
+    client: createClient(transport, { userAgent: 'tsukube-node', clock }),
     tls: { cert: issued.serving.certificate, key: issued.serving.key, clientCa: pki.ca.certificate },
   };
 }
@@ -231,5 +256,5 @@ async function removeTree(path: string): Promise<void> {
 export async function cleanNode(dataDir: string, config: ClusterConfig): Promise<void> {
   if (config.node.kind !== 'real') return;
   await removeNodeNetwork(config);
-  await removeCgroup(nodePaths(dataDir, config).cgroup);
+  await removeCgroup(nodePaths({ dataDir, id: config.id }).cgroup);
 }
