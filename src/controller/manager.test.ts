@@ -1,32 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { mirror } from '../../examples/mirror.ts';
 import { createServer } from '../../test/support/control.ts';
 import { keyOf } from '../api/object.ts';
 import { silentLogger } from '../base/log.ts';
 import { createMetrics } from '../base/metrics.ts';
 import { type Controller, createManager, selectControllers, watch } from './index.ts';
-
-/** The whole of an operator: config maps that ask for it get a secret of the same name. */
-const mirror: Controller = {
-  name: 'mirror',
-  setUp({ informers, client, recorder }) {
-    const maps = informers.informer('v1/configmaps');
-    const secrets = informers.informer('v1/secrets');
-    return {
-      sources: [
-        watch<'v1/configmaps'>(maps, map => [keyOf(map)]),
-        watch<'v1/secrets'>(secrets, (secret, _old, event) => (event === 'delete' ? [keyOf(secret)] : [])),
-      ],
-      async reconcile(key) {
-        const map = maps.store.get(key);
-        if (!map?.metadata.annotations?.['example.com/mirror'] || secrets.store.get(key)) return;
-        const { name, namespace = '' } = map.metadata;
-        await client.secrets(namespace).create({ metadata: { name, namespace }, stringData: map.data ?? {} });
-        recorder.event(map, 'Normal', 'Mirrored', `Made secret ${name}`);
-      },
-    };
-  },
-};
 
 async function setUp(controllers: readonly Controller[]) {
   const server = await createServer();

@@ -30,7 +30,7 @@ type Request = Parameters<Transport['request']>[0];
 export function http2Transport(options: TransportOptions): Transport {
   const url = new URL(options.server);
   const prefix = url.pathname.replace(/\/$/, '');
-  const source = options.credentials ?? fixedCredentials(options);
+  const source = withFixed(options);
   const pool = createSessionPool(url, () => connectOptions(options, url, source), options.clock ?? systemClock);
   const agent = new https.Agent({ keepAlive: true });
 
@@ -61,6 +61,19 @@ export function http2Transport(options: TransportOptions): Transport {
       agent.destroy();
     },
   };
+}
+
+/** A source may give only a token beside a fixed certificate, or the other way round. */
+function withFixed(options: TransportOptions): CredentialSource {
+  const { credentials, cert, key, token, basic } = options;
+  const fixed: Credentials = {
+    ...(cert && { cert }),
+    ...(key && { key }),
+    ...(token && { token }),
+    ...(basic && { basic }),
+  };
+  if (!credentials) return fixedCredentials(fixed);
+  return { get: async () => ({ ...fixed, ...(await credentials.get()) }), refused: () => credentials.refused() };
 }
 
 async function connectOptions(
