@@ -102,6 +102,7 @@ export function createCache(lookup: Lookup): Cache {
       const todo = changes;
       changes = [];
       for (const change of todo) change();
+      snapshot.terms.sweep();
       return snapshot;
     },
     namespacesChanged() {

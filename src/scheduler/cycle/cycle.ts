@@ -7,7 +7,7 @@ import type { PodInfo } from '../framework/pod-info.ts';
 import type { Rejection } from '../framework/status.ts';
 import type { NodeInfo, Snapshot } from '../snapshot/snapshot.ts';
 import type { Evaluation, Evaluations } from './evaluations.ts';
-import { judge, notAllowed, type Prepared, prepare, tryNode } from './filter.ts';
+import { judge, notAllowed, type Prepared, prepare, runAll } from './filter.ts';
 import { feasibleNodesToFind, type Profile } from './profile.ts';
 import { localScorers, type PluginScores, scoreNodes, totalScores } from './score.ts';
 
@@ -147,14 +147,22 @@ function verdict(
   known: Evaluation | undefined,
 ): Rejection | undefined {
   if (input.hasNominations) {
-    const { pod } = input;
-    const waiting = input.nominated(node.name).filter(p => p.priority >= pod.priority && p.uid !== pod.uid);
+    const waiting = nominatedBefore(input, node.name);
     if (waiting.length > 0) {
-      const rejection = tryNode(prepared, node, { with: waiting });
+      const rejection = input.snapshot.trial(node.row, trial => {
+        for (const each of waiting) trial.add(each);
+        return runAll(prepared, node);
+      });
       if (rejection) return rejection;
     }
   }
-  return known ? judge(prepared, node, known) : tryNode(prepared, node, {});
+  return known ? judge(prepared, node, known) : runAll(prepared, node);
+}
+
+/** Pods that have a claim on the node before this pod. */
+export function nominatedBefore({ pod, nominated }: CycleInput, node: string): readonly PodInfo[] {
+  const all = nominated(node);
+  return all.length === 0 ? all : all.filter(p => p.priority >= pod.priority && p.uid !== pod.uid);
 }
 
 /** The best of the nodes; among equals each has the same chance. `extra` adds to the totals (extenders' priorities). */

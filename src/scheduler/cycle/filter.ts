@@ -92,11 +92,7 @@ export function judge(prepared: Prepared, node: NodeInfo, known: Evaluation): Re
   return runFilters(prepared, node, prepared.local, prepared.filters.length);
 }
 
-/** All filters, on a node as it would be. */
-export function tryNode(
-  prepared: Prepared,
-  node: NodeInfo,
-  change: { without?: readonly PodInfo[]; with?: readonly PodInfo[] },
-): Rejection | undefined {
-  return prepared.snapshot.as(node.row, change, () => runFilters(prepared, node, 0, prepared.filters.length));
+/** All filters, without what is known from equal pods: for a node that is being tried out. */
+export function runAll(prepared: Prepared, node: NodeInfo): Rejection | undefined {
+  return runFilters(prepared, node, 0, prepared.filters.length);
 }

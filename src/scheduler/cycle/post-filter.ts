@@ -1,7 +1,7 @@
 /** PostFilter: when no node fits, what could be done about it. */
 import type { Evict, PostFilterContext } from '../framework/plugin.ts';
-import type { CycleInput, Feasible } from './cycle.ts';
-import { tryNode } from './filter.ts';
+import { type CycleInput, type Feasible, nominatedBefore } from './cycle.ts';
+import { runAll } from './filter.ts';
 
 export interface PostFilterResult {
   readonly message: string;
@@ -21,9 +21,16 @@ export function runPostFilters(input: CycleInput, found: Feasible): PostFilterRe
     snapshot: input.snapshot,
     pod: input.pod,
     rejections: diagnosis.rejections,
-    tryNode(row, change) {
-      const node = input.snapshot.nodes[row];
-      return node && tryNode(prepared, node, change);
+    fits(node) {
+      const waiting = input.hasNominations ? nominatedBefore(input, node.name) : [];
+      if (waiting.length > 0) {
+        const rejection = input.snapshot.trial(node.row, trial => {
+          for (const each of waiting) trial.add(each);
+          return runAll(prepared, node);
+        });
+        if (rejection) return rejection;
+      }
+      return runAll(prepared, node);
     },
     random: input.random,
     nominated: input.nominated,

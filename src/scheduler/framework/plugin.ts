@@ -51,8 +51,8 @@ export interface PostFilterContext {
   readonly pod: PodInfo;
   /** By row: why a node was rejected. */
   readonly rejections: readonly (Rejection | undefined)[];
-  /** Runs all filters on a node as it would be; undefined when it fits. */
-  tryNode(row: number, change: { without?: readonly PodInfo[]; with?: readonly PodInfo[] }): Rejection | undefined;
+  /** Runs all filters on a node as it is in a trial (with pods that have a claim on it); undefined when it fits. */
+  fits(node: NodeInfo): Rejection | undefined;
   readonly random: Random;
   nominated(node: string): readonly PodInfo[];
 }

@@ -1,14 +1,23 @@
 /** Every built-in plugin. Which take part, in which order and with which weight is the profile's. */
 import type { PluginFactory } from '../framework/plugin.ts';
 import { defaultBinder } from './default-binder.ts';
+import { defaultPreemption } from './default-preemption.ts';
+import { dynamicResources } from './dynamic-resources.ts';
+import { imageLocality } from './image-locality.ts';
+import { interPodAffinity } from './inter-pod-affinity.ts';
 import { nodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
 import { nodeResourcesBalancedAllocation, nodeResourcesFit } from './node-resources-fit.ts';
 import { nodeUnschedulable } from './node-unschedulable.ts';
+import { nodeVolumeLimits } from './node-volume-limits.ts';
+import { podTopologySpread } from './pod-topology-spread.ts';
 import { prioritySort } from './priority-sort.ts';
 import { schedulingGates } from './scheduling-gates.ts';
 import { taintToleration } from './taint-toleration.ts';
+import { volumeBinding } from './volume-binding.ts';
+import { volumeRestrictions } from './volume-restrictions.ts';
+import { volumeZone } from './volume-zone.ts';
 
 export const builtInPlugins: readonly PluginFactory[] = [
   schedulingGates,
@@ -19,6 +28,15 @@ export const builtInPlugins: readonly PluginFactory[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions,
+  nodeVolumeLimits,
+  volumeBinding,
+  volumeZone,
+  podTopologySpread,
+  interPodAffinity,
+  dynamicResources,
+  defaultPreemption,
   nodeResourcesBalancedAllocation,
+  imageLocality,
   defaultBinder,
 ];

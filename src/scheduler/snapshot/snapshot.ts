@@ -35,9 +35,15 @@ export interface Snapshot extends Frame {
   /** The same instance while the structure is the same. */
   memo<T>(key: string, make: () => T): T;
   /**
-   * Runs `look` as if the node had lost and gained pods; everything is as before afterwards, also when it throws. `look` must be synchronous.
+   * Runs `look` on a node that can be changed; everything is as before afterwards, also when it throws. `look` must be synchronous.
    */
-  as<T>(row: number, change: { without?: readonly PodInfo[]; with?: readonly PodInfo[] }, look: () => T): T;
+  trial<T>(row: number, look: (trial: Trial) => T): T;
+}
+
+/** Changes of one node's pods that are taken back in the end. */
+export interface Trial {
+  add(pod: PodInfo): void;
+  remove(pod: PodInfo): void;
 }
 
 export interface MutableSnapshot extends Snapshot {
@@ -199,17 +205,27 @@ export function createSnapshot(lookup: Lookup): MutableSnapshot {
       if (!memos.has(key)) memos.set(key, make());
       return memos.get(key) as T;
     },
-    as(at, change, look) {
+    trial(at, look) {
       const row = nodes[at];
-      if (!row) return look();
+      if (!row) throw new Error(`no node in row ${at}`);
       const before = columns.generation[at] ?? 0;
-      for (const pod of change.without ?? []) take(row, pod.key);
-      for (const pod of change.with ?? []) put(row, pod);
+      const undo: (() => void)[] = [];
+      const trial: Trial = {
+        add(pod) {
+          if (row.pods.has(pod.key)) return;
+          put(row, pod);
+          undo.push(() => take(row, pod.key));
+        },
+        remove(pod) {
+          if (!row.pods.has(pod.key)) return;
+          take(row, pod.key);
+          undo.push(() => put(row, pod));
+        },
+      };
       try {
-        return look();
+        return look(trial);
       } finally {
-        for (const pod of change.with ?? []) take(row, pod.key);
-        for (const pod of change.without ?? []) put(row, pod);
+        for (const step of undo.reverse()) step();
         columns.generation[at] = before;
       }
     },

@@ -26,6 +26,8 @@ export interface View {
   readonly nodes: Int32Array;
   /** Pods in all domains. */
   readonly sum: number;
+  /** Changes with the counts. */
+  readonly version: number;
 }
 
 interface LiveView {
@@ -33,6 +35,7 @@ interface LiveView {
   counts: Int32Array;
   nodes: Int32Array;
   sum: number;
+  version: number;
   structure: number;
   eligibility: Eligibility | undefined;
   eligible: Uint8Array | undefined;
@@ -59,6 +62,7 @@ export function createTally(frame: Frame): Tally {
     view.sum = 0;
     view.eligible = view.eligibility?.rows();
     view.structure = frame.structure;
+    view.version++;
     for (const row of frame.order) {
       const domain = topology.domainOf[row] ?? -1;
       if (domain < 0 || view.eligible?.[row] === 0) continue;
@@ -89,6 +93,7 @@ export function createTally(frame: Frame): Tally {
         if (domain < 0 || view.eligible?.[row] === 0) continue;
         view.counts[domain] = (view.counts[domain] ?? 0) + delta;
         view.sum += delta;
+        view.version++;
       }
     },
     view(topologyKey, eligibility) {
@@ -101,6 +106,7 @@ export function createTally(frame: Frame): Tally {
           counts: empty,
           nodes: empty,
           sum: 0,
+          version: 0,
           structure: -1,
           eligibility,
           eligible: undefined,
