@@ -1,5 +1,10 @@
 /** One HTTP/2 stream as an `ApiRequest`. */
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import {
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+  sensitiveHeaders,
+} from 'node:http2';
 import type { ApiResponse, Handler, Peer } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
 import type { HttpLimits } from './limits.ts';
@@ -22,6 +27,9 @@ export function plainHeaders(headers: IncomingHttpHeaders): Record<string, strin
   if (out['host'] === undefined && typeof authority === 'string') out['host'] = authority;
   return out;
 }
+
+/** Values that never come again are kept out of the header compression's table, where they would drive out those that do. */
+const unique = ['audit-id', 'etag', 'content-length'];
 
 export const tooLargeResponse = (limit: number): ApiResponse => {
   const { status } = errors.requestEntityTooLarge(`limit is ${limit}`);
@@ -95,6 +103,7 @@ async function send(stream: ServerHttp2Stream, response: ApiResponse, head: bool
   const { body } = response;
   if (stream.destroyed || stream.closed) return discard(body);
   const headers: OutgoingHttpHeaders = { ':status': response.status, ...response.headers };
+  (headers as { [sensitiveHeaders]?: string[] })[sensitiveHeaders] = unique;
   if (head || body === undefined || (body instanceof Uint8Array && body.length === 0)) {
     stream.respond(headers, { endStream: true });
     return discard(body);
