@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createServer } from '../../test/support/control.ts';
 import { silentLogger } from '../base/log.ts';
-import { createEventRecorder } from './index.ts';
+import { createEventRecorder, createSeriesRecorder } from './index.ts';
 
 async function setUp() {
   const server = await createServer();
@@ -54,5 +54,30 @@ test('events outlast an outage, and a failure never reaches the caller', async (
     (await events()).map(e => e.message),
     ['Started container'],
   );
+  await server.close();
+});
+
+test('in events.k8s.io a repetition makes a series, whose last count is written when it is over', async () => {
+  const { server, clock, pod } = await setUp();
+  const { client } = server;
+  const recorder = createSeriesRecorder({ client, clock, log: silentLogger, component: 'tester' });
+  const events = async () => (await client.resource('events.k8s.io/v1/events', 'default').list()).items;
+  recorder.event(pod, 'Warning', 'FailedScheduling', 'no node', { action: 'Scheduling' });
+  await clock.settle();
+  const [single] = await events();
+  assert.deepEqual(
+    [single?.action, single?.reason, single?.note, single?.series],
+    ['Scheduling', 'FailedScheduling', 'no node', undefined],
+  );
+  for (let i = 0; i < 4; i++) {
+    await clock.advance(60_000);
+    recorder.event(pod, 'Warning', 'FailedScheduling', 'no node', { action: 'Scheduling' });
+  }
+  await clock.settle();
+  assert.equal((await events())[0]?.series?.count, 2);
+  await clock.advance(400_000);
+  const [series, ...more] = await events();
+  assert.equal(series?.series?.count, 5);
+  assert.equal(more.length, 0);
   await server.close();
 });

@@ -4,6 +4,7 @@ export { type Cache, createCache, deepFreeze } from './cache.ts';
 export { type ClientOptions, createClient } from './client.ts';
 export type * from './contract.ts';
 export { type DiscoveredResource, type DiscoverOptions, type Discovery, discover } from './discovery.ts';
+export { createSeriesRecorder, type SeriesRecorder } from './event-series.ts';
 export { createEventRecorder, type EventRecorderOptions } from './events.ts';
 export { inProcessTransport, streamPair } from './in-process.ts';
 export { createInformer, createInformerFactory, type InformerEnvironment, type RunnableInformer } from './informer.ts';
