@@ -1,0 +1,109 @@
+/** Objects that quotas count, from caches that are made when the first quota asks for a resource. */
+import type { KubeObject } from '../../api/object.ts';
+import { evaluatorFor, resourceOfQuotaName, totalUsage } from '../../api/quota/index.ts';
+import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../api/types/core-v1.ts';
+import type { ResourceClaim } from '../../api/types/resource-v1.ts';
+import { deepEqual } from '../../api/util/values.ts';
+import type { Informer, ResourceName } from '../../client/contract.ts';
+import { createInformer, discover } from '../../client/index.ts';
+import type { ControllerContext } from '../../controller/contract.ts';
+import { isFinished } from '../support/pods.ts';
+
+/** Told when objects of a resource in a namespace use less, or may. */
+export type Freed = (namespace: string, resource: { group: string; plural: string }) => void;
+
+export interface UsageSource {
+  /** Of every name in the quota that somebody counts. */
+  usage(quota: ResourceQuota): Promise<Record<string, string>>;
+}
+
+const metadataOnly =
+  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+
+export function createUsageSource(context: ControllerContext, freed: Freed): UsageSource {
+  const { client, informers, clock, random, log, signal } = context;
+  const monitors = new Map<string, Promise<Informer<KubeObject> | undefined>>();
+  const metadata = client.with({ headers: { accept: metadataOnly } });
+
+  function handle(informer: Informer<KubeObject>, resource: { group: string; plural: string }): Informer<KubeObject> {
+    const tell = (obj: KubeObject) => freed(obj.metadata.namespace ?? '', resource);
+    informer.addHandler({
+      onUpdate: (obj, old) => {
+        if (usesLess(`${resource.group}/${resource.plural}`, obj, old)) tell(obj);
+      },
+      onDelete: tell,
+    });
+    return informer;
+  }
+
+  async function open(group: string, plural: string): Promise<Informer<KubeObject> | undefined> {
+    const whole = wholeObjects[`${group}/${plural}`];
+    if (whole) return handle(informers.informer(whole) as unknown as Informer<KubeObject>, { group, plural });
+    const { resources } = await discover(client, { signal });
+    const found = resources.find(r => r.group === group && r.plural === plural && r.namespaced);
+    if (!found?.verbs.includes('watch')) return undefined;
+    const informer = createInformer(metadata.resource(found), {}, { clock, random, log });
+    void informer.run(signal);
+    return handle(informer, { group, plural });
+  }
+
+  /** Resources that are not served (yet) are asked for again the next time. */
+  async function monitor(group: string, plural: string): Promise<Informer<KubeObject> | undefined> {
+    const key = `${group}/${plural}`;
+    const opening = monitors.get(key) ?? open(group, plural);
+    monitors.set(key, opening);
+    const informer = await opening.catch(e => {
+      monitors.delete(key);
+      throw e;
+    });
+    if (!informer) monitors.delete(key);
+    await informer?.synced();
+    return informer;
+  }
+
+  return {
+    async usage(quota) {
+      const { namespace = '' } = quota.metadata;
+      const wanted = new Map(
+        Object.keys(quota.spec.hard ?? {}).flatMap(name => {
+          const resource = resourceOfQuotaName(name);
+          return resource ? [[`${resource.group}/${resource.plural}`, resource] as const] : [];
+        }),
+      );
+      const used: Record<string, string> = {};
+      for (const { group, plural } of wanted.values()) {
+        const informer = await monitor(group, plural);
+        const objects = informer?.store.byIndex('namespace', namespace) ?? [];
+        Object.assign(used, totalUsage(evaluatorFor(group, plural), quota, objects, clock.now()));
+      }
+      return used;
+    },
+  };
+}
+
+/** Resources whose usage depends on more than their number. */
+const wholeObjects: Readonly<Record<string, ResourceName>> = {
+  '/pods': 'v1/pods',
+  '/services': 'v1/services',
+  '/persistentvolumeclaims': 'v1/persistentvolumeclaims',
+  'resource.k8s.io/resourceclaims': 'resource.k8s.io/v1/resourceclaims',
+};
+
+/** Upstream's DefaultUpdateFilter, and claims' sizes. */
+function usesLess(resource: string, obj: KubeObject, old: KubeObject): boolean {
+  switch (resource) {
+    case '/pods': {
+      const [pod, before] = [obj as Pod, old as Pod];
+      const resources = ({ spec }: Pod) => [spec.containers.map(c => c.resources), spec.resources];
+      return isFinished(pod) !== isFinished(before) || !deepEqual(resources(pod), resources(before));
+    }
+    case '/services':
+      return (obj as Service).spec?.type !== (old as Service).spec?.type;
+    case '/persistentvolumeclaims':
+      return !deepEqual((obj as PersistentVolumeClaim).spec?.resources, (old as PersistentVolumeClaim).spec?.resources);
+    case 'resource.k8s.io/resourceclaims':
+      return !deepEqual((obj as ResourceClaim).spec, (old as ResourceClaim).spec);
+    default:
+      return false;
+  }
+}
