@@ -3,6 +3,10 @@ import type { Controller } from '../controller/contract.ts';
 import { csrApprovingController } from './csr-approving/index.ts';
 import { csrCleanerController } from './csr-cleaner/index.ts';
 import { type CsrSigningOptions, csrSigningController } from './csr-signing/index.ts';
+import {
+  type HorizontalPodAutoscalerOptions,
+  horizontalPodAutoscalerController,
+} from './horizontal-pod-autoscaler/index.ts';
 import { controllers, rootCaPublisher, type TokenControllerOptions, tokenController } from './index.ts';
 import { type NodeIpamOptions, nodeIpamController } from './node-ipam/index.ts';
 import { type NodeLifecycleOptions, nodeLifecycleController } from './node-lifecycle/index.ts';
@@ -22,6 +26,7 @@ export interface ControllerOptions {
   readonly podGc?: PodGcOptions;
   /** Absent: no key to sign with, so certificate requests wait for somebody else. */
   readonly csrSigning?: CsrSigningOptions;
+  readonly horizontalPodAutoscaler?: HorizontalPodAutoscalerOptions;
 }
 
 /** Every controller of the manager. `--controllers` chooses among them. */
@@ -29,6 +34,7 @@ export function allControllers(options: ControllerOptions): readonly Controller[
   return [
     ...controllers,
     ...storageAndPolicyControllers,
+    horizontalPodAutoscalerController(options.horizontalPodAutoscaler),
     ...(options.rootCa ? [rootCaPublisher(options.rootCa)] : []),
     ...(options.rootCa && options.signToken ? [tokenController({ ca: options.rootCa, sign: options.signToken })] : []),
     ...(options.nodeIpam ? [nodeIpamController(options.nodeIpam)] : []),
