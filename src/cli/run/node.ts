@@ -18,8 +18,8 @@ import { writeCniConfiguration } from '../../network/cni.ts';
 import { startNetworkPolicy } from '../../network/policy/index.ts';
 import { startNodeRoutes } from '../../network/routes.ts';
 import { ensureClusterPki, issueNodeCredentials } from '../../pki/index.ts';
+import { chooseProxyBackend } from '../../proxy/choose.ts';
 import { startProxy } from '../../proxy/index.ts';
-import { createServiceTable } from '../../proxy/nftables/table.ts';
 import { type ClusterConfig, clusterPaths } from '../cluster.ts';
 import { networkNames, removeNodeNetwork } from './node-network.ts';
 
@@ -85,7 +85,6 @@ function cniPlugins(): string {
 /** Resolves when the node is registered and its services are in place. */
 export async function runNode(options: NodeProcessOptions): Promise<RunningNode> {
   const { environment, settings, identity } = options;
-  const { log } = environment;
   const { client } = identity;
   const paths = nodePaths(settings);
   const names = networkNames(settings);
@@ -118,12 +117,12 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
   podByIp.addIndex('ip', pod => (pod.spec.hostNetwork ? [] : (pod.status?.podIPs ?? []).map(p => p.ip)));
   const provisioner = volumeProvisioner(options, client, paths.volumes);
   informers.start(stopping.signal);
-  const backend = createServiceTable({
+  const backend = await chooseProxyBackend({
+    ...environment,
     table: names.serviceTable,
     podCidrs: [settings.podCidr],
     families: ['ip'],
-    log,
-    metrics: environment.metrics,
+    local: { device: names.device, serviceCidrs: [settings.serviceCidr] },
   });
   const [, proxy, dns, policy, routes] = await Promise.all([
     linux.start(),
