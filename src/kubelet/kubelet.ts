@@ -15,7 +15,7 @@ import { createBackOff } from './pod/back-off.ts';
 import type { ClusterDns } from './pod/config.ts';
 import type { PodContext } from './pod/context.ts';
 import { nullHost, type PodHost } from './pod/host.ts';
-import { isMirrorPod, isStaticPod, uidOf } from './pod/names.ts';
+import { configHashAnnotation, configMirrorAnnotation, isMirrorPod, isStaticPod, uidOf } from './pod/names.ts';
 import { createPodWorker, type PodWorker } from './pod/worker.ts';
 import { nodePodSource, type PodSource } from './pod-source.ts';
 import type { ContainerRuntime } from './runtime/contract.ts';
@@ -79,6 +79,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const workers = new Map<string, PodWorker>();
   const gone = new Set<string>();
   const apiPods = new Map<string, Pod>();
+  const nextStatic = new Map<string, Pod>();
   const recorder =
     options.recorder ??
     createEventRecorder({ client, clock, log, component: 'kubelet', host: nodeName, signal: stopping.signal });
@@ -138,13 +139,28 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   };
   const keyName = (pod: Pod) => `${pod.metadata.namespace}/${pod.metadata.name}`;
 
+  /** A mirror of an older form of the pod is none. */
+  function mirrorFor(pod: Pod): Pod | undefined {
+    const mirror = apiPods.get(keyName(pod));
+    const same =
+      mirror?.metadata.annotations?.[configMirrorAnnotation] === pod.metadata.annotations?.[configHashAnnotation];
+    return same ? mirror : undefined;
+  }
+  /** A changed static pod begins when its older form has ended. */
+  function startNext(key: string): void {
+    const [uid, next] = [...nextStatic].find(([, p]) => keyName(p) === key) ?? [];
+    if (uid === undefined || !next) return;
+    nextStatic.delete(uid);
+    startWorker(next);
+  }
   function startWorker(pod: Pod): void {
     const uid = uidOf(pod);
     const worker = createPodWorker(context, pod, {
-      apiPod: own => (isStaticPod(own) ? apiPods.get(keyName(own)) : own),
+      apiPod: own => (isStaticPod(own) ? mirrorFor(own) : own),
       onGone() {
         workers.delete(uid);
-        gone.add(uid);
+        if (isStaticPod(pod)) startNext(keyName(pod));
+        else gone.add(uid);
       },
     });
     workers.set(uid, worker);
@@ -198,8 +214,11 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       [...workers.values()].find(w => w.pod.metadata.name === name && w.pod.metadata.namespace === namespace),
     setStaticPod(uid, pod) {
       const known = workers.get(uid);
-      if (!pod) known?.remove();
-      else if (known) known.update(pod);
+      if (!pod) {
+        nextStatic.delete(uid);
+        known?.remove();
+      } else if (known) known.update(pod);
+      else if ([...workers.values()].some(w => keyName(w.pod) === keyName(pod))) nextStatic.set(uid, pod);
       else startWorker(pod);
     },
     setPressure(next) {

@@ -47,7 +47,7 @@ export interface LinuxNodeOptions {
   providerId?: string;
   /** Absent: no HTTPS API (no logs, exec, port-forward). */
   server?: { host: string; port: number; tls: ServerTls };
-  staticPods?: { directory?: string; url?: string };
+  staticPods?: { directory?: string; url?: string; intervalMs?: number };
   onPodCidrs?(cidrs: readonly string[]): void;
   services?: (namespace: string) => readonly Service[];
 }

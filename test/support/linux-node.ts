@@ -181,3 +181,12 @@ function withReviews(client: Client): Client {
   };
   return { ...client, request };
 }
+
+/** Looks until it is so; rejects after half a minute. For states that nothing announces. */
+export async function eventually(check: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = systemClock.monotonic() + 30_000;
+  while (!(await check())) {
+    if (systemClock.monotonic() > deadline) throw new Error('did not come true within 30 s');
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+}

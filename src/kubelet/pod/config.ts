@@ -102,7 +102,7 @@ export function sandboxConfig(input: SandboxInput): SandboxConfig {
   const { cpuRequest, cpuLimit, memoryLimit } = podTotals(pod);
   return {
     metadata: { name: metadata.name ?? '', uid: uidOf(pod), namespace: metadata.namespace ?? '', attempt },
-    hostname: spec.hostNetwork ? input.nodeName : podHostname(pod, domain),
+    hostname: spec.hostNetwork ? '' : podHostname(pod, domain),
     logDirectory,
     dnsConfig: dns,
     portMappings: ports
