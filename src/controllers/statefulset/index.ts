@@ -7,7 +7,7 @@ import type { Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
 import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
-import { type History, hashOf, syncHistory, templateOf, truncateHistory } from '../support/history.ts';
+import { type History, syncHistory, templateOf, truncateHistory } from '../support/history.ts';
 import { claim, indexOrphans, ownerKeys, selectorFor } from '../support/ownership.ts';
 import { isNamespaceTerminating } from '../support/pod-control.ts';
 import { availableInMs, isPodAvailable, isPodReady } from '../support/pods.ts';
@@ -47,6 +47,8 @@ export const statefulSetController: Controller = {
     };
   },
 };
+
+const nameOf = (revision: ControllerRevision): string => revision.metadata.name;
 
 interface Deps {
   readonly context: ControllerContext;
@@ -110,22 +112,21 @@ function claimRevisions(all: Deps, set: StatefulSet): Promise<ControllerRevision
   });
 }
 
-/** Revisions by hash. A set that is new, or whose current revision is lost, has only one. */
+/** Revisions by name. A set that is new, or whose current revision is lost, has only one. */
 function revisionsOf(set: StatefulSet, { all, current }: History): Revisions {
-  const update = hashOf(current);
+  const update = nameOf(current);
   const known = all.find(r => r.metadata.name === set.status?.currentRevision);
-  return { current: known ? hashOf(known) : update, update };
+  return { current: known ? nameOf(known) : update, update };
 }
 
 function inUse(
   set: StatefulSet,
   pods: readonly Pod[],
-  { all, current }: History,
+  { current }: History,
   revisions: Revisions,
 ): ReadonlySet<string> {
-  const hashes = new Set([revisions.current, revisions.update, ...pods.map(revisionOf)]);
-  const names = all.filter(r => hashes.has(hashOf(r))).map(r => r.metadata.name);
-  return new Set([...names, current.metadata.name, set.status?.currentRevision ?? '']);
+  const own = [nameOf(current), set.status?.currentRevision ?? '', revisions.current, revisions.update];
+  return new Set([...own, ...pods.map(revisionOf)]);
 }
 
 async function act(
@@ -148,16 +149,16 @@ async function create(
   key: string,
   set: StatefulSet,
   history: History,
-  hash: string,
+  revisionName: string,
   ordinal: number,
 ): Promise<void> {
   const { client, recorder } = all.context;
-  const revision = history.all.find(r => hashOf(r) === hash) ?? history.current;
+  const revision = history.all.find(r => nameOf(r) === revisionName) ?? history.current;
   const template = templateOf(revision) ?? set.spec.template;
   const name = podName(set, ordinal);
   try {
     await all.claims.ensure(set, ordinal);
-    const made = await client.pods(set.metadata.namespace).create(newPod(set, template, hashOf(revision), ordinal));
+    const made = await client.pods(set.metadata.namespace).create(newPod(set, template, nameOf(revision), ordinal));
     all.ledger.created(key, made);
     recorder.event(
       set,
@@ -214,7 +215,7 @@ export function statusOf(
 ): StatefulSetStatus {
   const minReady = set.spec.minReadySeconds ?? 0;
   const live = pods.filter(pod => inRange(set, ordinalOf(set, pod)) || !pod.metadata.deletionTimestamp);
-  const at = (hash: string) => live.filter(p => revisionOf(p) === hash && !p.metadata.deletionTimestamp).length;
+  const at = (name: string) => live.filter(p => revisionOf(p) === name && !p.metadata.deletionTimestamp).length;
   const ready = live.filter(isPodReady);
   const available = live.filter(p => isPodAvailable(p, minReady, now));
   const updated = at(revisions.update);
@@ -224,18 +225,16 @@ export function statusOf(
     updated === replicasOf(set) &&
     ready.length === replicasOf(set) &&
     (set.spec.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
-  const currentHash = done ? revisions.update : revisions.current;
-  const nameOf = (hash: string) =>
-    history.all.find(r => hashOf(r) === hash)?.metadata.name ?? history.current.metadata.name;
+  const currentName = done ? revisions.update : revisions.current;
   return {
     observedGeneration: set.metadata.generation ?? 0,
     replicas: live.length,
     readyReplicas: ready.length,
     availableReplicas: available.length,
-    currentReplicas: at(currentHash),
+    currentReplicas: at(currentName),
     updatedReplicas: updated,
-    currentRevision: nameOf(currentHash),
-    updateRevision: nameOf(revisions.update),
+    currentRevision: currentName,
+    updateRevision: revisions.update,
     collisionCount: history.collisionCount ?? 0,
     ...(set.status?.conditions && { conditions: set.status.conditions }),
   };

@@ -7,7 +7,7 @@ import { isPodAvailable, isPodReady } from '../support/pods.ts';
 import { firstOrdinal, identityMatches, inRange, ordinalOf, replicasOf } from './identity.ts';
 
 export interface Revisions {
-  /** Hashes. */
+  /** Names. */
   readonly current: string;
   readonly update: string;
 }

@@ -71,6 +71,8 @@ test('an update goes from the highest ordinal down and stops at the partition', 
   const end = await sets.get('db');
   assert.equal(end.status?.currentRevision, end.status?.updateRevision);
   assert.equal(end.status?.updatedReplicas, 3);
+  const revisions = new Set((await world.pods()).map(p => p.metadata.labels?.['controller-revision-hash']));
+  assert.deepEqual([...revisions], [end.status?.updateRevision]);
   await world.stop();
 });
 

@@ -11,7 +11,10 @@ import type { Client } from '../../client/contract.ts';
 import { shortHash } from './hash.ts';
 import { controllerRef, type OwnerKind } from './pod-control.ts';
 
+/** On pods: which revision they are of. Daemons carry the revision's hash, replicas of a StatefulSet its name. */
 export const revisionHashLabel = 'controller-revision-hash';
+/** On the revisions of StatefulSets. */
+const historyHashLabel = 'controller.kubernetes.io/hash';
 
 export interface Templated extends KubeObject {
   spec: { template: PodTemplateSpec; selector: LabelSelector; revisionHistoryLimit?: number };
@@ -66,7 +69,7 @@ export async function syncHistory(
     const labels = {
       ...owner.spec.template.metadata?.labels,
       ...owner.spec.selector.matchLabels,
-      [revisionHashLabel]: hash,
+      [kind.kind === 'StatefulSet' ? historyHashLabel : revisionHashLabel]: hash,
     };
     const metadata = {
       name,
