@@ -24,7 +24,7 @@ export function splitSchemeNamePort(text: string): SplitName {
   return { scheme, name, port };
 }
 
-export function dialerOf(core: Core): Dialer {
+function dialerOf(core: Core): Dialer {
   if (core.dialer) return core.dialer;
   throw errors.serviceUnavailable('this server has no way to reach nodes');
 }

@@ -1,8 +1,3 @@
-/**
- * Follows definitions in the cache: accepts names, establishes, serves, stops serving, and cleans up after a deletion. Runs in every
- * API server; what it writes is the same for all.
- */
-import type { Unstructured } from '../../api/object.ts';
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionCondition,
@@ -270,5 +265,3 @@ function statusOf(
     storedVersions: storage && !stored.includes(storage) ? [...stored, storage] : stored,
   };
 }
-
-export type { Unstructured };

@@ -69,7 +69,7 @@ function nameRequired(served: Served) {
 }
 
 /** Fills the namespace from the path; the two must agree. */
-export function checkNamespace(scope: Scope, served: Served, obj: Unstructured): void {
+function checkNamespace(scope: Scope, served: Served, obj: Unstructured): void {
   const { namespace } = scope.info;
   if (!served.info.namespaced) {
     if (obj.metadata.namespace && served.info.plural !== 'namespaces')

@@ -30,7 +30,7 @@ export interface DeleteRequest {
 const deleteKind = { group: 'meta.k8s.io', version: 'v1', kind: 'DeleteOptions' };
 
 /** Options come in the body or in the query. */
-export function deleteRequest(scope: Scope): DeleteRequest {
+function deleteRequest(scope: Scope): DeleteRequest {
   const { body, headers, query } = scope.request;
   const options: Partial<DeleteOptions> =
     body && body.length > 0 ? fromBody(body, headers['content-type']) : fromQuery(query);

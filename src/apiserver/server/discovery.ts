@@ -1,5 +1,5 @@
 /** What there is to ask for: legacy and aggregated discovery, both derived from the table of served resources. */
-import { apiVersionOf, type ResourceInfo } from '../../api/schema.ts';
+import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
 import type { Exchange } from './filters.ts';
@@ -184,7 +184,7 @@ function hash(bytes: Uint8Array): string {
 }
 
 /** Lets clients skip what they know: 304 for a matching If-None-Match. */
-export function withEtag({ request }: Exchange, response: ApiResponse): ApiResponse {
+function withEtag({ request }: Exchange, response: ApiResponse): ApiResponse {
   if (!(response.body instanceof Uint8Array)) return response;
   const etag = `"${hash(response.body).toUpperCase()}"`;
   response.headers['etag'] = etag;
@@ -192,5 +192,3 @@ export function withEtag({ request }: Exchange, response: ApiResponse): ApiRespo
   if (request.headers['if-none-match'] !== etag) return response;
   return { status: 304, headers: { etag, vary: 'Accept' } };
 }
-
-export type { ResourceInfo };

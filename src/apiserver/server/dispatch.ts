@@ -26,7 +26,7 @@ const verbs: Readonly<Record<string, VerbHandler>> = {
 
 const warningsLimit = 50;
 
-export function scopeOf(core: Core, exchange: Exchange): Scope {
+function scopeOf(core: Core, exchange: Exchange): Scope {
   const { request, info, user, warnings, annotations } = exchange;
   return {
     core,

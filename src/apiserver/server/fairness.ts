@@ -18,7 +18,7 @@ export interface FairnessOptions {
   readonly queueLength: number;
   readonly queueWaitMs: number;
 }
-export const defaultFairness: FairnessOptions = { concurrency: 600, queueLength: 100, queueWaitMs: 15_000 };
+const defaultFairness: FairnessOptions = { concurrency: 600, queueLength: 100, queueWaitMs: 15_000 };
 
 /** Names and shares of upstream's suggested configuration. */
 const shares = {

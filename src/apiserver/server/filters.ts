@@ -48,7 +48,7 @@ export interface FilterInputs extends Environment {
 
 const nobody: UserInfo = { name: '', groups: [] };
 
-export function filters(inputs: FilterInputs): readonly Filter[] {
+function filters(inputs: FilterInputs): readonly Filter[] {
   return [
     requestInfoFilter,
     guardFilter(inputs),
@@ -120,7 +120,7 @@ function warningHeader(text: string): string {
   return `299 - ${JSON.stringify(cut)}`;
 }
 
-export function errorMedia(request: ApiRequest): Negotiated {
+function errorMedia(request: ApiRequest): Negotiated {
   try {
     return negotiate(request.headers['accept'], wantsPretty(request.query, request.headers), {
       shapes: ['object', 'table', 'partial', 'partial-list', 'discovery'],
@@ -294,7 +294,7 @@ function impersonationFilter({ authorizer }: FilterInputs): Filter {
 
 const alwaysAllowed = new Set(healthPaths);
 
-export function attributesOf(user: UserInfo, info: RequestInfo, query: URLSearchParams): Attributes {
+function attributesOf(user: UserInfo, info: RequestInfo, query: URLSearchParams): Attributes {
   const fieldSelector = query.get('fieldSelector');
   const labelSelector = query.get('labelSelector');
   return {

@@ -12,7 +12,7 @@ export interface HealthCheck {
   /** Rejects when unhealthy. */
   check(): Promise<void>;
 }
-export type HealthPath = 'healthz' | 'livez' | 'readyz';
+type HealthPath = 'healthz' | 'livez' | 'readyz';
 
 const isHealthPath = (text: string | undefined): text is HealthPath =>
   text === 'healthz' || text === 'livez' || text === 'readyz';

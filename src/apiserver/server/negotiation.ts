@@ -2,7 +2,7 @@
 import { errors } from '../../base/errors.ts';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
-export type Shape = 'object' | 'table' | 'partial' | 'partial-list' | 'discovery';
+type Shape = 'object' | 'table' | 'partial' | 'partial-list' | 'discovery';
 
 export interface Negotiated {
   readonly format: Format;

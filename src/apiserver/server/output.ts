@@ -63,12 +63,6 @@ function memoized(name: string, make: (entry: Entry) => Uint8Array): EntryEncode
   };
 }
 
-export interface SchemaName {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-}
-
 /** An encoder for whole objects or their metadata (not tables). Compact JSON and protobuf are memoized. */
 export function entryEncoder(served: Served, negotiated: Negotiated): EntryEncoder {
   const { format, shape, pretty } = negotiated;
@@ -104,7 +98,7 @@ export function entryEncoder(served: Served, negotiated: Negotiated): EntryEncod
 }
 
 /** A whole value in a negotiated format. `schema` is needed for protobuf of kinds outside the catalog. */
-export function encodeValue(value: object, negotiated: Negotiated): Uint8Array {
+function encodeValue(value: object, negotiated: Negotiated): Uint8Array {
   switch (negotiated.format) {
     case 'yaml':
       return utf8(yamlText(value));

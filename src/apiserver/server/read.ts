@@ -119,7 +119,7 @@ function itemWriter(encoder: EntryEncoder): ItemWriter<Entry> {
   return size && write ? { size, write } : encodedItems(encoder.encode);
 }
 
-export function listKind(served: Served): string {
+function listKind(served: Served): string {
   return served.listKind ?? `${served.info.kind}List`;
 }
 

@@ -15,7 +15,7 @@ import { groupResource, negotiated, readEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
 import { runUpdate } from './update.ts';
 
-export interface Scale extends Unstructured {
+interface Scale extends Unstructured {
   spec?: { replicas?: number };
   status?: { replicas: number; selector?: string };
 }
@@ -23,7 +23,7 @@ const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 const scaleSchema = () => schemaOf('autoscaling.v1.Scale');
 
 /** Values at a simple path such as ".spec.replicas". */
-export function valueAt(obj: unknown, path: string): unknown {
+function valueAt(obj: unknown, path: string): unknown {
   let value = obj;
   for (const key of path.split('.').slice(1)) {
     if (typeof value !== 'object' || value === null) return undefined;
@@ -32,7 +32,7 @@ export function valueAt(obj: unknown, path: string): unknown {
   return value;
 }
 
-export function setAt(obj: Unstructured, path: string, value: unknown): void {
+function setAt(obj: Unstructured, path: string, value: unknown): void {
   const keys = path.split('.').slice(1);
   const last = keys.pop();
   let at = obj as Record<string, unknown>;
@@ -55,7 +55,7 @@ function pathsOf(served: Served) {
   throw errors.unknownPath();
 }
 
-export function scaleOf(served: Served, obj: Unstructured): Scale {
+function scaleOf(served: Served, obj: Unstructured): Scale {
   const paths = pathsOf(served);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = obj.metadata;
   const replicas = valueAt(obj, paths.specReplicas);

@@ -63,7 +63,7 @@ export interface Served {
 }
 
 /** What only custom resources have. */
-export interface CustomFacts {
+interface CustomFacts {
   /** Name of the definition. */
   readonly crd: string;
   /** False once the definition is being deleted. */

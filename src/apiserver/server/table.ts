@@ -30,7 +30,7 @@ const defaultColumns: readonly Column<Unstructured>[] = [
   },
 ];
 
-export function columnsOf(served: Served): readonly Column<Unstructured>[] {
+function columnsOf(served: Served): readonly Column<Unstructured>[] {
   return served.columns.length > 0 ? served.columns : defaultColumns;
 }
 

@@ -1,7 +1,6 @@
 /** PUT, and what every kind of update has in common. */
 import { sameButTimes } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
-import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
 import { aggregate, type FieldError } from '../registry/field-errors.ts';
@@ -274,9 +273,3 @@ function subresourceStrategy(served: Served, name: string): SubresourceStrategy<
   const own = served.strategy.subresources?.[name] as SubresourceStrategy<Unstructured> | undefined;
   return own ?? (name === 'status' ? statusStrategy : undefined);
 }
-
-export function storedObject(entry: Entry): Unstructured {
-  return entry.object();
-}
-
-export const gvOf = (served: Served) => apiVersionOf(served.info);

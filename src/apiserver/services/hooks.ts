@@ -26,7 +26,7 @@ function refuse(service: Service, error: FieldError): never {
 const otherFamily = (family: Family): Family => (family === 'IPv4' ? 'IPv6' : 'IPv4');
 
 /** Fills ipFamilyPolicy and ipFamilies from what was asked and what the cluster has. */
-export function defaultFamilies(service: Service, available: readonly Family[]): void {
+function defaultFamilies(service: Service, available: readonly Family[]): void {
   const { spec } = service;
   if (spec.type === 'ExternalName') return;
   const [first = 'IPv4'] = available;

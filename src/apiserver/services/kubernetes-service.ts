@@ -20,7 +20,7 @@ export interface KubernetesServiceOptions {
 
 const leaseSeconds = 30;
 const renewMs = 10_000;
-export const masterLeases = kindPrefix('', 'masterleases');
+const masterLeases = kindPrefix('', 'masterleases');
 const labels = { component: 'apiserver', provider: 'kubernetes' };
 
 export async function ensureServiceCidr(client: Client, cidrs: readonly string[]): Promise<void> {

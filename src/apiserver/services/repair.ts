@@ -22,14 +22,7 @@ export interface RepairInputs {
   readonly ports: PortAllocator;
 }
 
-export async function repairOnce({
-  core,
-  client,
-  services,
-  addresses,
-  portRecords,
-  ports,
-}: RepairInputs): Promise<void> {
+async function repairOnce({ core, client, services, addresses, portRecords, ports }: RepairInputs): Promise<void> {
   const ips = new Map<string, Service>();
   const nodePorts = new Map<number, Service>();
   for (const entry of services.root.values()) {

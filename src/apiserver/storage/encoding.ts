@@ -19,7 +19,7 @@ export function text(bytes: Uint8Array): string {
 }
 
 /** The JSON text of an object in storage order, without resourceVersion. */
-export function storedText(obj: Unstructured): string {
+function storedText(obj: Unstructured): string {
   const { kind, apiVersion, metadata, ...rest } = obj;
   const { resourceVersion: _version, selfLink: _link, ...meta } = metadata;
   return JSON.stringify({ kind, apiVersion, metadata: meta, ...rest });

@@ -16,7 +16,7 @@ export interface CacheEvent {
   frames: Map<string, Uint8Array> | undefined;
 }
 
-export interface Listener {
+interface Listener {
   onEvent(event: CacheEvent): void;
   /** The cache lost its place and was rebuilt: the watch must end. */
   onReset(): void;
@@ -44,7 +44,7 @@ export interface KindCache {
   selectableOf(entry: Entry): Selectable;
 }
 
-export type FieldsOf = (obj: Unstructured) => Record<string, string>;
+type FieldsOf = (obj: Unstructured) => Record<string, string>;
 
 /** What the writer in this process already knows about a value: spares the cache a decode. */
 export interface WriteHint {
@@ -56,7 +56,7 @@ export interface WindowLimits {
   readonly events: number;
   readonly bytes: number;
 }
-export const defaultWindow: WindowLimits = { events: 10_000, bytes: 32 << 20 };
+const defaultWindow: WindowLimits = { events: 10_000, bytes: 32 << 20 };
 
 const noLabels: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -192,4 +192,4 @@ export function createKindCache(prefix: string, revision: number, limits: Window
   };
 }
 
-export { Entry, type Selectable } from './entry.ts';
+export { Entry } from './entry.ts';
