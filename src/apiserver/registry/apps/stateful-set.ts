@@ -16,12 +16,13 @@ import { ageColumn, nameColumn, templateColumns, text } from '../columns.ts';
 import { defaultClaimSpec } from '../core/claim-defaults.ts';
 import { validateClaimSpec } from '../core/claim-spec.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
+import { validateAlwaysRestart, validateStatefulTemplate } from '../core/pod/template.ts';
 import { podWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
 import { intOrPercent, isZeroIntOrPercent } from '../meta/int-or-percent.ts';
 import { validateReplicaStatus } from './replica-status.ts';
-import { validateSelector, validateWorkloadTemplate } from './workload.ts';
+import { validateSelector } from './workload.ts';
 
 function defaultClaim(claim: PersistentVolumeClaim): void {
   claim.apiVersion = 'v1';
@@ -72,7 +73,8 @@ function validateStatefulSet({ spec }: StatefulSet): Errors {
     ...optional(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit', nonNegative),
     ...nonEmpty(spec.serviceName, 'spec.serviceName', objectName()),
     ...validateSelector(spec.selector, 'statefulset'),
-    ...validateWorkloadTemplate(spec.template, spec.selector, 'StatefulSet'),
+    ...validateStatefulTemplate(spec.template, spec.selector, 'spec.template'),
+    ...validateAlwaysRestart(spec.template, 'spec.template', 'StatefulSet'),
     ...each(spec.volumeClaimTemplates, 'spec.volumeClaimTemplates', (claim, where) =>
       validateClaimSpec(claim.spec, `${where}.spec`),
     ),

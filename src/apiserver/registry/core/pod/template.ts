@@ -12,14 +12,20 @@ import { validatePodSpec } from './spec.ts';
 export function validatePodTemplate(template: PodTemplateSpec | undefined, path: string): Errors {
   if (!template?.spec) return [field.required(`${path}.spec.containers`)];
   return [
-    ...validateLabels(template.metadata?.labels, `${path}.labels`),
-    ...validateAnnotations(template.metadata?.annotations, `${path}.annotations`),
+    ...validateTemplateMetadata(template, path),
     ...validatePodSpec(template.spec, `${path}.spec`),
     ...forbidden(
       template.spec.ephemeralContainers?.length,
       `${path}.spec.ephemeralContainers`,
       'ephemeral containers not allowed in pod template',
     ),
+  ];
+}
+
+function validateTemplateMetadata({ metadata }: PodTemplateSpec, path: string): Errors {
+  return [
+    ...validateLabels(metadata?.labels, `${path}.labels`),
+    ...validateAnnotations(metadata?.annotations, `${path}.annotations`),
   ];
 }
 
@@ -30,13 +36,27 @@ export function validateOwnedTemplate(
   path: string,
 ): Errors {
   if (!template?.spec) return [field.required(path)];
+  return [...validateSelected(template, selector, path), ...validatePodTemplate(template, path)];
+}
+
+/**
+ * Upstream's ValidatePodTemplateSpecForStatefulSet: the pod's own spec is checked when a pod is made, because its mounts may name volumes that
+ * come from claim templates.
+ */
+export function validateStatefulTemplate(
+  template: PodTemplateSpec | undefined,
+  selector: LabelSelector | undefined,
+  path: string,
+): Errors {
+  if (!template?.spec) return [field.required(path)];
+  return [...validateSelected(template, selector, path), ...validateTemplateMetadata(template, path)];
+}
+
+function validateSelected(template: PodTemplateSpec, selector: LabelSelector | undefined, path: string): Errors {
   const labels = template.metadata?.labels ?? {};
-  return [
-    ...(!selects(selector, labels)
-      ? [field.invalid(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`')]
-      : []),
-    ...validatePodTemplate(template, path),
-  ];
+  return selects(selector, labels)
+    ? []
+    : [field.invalid(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`')];
 }
 
 /** A missing selector selects nothing. */
