@@ -63,3 +63,53 @@ export function busyboxDraft(name = busyboxImage): ImageDraft {
 }
 
 export const busyboxArchive = (name?: string): Buffer => ociArchive(busyboxDraft(name));
+
+/** A web server as the official nginx image: files in /usr/share/nginx/html on port 80, /version tells the image's tag. */
+export function nginxDraft(tag: string): ImageDraft {
+  const configuration = `user root;
+worker_processes 1;
+pid /run/nginx.pid;
+error_log stderr;
+events { worker_connections 512; }
+http {
+  access_log off;
+  server {
+    listen 80;
+    root /usr/share/nginx/html;
+    location = /version { return 200 "${tag}\\n"; }
+  }
+}
+`;
+  const folders = ['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(d => `var/lib/nginx/${d}`);
+  return withProgram(`docker.io/library/nginx:${tag}`, ['/usr/sbin/nginx'], {
+    entries: [
+      { path: 'etc/nginx/nginx.conf', content: Buffer.from(configuration) },
+      { path: 'usr/share/nginx/html/index.html', content: Buffer.from('<h1>Welcome</h1>\n') },
+      ...['run', 'var/log/nginx', ...folders].map((path): TarEntry => ({ path, type: 'directory' })),
+    ],
+    command: ['nginx', '-g', 'daemon off;'],
+  });
+}
+
+/** A database as the official redis image: data in /data on port 6379, without protected mode. */
+export function redisDraft(tag: string): ImageDraft {
+  return withProgram(`docker.io/library/redis:${tag}`, ['/usr/bin/redis-server', '/usr/bin/redis-cli'], {
+    entries: [{ path: 'data', type: 'directory', mode: 0o777 }],
+    command: ['redis-server', '--protected-mode', 'no'],
+  });
+}
+
+/** Busybox, which gives a shell, and programs in their places. */
+function withProgram(
+  name: string,
+  binaries: readonly string[],
+  { entries, command }: { readonly entries: readonly TarEntry[]; readonly command: string[] },
+): ImageDraft {
+  const base = busyboxDraft(name);
+  const programs = binaries.flatMap(binary => programFiles(binary));
+  return {
+    ...base,
+    entries: withDirectories(unique([...base.entries, ...programs, ...entries])),
+    config: { Cmd: command, Env: ['PATH=/bin:/usr/bin:/usr/sbin'] },
+  };
+}
