@@ -17,6 +17,7 @@ import type { ContainerRuntime } from './runtime/contract.ts';
 import { createCriRuntime } from './runtime/cri/index.ts';
 import { type KubeletServer, type ServerTls, startKubeletServer } from './server/index.ts';
 import { startStaticPods } from './static-pods.ts';
+import { startCsiNode } from './volumes/csi-node.ts';
 
 export interface LinuxNodeOptions {
   environment: Environment;
@@ -152,6 +153,7 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
       void startEviction({ kubelet, machine, storagePath: directories.kubelet, clock, log, signal });
       void startImageGc({ kubelet, storagePath: directories.containerd, clock, log, signal });
       void startLogRotation({ kubelet, runtime, clock, log, signal });
+      void startCsiNode({ csi: host.csi, nodeName, client, clock, log, signal });
     },
     release,
     async stop() {

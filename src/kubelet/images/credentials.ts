@@ -42,16 +42,15 @@ function matches(pattern: string, repository: string): boolean {
 }
 const literal = (part: string) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
 
-/** The credentials to try, most specific first; empty: anonymous only. */
+/** The credentials to try, most specific first; empty: anonymous only. Like upstream without a server address: containerd drops credentials whose address is no URL. */
 export function credentialsFor(image: string, secrets: readonly Secret[]): RegistryAuth[] {
   const repository = repositoryOf(image);
   const found = secrets.flatMap(s => Object.entries(entriesOf(s))).filter(([pattern]) => matches(pattern, repository));
   return found
     .sort(([a], [b]) => b.length - a.length)
-    .map(([serverAddress, { username, password, auth, identitytoken, registrytoken }]) => {
+    .map(([, { username, password, auth, identitytoken, registrytoken }]) => {
       const [user = '', ...rest] = auth ? text(auth).split(':') : [];
       return {
-        serverAddress: serverAddress.replace(/^https?:\/\//, '').replace(/\/.*$/, ''),
         username: username ?? user,
         password: password ?? rest.join(':'),
         ...(identitytoken && { identityToken: identitytoken }),

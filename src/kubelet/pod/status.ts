@@ -139,6 +139,7 @@ function podConditions(
     yes('PodScheduled'),
     ...foreignConditions(pod),
     ...resizeCondition(input),
+    ...disruptionCondition(input),
   ];
 }
 
@@ -147,6 +148,13 @@ const owned = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'Con
 const resizePendingType = 'PodResizePending';
 const foreignConditions = (pod: Pod): PodCondition[] =>
   (pod.status?.conditions ?? []).filter(c => !owned.has(c.type) && c.type !== resizePendingType);
+
+/** Says that it was the node that ended the pod, so that a Job may leave it out of its failures. */
+function disruptionCondition({ pod, failure }: PodStatusInput): Draft[] {
+  const told = pod.status?.conditions?.some(c => c.type === 'DisruptionTarget');
+  if (failure?.reason !== 'Evicted' || told) return [];
+  return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failure.message }];
+}
 
 function resizeCondition({ pod, resizePending }: PodStatusInput): Draft[] {
   if (resizePending) return [{ type: resizePendingType, status: 'True', ...resizePending }];

@@ -142,22 +142,24 @@ export function createCsiNode({ root, objects, publishContext }: CsiOptions): Cs
   const stagingPath = (v: CsiVolume) =>
     `${root}/plugins/kubernetes.io/csi/${v.driver}/${Buffer.from(v.handle).toString('hex').slice(0, 64)}/globalmount`;
 
+  async function scan(): Promise<boolean> {
+    const before = [...drivers.keys()].sort().join();
+    const directory = `${root}/plugins_registry`;
+    const present = new Set((await readdir(directory).catch(() => [])).map(f => `${directory}/${f}`));
+    for (const path of present)
+      if (path.endsWith('.sock') && !sockets.has(path)) await register(path).catch(() => undefined);
+    for (const [path, name] of sockets) {
+      if (present.has(path)) continue;
+      drivers.get(name)?.client.close();
+      drivers.delete(name);
+      sockets.delete(path);
+    }
+    return before !== [...drivers.keys()].sort().join();
+  }
+
   return {
     drivers,
-    async scan() {
-      const before = [...drivers.keys()].sort().join();
-      const directory = `${root}/plugins_registry`;
-      const present = new Set((await readdir(directory).catch(() => [])).map(f => `${directory}/${f}`));
-      for (const path of present)
-        if (path.endsWith('.sock') && !sockets.has(path)) await register(path).catch(() => undefined);
-      for (const [path, name] of sockets) {
-        if (present.has(path)) continue;
-        drivers.get(name)?.client.close();
-        drivers.delete(name);
-        sockets.delete(path);
-      }
-      return before !== [...drivers.keys()].sort().join();
-    },
+    scan,
     async publish(pod, volume, target) {
       const driver = driverOf(volume.driver);
       const capability = {
@@ -189,6 +191,7 @@ export function createCsiNode({ root, objects, publishContext }: CsiOptions): Cs
       const text = await readFile(`${target}.json`, 'utf8').catch(() => undefined);
       if (text === undefined) return;
       const { driver: name, handle, staging } = JSON.parse(text) as Published;
+      if (!drivers.has(name)) await scan();
       const driver = driverOf(name);
       await call(driver, 'NodeUnpublishVolume', { volumeId: handle, targetPath: target });
       await rm(target, { recursive: true, force: true });

@@ -98,6 +98,14 @@ test('CSI: a claimed volume is staged and published, an inline one is published,
   assert.equal(inline['csi.storage.k8s.io/ephemeral'], 'true');
   assert.equal(inline['csi.storage.k8s.io/pod.name'], 'csi');
   assert.deepEqual(f.node.host.volumesInUse(), ['kubernetes.io/csi/test.csi^vol-1']);
+  await eventually(async () => {
+    const node = await client
+      .resource('storage.k8s.io/v1/csinodes')
+      .get('n1')
+      .catch(() => undefined);
+    return node?.spec.drivers[0]?.name === 'test.csi' && node.spec.drivers[0].nodeID === 'n1';
+  });
+  await f.restart();
   await remove('csi');
   assert.deepEqual(
     driver.calls
