@@ -18,6 +18,8 @@ export interface Faults {
   repeat?: number;
   /** Chance that a watch is refused because its revision is gone. */
   expire?: number;
+  /** Requests of this method whose path ends so are forbidden. */
+  refuse?: { method: string; path: string; message: string };
   /** Nothing answers, and watches end. */
   down?: boolean;
 }
@@ -28,9 +30,16 @@ export function withFaults(handler: Handler, faults: Faults, clock: Clock, rando
     const { status } = errors.internal(why);
     return { status: 500, headers: {}, body: new TextEncoder().encode(JSON.stringify(status)) };
   };
+  const forbidden = (message: string): ApiResponse => {
+    const status = { kind: 'Status', status: 'Failure', code: 403, reason: 'Forbidden', message };
+    return { status: 403, headers: {}, body: new TextEncoder().encode(JSON.stringify(status)) };
+  };
   return async request => {
     if (faults.down) throw new Error('connection refused');
     if (request.query.get('watch') === 'true') return watch(request);
+    const { refuse } = faults;
+    if (refuse && request.method === refuse.method && request.path.endsWith(refuse.path))
+      return forbidden(refuse.message);
     const writes = request.method !== 'GET';
     if (writes && happens(faults.failBefore)) return failure('injected before');
     const response = await handler(request);
