@@ -2,6 +2,7 @@
 import type { CommandEntry } from './command.ts';
 
 const cluster = 'Cluster on this machine';
+const machines = 'Clusters of several machines';
 const parts = 'Parts, each as a process of its own';
 const operations = 'Operations';
 
@@ -35,6 +36,18 @@ export const commands: readonly CommandEntry[] = [
     section: cluster,
     summary: 'Stop the cluster and delete its data',
     load: async () => (await import('./commands/down.ts')).reset,
+  },
+  {
+    name: 'server',
+    section: machines,
+    summary: 'Control plane that nodes of other machines join',
+    load: async () => (await import('./commands/server.ts')).server,
+  },
+  {
+    name: 'agent',
+    section: machines,
+    summary: 'Join this machine as a node',
+    load: async () => (await import('./commands/agent.ts')).agent,
   },
   {
     name: 'apiserver',

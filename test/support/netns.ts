@@ -4,9 +4,14 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
+/**
+ * `ip netns exec` would mount another /sys, without the cgroups that containers need: only the network is entered.
+ */
+export const enter = (namespace: string) => ['--net=/run/netns/' + namespace, '--'];
+
 /** Runs a program in a namespace; rejects with what it said. */
 export async function inNamespace(namespace: string, ...command: string[]): Promise<string> {
-  const { stdout } = await execute('ip', ['netns', 'exec', namespace, ...command], { maxBuffer: 64 << 20 });
+  const { stdout } = await execute('nsenter', [...enter(namespace), ...command], { maxBuffer: 64 << 20 });
   return stdout;
 }
 
@@ -33,7 +38,7 @@ export async function createNamespace(label: string): Promise<Namespace> {
     run: (...command) => inNamespace(name, ...command),
     nft: script =>
       new Promise((resolve, reject) => {
-        const child = spawn('ip', ['netns', 'exec', name, 'nft', '-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+        const child = spawn('nsenter', [...enter(name), 'nft', '-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
         let complaint = '';
         child.stderr.on('data', (chunk: Buffer) => {
           complaint = (complaint + chunk.toString()).slice(0, 3000);
@@ -43,7 +48,7 @@ export async function createNamespace(label: string): Promise<Namespace> {
       }),
     start: (...command) =>
       new Promise((resolve, reject) => {
-        const child = spawn('ip', ['netns', 'exec', name, ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
+        const child = spawn('nsenter', [...enter(name), ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
         children.push(child);
         child.once('error', reject);
         child.once('exit', code => reject(new Error(`${command[0]} ended with ${code}`)));

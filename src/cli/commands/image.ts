@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '../../base/clock.ts';
 import { createCriRuntime } from '../../kubelet/runtime/cri/index.ts';
-import { readClusterConfig } from '../cluster.ts';
+import { clusterId, readClusterConfig } from '../cluster.ts';
 import { command } from '../command.ts';
 import { UsageError } from '../flags.ts';
 import { nodePaths } from '../run/node.ts';
@@ -18,11 +18,9 @@ export const image = command({
   flags: { 'data-dir': dataDirFlag },
   async run(flags, [verb, ...names]) {
     const dataDir = resolve(flags['data-dir']);
-    const config = readClusterConfig(dataDir);
-    if (!config) throw new UsageError(`there is no cluster in ${dataDir}`);
-    const socket = join(nodePaths({ dataDir, id: config.id }).state, 'containerd.sock');
-    if (config.node.kind !== 'real' || !existsSync(socket))
-      throw new Error('this cluster has no running node with a container runtime');
+    const id = readClusterConfig(dataDir)?.id ?? clusterId(dataDir);
+    const socket = join(nodePaths({ dataDir, id }).state, 'containerd.sock');
+    if (!existsSync(socket)) throw new Error(`no node with a container runtime runs from ${dataDir}`);
     if (verb === 'import' && names.length > 0) return importAll(socket, names);
     if (verb === 'ls' && names.length === 0) return list(socket);
     if (verb === 'rm' && names.length > 0) return remove(socket, names);

@@ -2,6 +2,7 @@
 import type { Draft, KubeObject } from '../../api/object.ts';
 import type { Client, ResourceName } from '../../client/contract.ts';
 import { localProvisioner } from '../../cloud/local/volumes.ts';
+import { type ClusterFacts, factsName, factsNamespace } from './join.ts';
 
 interface Addon {
   readonly resource: ResourceName;
@@ -11,7 +12,7 @@ interface Addon {
 const readers = ['get', 'list', 'watch'];
 const all = { 'app.kubernetes.io/managed-by': 'tsukube' };
 
-export function addons(options: { readonly dnsAddress: string; readonly serviceCidr: string }): readonly Addon[] {
+export function addons(facts: ClusterFacts): readonly Addon[] {
   return [
     {
       resource: 'v1/services',
@@ -30,7 +31,7 @@ export function addons(options: { readonly dnsAddress: string; readonly serviceC
         },
         // Every node answers this address itself: there are no endpoints.
         spec: {
-          clusterIP: options.dnsAddress,
+          clusterIP: facts.dnsAddress,
           ports: [
             { name: 'dns', port: 53, protocol: 'UDP' },
             { name: 'dns-tcp', port: 53, protocol: 'TCP' },
@@ -63,6 +64,38 @@ export function addons(options: { readonly dnsAddress: string; readonly serviceC
         metadata: { name: 'tsukube:node-agent', labels: all },
         roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'tsukube:node-agent' },
         subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
+      },
+    },
+    {
+      resource: 'v1/configmaps',
+      object: {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: factsName, namespace: factsNamespace, labels: all },
+        data: { podCidr: facts.podCidr, serviceCidr: facts.serviceCidr, dnsAddress: facts.dnsAddress },
+      },
+    },
+    {
+      resource: 'rbac.authorization.k8s.io/v1/roles',
+      object: {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata: { name: 'tsukube:facts', namespace: factsNamespace, labels: all },
+        rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [factsName], verbs: ['get'] }],
+      },
+    },
+    {
+      resource: 'rbac.authorization.k8s.io/v1/rolebindings',
+      object: {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { name: 'tsukube:facts', namespace: factsNamespace, labels: all },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'tsukube:facts' },
+        subjects: ['system:bootstrappers', 'system:nodes'].map(name => ({
+          apiGroup: 'rbac.authorization.k8s.io',
+          kind: 'Group',
+          name,
+        })),
       },
     },
     // As kubeadm: joining nodes may ask for certificates, and nodes may renew their own.

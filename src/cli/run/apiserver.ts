@@ -106,7 +106,8 @@ export async function runApiServer(options: ApiServerProcessOptions): Promise<Ru
     }),
   });
   const files = (from: ClusterPki) => ({
-    cert: from.apiserver.certificate,
+    // The authority comes along, so that a joining node can compare it with the hash in its token.
+    cert: `${from.apiserver.certificate}${from.ca.certificate}`,
     key: from.apiserver.key,
     clientCa: from.ca.certificate,
     frontProxyCa: from.frontProxyCa.certificate,

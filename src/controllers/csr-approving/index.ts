@@ -75,7 +75,15 @@ export const csrApprovingController: Controller = {
     }
 
     return {
-      sources: [watch<'certificates.k8s.io/v1/certificatesigningrequests'>(requests, csr => [keyOf(csr)])],
+      sources: [
+        watch<'certificates.k8s.io/v1/certificatesigningrequests'>(requests, csr => [keyOf(csr)]),
+        // A serving certificate waits for its node to say what its addresses are.
+        watch<'v1/nodes'>(nodes, (node, old) => {
+          if (old && JSON.stringify(old.status?.addresses) === JSON.stringify(node.status?.addresses)) return [];
+          const asking = requests.store.list().filter(csr => csr.spec.username === `system:node:${node.metadata.name}`);
+          return asking.filter(csr => !csr.status?.conditions?.length).map(keyOf);
+        }),
+      ],
       async reconcile(name) {
         const csr = requests.store.get(name);
         const decided = csr?.status?.conditions?.some(c => c.type === 'Approved' || c.type === 'Denied');

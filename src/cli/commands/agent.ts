@@ -1,0 +1,50 @@
+import { hostname } from 'node:os';
+import { messageOf } from '../../base/errors.ts';
+import { hostAddresses } from '../../kubelet/host/machine.ts';
+import { command } from '../command.ts';
+import { UsageError } from '../flags.ts';
+import { runAgent } from '../run/agent.ts';
+import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { parseJoinToken } from '../run/join.ts';
+import { reportFatal, reportReady } from '../supervisor.ts';
+import { dataDirFlag } from './shared.ts';
+
+export const agent = command({
+  flags: {
+    'data-dir': dataDirFlag,
+    server: { type: 'list', help: 'https://HOST:PORT of the API servers; several for a highly available cluster' },
+    token: { type: 'string', help: 'what the server printed' },
+    'node-name': { type: 'string', default: hostname().toLowerCase(), help: 'name of the node' },
+    'node-ip': {
+      type: 'string',
+      help: 'address by which other nodes reach this one (default: the first of this machine)',
+    },
+    'kubelet-port': { type: 'number', default: 10_250, help: 'HTTPS port of the kubelet' },
+  },
+  async run(flags) {
+    if (flags.server.length === 0 || flags.token === undefined) throw new UsageError('--server and --token are needed');
+    const token = parseJoinToken(flags.token);
+    const nodeIp = flags['node-ip'] ?? hostAddresses()[0];
+    if (nodeIp === undefined)
+      throw new UsageError('this machine has no address that others reach; give one with --node-ip');
+    const environment = hostEnvironment('agent');
+    try {
+      const node = await runAgent({
+        environment,
+        token,
+        nodeIp,
+        dataDir: flags['data-dir'],
+        servers: flags.server,
+        nodeName: flags['node-name'],
+        kubeletPort: flags['kubelet-port'],
+      });
+      environment.log.info('The node has joined', { node: flags['node-name'], address: nodeIp });
+      reportReady();
+      await stopSignal({ withParent: true });
+      await node.stop();
+    } catch (error) {
+      reportFatal(messageOf(error));
+      throw error;
+    }
+  },
+});
