@@ -1,14 +1,33 @@
 /** SHA-256 (FIPS 180-4) of UTF-8 text, in hex. For names; the host's own is asynchronous in portable code. */
 export function sha256Hex(text: string): string {
+  return [...sha256(new TextEncoder().encode(text))].map(byte => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function sha256(message: Uint8Array): Uint8Array {
   const state = [...initial];
   const words = new Uint32Array(64);
-  const bytes = padded(new TextEncoder().encode(text));
+  const bytes = padded(message);
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < bytes.length; at += 64) {
     for (let i = 0; i < 16; i++) words[i] = view.getUint32(at + 4 * i);
     compress(state, words);
   }
-  return state.map(word => (word >>> 0).toString(16).padStart(8, '0')).join('');
+  const out = new Uint8Array(32);
+  for (const [i, word] of state.entries()) new DataView(out.buffer).setUint32(4 * i, word);
+  return out;
+}
+
+/** HMAC-SHA-256 (RFC 2104). */
+export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
+  const block = new Uint8Array(64);
+  block.set(key.length > 64 ? sha256(key) : key);
+  const pad = (byte: number, rest: Uint8Array) => {
+    const whole = new Uint8Array(64 + rest.length);
+    whole.set(block.map(b => b ^ byte));
+    whole.set(rest, 64);
+    return sha256(whole);
+  };
+  return pad(0x5c, pad(0x36, message));
 }
 
 function padded(message: Uint8Array): Uint8Array<ArrayBuffer> {
