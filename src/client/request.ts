@@ -78,7 +78,7 @@ export function createRequester(
 }
 
 /** The server's Status, or one made from a bare HTTP error (a proxy's, for instance). */
-export function errorFrom(code: number, body: Uint8Array): ApiError {
+function errorFrom(code: number, body: Uint8Array): ApiError {
   const text = decoder.decode(body);
   try {
     const status = JSON.parse(text) as Partial<FailureStatus>;

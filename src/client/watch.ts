@@ -17,7 +17,7 @@ export async function* watchEvents<T extends KubeObject>(
 }
 
 /** The same, in the batches in which they arrived: one turn of the event loop for many events. */
-export async function* watchBatches<T extends KubeObject>(
+async function* watchBatches<T extends KubeObject>(
   requester: Requester,
   path: string,
   query: URLSearchParams,

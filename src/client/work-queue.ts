@@ -94,7 +94,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
 }
 
 /** Milliseconds to wait for the next token; each call takes one. */
-export function tokenBucket(clock: Clock, perSecond: number, burst: number): () => number {
+function tokenBucket(clock: Clock, perSecond: number, burst: number): () => number {
   let tokens = burst;
   let at = clock.monotonic();
   return () => {

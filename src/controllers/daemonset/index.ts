@@ -231,7 +231,7 @@ async function writeStatus(
 const normal = (status: DaemonSetStatus | undefined) =>
   Object.fromEntries(Object.entries(status ?? {}).filter(([, v]) => v !== 0 && v !== undefined));
 
-export function statusOf(
+function statusOf(
   set: DaemonSet,
   nodes: readonly Node[],
   pods: readonly Pod[],

@@ -28,7 +28,7 @@ const older = (a: Pod, b: Pod) =>
       : 1;
 
 /** How many nodes may be without an available pod, or with two, during an update. Of both, one is zero. */
-export function limitsOf(set: DaemonSet, desired: number): { surge: number; unavailable: number } {
+function limitsOf(set: DaemonSet, desired: number): { surge: number; unavailable: number } {
   if (!isRolling(set)) return { surge: 0, unavailable: 0 };
   const { maxSurge = 0, maxUnavailable = 1 } = set.spec.updateStrategy?.rollingUpdate ?? {};
   const surge = desired === 0 ? 0 : (scaled(maxSurge, desired, true) ?? 0);

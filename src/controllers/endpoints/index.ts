@@ -110,10 +110,7 @@ function endpointLabels(service: Service): Record<string, string> {
 }
 
 /** Subsets of pods with the same ports, in a fixed order, cut at 1,000 addresses (ready ones are kept first). */
-export function endpointSubsets(
-  service: Service,
-  pods: readonly Pod[],
-): { subsets: EndpointSubset[]; truncated: boolean } {
+function endpointSubsets(service: Service, pods: readonly Pod[]): { subsets: EndpointSubset[]; truncated: boolean } {
   const ipv6 = (service.spec?.ipFamilies?.[0] ?? '') === 'IPv6';
   const groups = new Map<string, { ports: EndpointPort[]; ready: EndpointAddress[]; notReady: EndpointAddress[] }>();
   const usable = pods.filter(pod => offersEndpoint(pod) && !pod.metadata.deletionTimestamp);

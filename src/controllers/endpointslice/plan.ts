@@ -31,7 +31,7 @@ export interface SlicePlan {
 export type ZoneOf = (node: string) => string | undefined;
 
 /** Address types that the service asks for. */
-export function addressTypes(service: Service): ('IPv4' | 'IPv6')[] {
+function addressTypes(service: Service): ('IPv4' | 'IPv6')[] {
   const families = service.spec?.ipFamilies ?? [];
   if (families.length > 0) return families.filter(f => f === 'IPv4' || f === 'IPv6');
   return service.spec?.clusterIP?.includes(':') ? ['IPv6'] : ['IPv4'];

@@ -126,7 +126,7 @@ function keepsRecord(
   return !newer;
 }
 
-export function validIndex(job: Job, index: number): boolean {
+function validIndex(job: Job, index: number): boolean {
   return index >= 0 && index < (job.spec?.completions ?? 0);
 }
 

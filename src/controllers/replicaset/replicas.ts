@@ -154,7 +154,7 @@ function relatedPodsPerNode<T extends ReplicaOwner>({ informer, pods }: Replicas
 }
 
 /** The status as these pods make it. */
-export function replicaStatus(
+function replicaStatus(
   owner: ReplicaOwner,
   active: readonly Pod[],
   terminating: number | undefined,

@@ -206,7 +206,7 @@ async function fixIdentity({ context }: Deps, set: StatefulSet, pod: Pod): Promi
 }
 
 /** Counts, and the end of a rollout: when every pod is at the update revision, it becomes the current one. */
-export function statusOf(
+function statusOf(
   set: StatefulSet,
   pods: readonly Pod[],
   revisions: Revisions,

@@ -26,12 +26,12 @@ const isParallel = (set: StatefulSet) => set.spec.podManagementPolicy === 'Paral
 const finished = (pod: Pod) => pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
 
 /** How many ordinals, from the first, an update leaves alone. */
-export function partitionOf(set: StatefulSet): number {
+function partitionOf(set: StatefulSet): number {
   return set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
 }
 
 /** Which revision a missing ordinal gets: those below the partition, and those that had not been updated, the current one. */
-export function revisionFor(set: StatefulSet, revisions: Revisions, ordinal: number): string {
+function revisionFor(set: StatefulSet, revisions: Revisions, ordinal: number): string {
   const type = set.spec.updateStrategy?.type ?? 'RollingUpdate';
   if (type !== 'RollingUpdate') return revisions.update;
   const start = firstOrdinal(set);

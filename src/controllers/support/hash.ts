@@ -12,7 +12,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** 32-bit FNV-1a over UTF-8. */
-export function fnv1a(text: string): number {
+function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash;

@@ -29,7 +29,7 @@ export interface History {
   readonly collisionCount: number | undefined;
 }
 
-export const revisionData = (template: PodTemplateSpec): ControllerRevision['data'] =>
+const revisionData = (template: PodTemplateSpec): ControllerRevision['data'] =>
   ({ spec: { template: { ...template, $patch: 'replace' } } }) as unknown as Record<string, JsonValue>;
 
 /** The template that a revision holds. */
