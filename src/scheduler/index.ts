@@ -24,12 +24,14 @@ import { createWaitingPods } from './waiting-pods.ts';
 import { createWhy, type PendingReport, type Why } from './why.ts';
 
 export * from './config/types.ts';
+export { type ExplainOptions, type Explanation, explainPod, type NodeScore } from './explain.ts';
 export type { ExtenderCall } from './extenders.ts';
 export * from './framework/plugin.ts';
 export type { PodInfo } from './framework/pod-info.ts';
 export { type Rejection, type RejectionCode, rejections } from './framework/status.ts';
 export type { NodeInfo, Snapshot } from './snapshot/snapshot.ts';
 export type { NodeVerdict, PendingReport } from './why.ts';
+export { whyHandler } from './why-handler.ts';
 
 export interface SchedulerOptions {
   readonly environment: Environment;

@@ -25,6 +25,8 @@ export interface PendingReport {
   readonly rejection?: Omit<NodeVerdict, 'node'>;
   readonly nodes: readonly NodeVerdict[];
   /** Nodes per plugin and reason, most frequent first. */
+  /** Where room could be made, and by whose leaving. */
+  readonly preemption?: { readonly node: string; readonly victims: readonly string[] };
   readonly summary: readonly { plugin: string; reason: string; nodes: number }[];
 }
 
