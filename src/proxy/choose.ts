@@ -16,7 +16,7 @@ export interface ChooseOptions {
   /** Pod ranges of the whole cluster. */
   readonly podCidrs: readonly string[];
   readonly families: readonly Family[];
-  /** Service ranges and the device to make them local addresses of, so that user space can listen on them; the device's end takes them away. */
+  /** Service ranges, and the device to make them local addresses of when user space is to listen on them; the device's end takes them away. */
   readonly local?: { readonly device: string; readonly serviceCidrs: readonly string[] };
   readonly clock: Clock;
   readonly log: Logger;
@@ -40,7 +40,7 @@ function probeScript(families: readonly Family[], table: string): string {
 export async function chooseProxyBackend(options: ChooseOptions): Promise<ProxyBackend> {
   try {
     await (options.run ?? runNft)(probeScript(options.families, `${options.table}-probe`));
-    return createServiceTable(options);
+    return createServiceTable({ ...options, ...(options.local && { serviceCidrs: options.local.serviceCidrs }) });
   } catch (error) {
     options.log.warn('no packet filter on this host: services are forwarded in user space', {
       error: messageOf(error),

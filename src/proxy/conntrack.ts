@@ -12,18 +12,22 @@ export function staleUdpCalls(
     for (const old of before.get(key) ?? []) {
       if (old.protocol !== 'udp') continue;
       const now = next.find(f => sameFrontend(f, old));
-      const left = new Set((now?.backends ?? []).map(address));
-      for (const backend of old.backends) if (!left.has(address(backend))) calls.push(deletion(old, backend));
+      const left = new Set((now ? backendsOf(now) : []).map(address));
+      for (const backend of backendsOf(old)) if (!left.has(address(backend))) calls.push(deletion(old, backend));
     }
     for (const now of next) {
       const old = (before.get(key) ?? []).find(f => sameFrontend(f, now));
-      if (now.protocol === 'udp' && now.backends.length > 0 && (old === undefined || old.backends.length === 0))
+      if (now.protocol === 'udp' && backendsOf(now).length > 0 && (!old || backendsOf(old).length === 0))
         calls.push(deletion(now, undefined));
     }
   }
   return calls;
 }
 
+/** Those of callers from outside and from inside, each once. */
+const backendsOf = (frontend: Frontend) => [
+  ...new Map([...frontend.backends, ...(frontend.internalBackends ?? [])].map(b => [address(b), b])).values(),
+];
 const address = (backend: Backend) => `${backend.ip} ${backend.port}`;
 const sameFrontend = (a: Frontend, b: Frontend) =>
   a.address === b.address && a.family === b.family && a.protocol === b.protocol && a.port === b.port;

@@ -25,6 +25,8 @@ export type MapName =
   | 'dropped'
   | 'refused_ports'
   | 'dropped_ports'
+  | 'served_inside'
+  | 'served_inside_ports'
   | 'restricted'
   | 'permitted';
 
@@ -89,9 +91,13 @@ export function elementsOf(
     if (frontend.sources) restrict(frontend, put);
     const inside = frontend.internalBackends ?? [];
     if (inside.length > 0) lead(frontend, inside, 'internal');
-    if (frontend.backends.length > 0)
+    if (frontend.backends.length > 0) {
       lead(frontend, frontend.backends, frontend.preserveSource ? 'preserve' : 'masquerade');
-    else if (frontend.address === undefined)
+      continue;
+    }
+    if (inside.length > 0)
+      put(frontend.address === undefined ? 'served_inside_ports' : 'served_inside', frontendKey(frontend));
+    if (frontend.address === undefined)
       put(frontend.whenEmpty === 'drop' ? 'dropped_ports' : 'refused_ports', frontendKey(frontend));
     else put(frontend.whenEmpty === 'drop' ? 'dropped' : 'refused', frontendKey(frontend));
   }
@@ -127,6 +133,8 @@ export interface TableOptions {
   readonly table: string;
   /** Pod ranges of the whole cluster. */
   readonly podCidrs: readonly string[];
+  /** Service ranges: an address or port in them that no service has is refused at once instead of being looked for. */
+  readonly serviceCidrs?: readonly string[];
   /** Node ports answer on these addresses only; empty for all local ones. */
   readonly nodePortAddresses?: readonly string[];
 }
@@ -141,6 +149,9 @@ export function tableScript(family: Family, options: TableOptions): string {
   const local = options.nodePortAddresses?.length
     ? `${family} daddr { ${options.nodePortAddresses.join(', ')} }`
     : 'fib daddr type local';
+  const ranges = (options.serviceCidrs ?? []).filter(cidr => cidr.includes(':') === (family === 'ip6'));
+  const unserved = ranges.length > 0 && `${family} daddr { ${ranges.join(', ')} }`;
+  const refuse = `reject with ${icmp} type port-unreachable`;
   const inside = ['fib saddr type local', ...(pods.length > 0 ? [`${family} saddr { ${pods.join(', ')} }`] : [])];
   const table = `${family} ${options.table}`;
   return `add table ${table}
@@ -160,6 +171,8 @@ table ${table} {
   set dropped { type ${frontend}; }
   set refused_ports { type inet_proto . inet_service; }
   set dropped_ports { type inet_proto . inet_service; }
+  set served_inside { type ${frontend}; }
+  set served_inside_ports { type inet_proto . inet_service; }
   set restricted { type ${frontend}; }
   set permitted { type ${frontend} . ${address}; flags interval; }
   chain from_inside {
@@ -187,13 +200,18 @@ ${pods.map(cidr => `    ${family} saddr ${cidr} return`).join('\n')}
     meta mark & 0xffff0000 == 0x${marks.masquerade.toString(16)}0000 masquerade
     meta mark & 0xffff0000 == 0x${marks.internal.toString(16)}0000 masquerade
   }
+  chain gate_inside {
+    ${dst} @served_inside accept
+    ${local} meta l4proto . th dport @served_inside_ports accept
+  }
   chain gate {
     meta l4proto != { tcp, udp, sctp } return
     ct state established, related return
     ${dst} @restricted ${dst} . ${family} saddr != @permitted drop
-    ${dst} @refused reject with ${icmp} type port-unreachable
+${inside.map(match => `    ${match} jump gate_inside`).join('\n')}
+    ${dst} @refused ${refuse}
     ${dst} @dropped drop
-    ${local} meta l4proto . th dport @refused_ports reject with ${icmp} type port-unreachable
+    ${local} meta l4proto . th dport @refused_ports ${refuse}
     ${local} meta l4proto . th dport @dropped_ports drop
   }
   chain gate_prerouting {
@@ -203,6 +221,12 @@ ${pods.map(cidr => `    ${family} saddr ${cidr} return`).join('\n')}
   chain gate_output {
     type filter hook output priority -110
     jump gate
+  }
+  chain unserved_forward {
+    type filter hook forward priority 0${unserved ? `\n    ${unserved} ${refuse}` : ''}
+  }
+  chain unserved_output {
+    type filter hook output priority 0${unserved ? `\n    ${unserved} fib daddr type != local ${refuse}` : ''}
   }
 }
 `;
