@@ -88,7 +88,11 @@ describe('one server and two agents', { skip: whyNoContainers() ?? false }, () =
 
   /** Fails with what the cluster says of itself. */
   async function explain(error: unknown): Promise<never> {
-    const told = await Promise.all([kubectl('describe', 'pods'), kubectl('get', 'csr,nodes', '-o', 'wide'), kubectl('get', 'events', '-A')].map(p => p.catch(String)));
+    const told = await Promise.all(
+      [kubectl('describe', 'pods'), kubectl('get', 'csr,nodes', '-o', 'wide'), kubectl('get', 'events', '-A')].map(p =>
+        p.catch(String),
+      ),
+    );
     throw new Error([String(error), ...told, ...parts.map(part => part.output().slice(-4000))].join('\n----\n'));
   }
 
@@ -104,7 +108,8 @@ describe('one server and two agents', { skip: whyNoContainers() ?? false }, () =
     const names = (await kubectl('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}')).split(
       ' ',
     );
-    const script = 'for i in $(seq 40); do wget -T 3 -qO- http://web.default.svc.cluster.local || echo failed; done';
+    const script =
+      'for i in $(seq 40); do timeout 5 wget -qO- http://web.default.svc.cluster.local || echo failed; done';
     for (const name of names.slice(0, 4)) {
       const answers = new Set((await kubectl('exec', name, '--', 'sh', '-c', script)).trim().split('\n'));
       assert.deepEqual([...answers].sort(), [...names].sort(), `from ${name}`);
