@@ -46,6 +46,7 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
   const { environment, dataDir, config, say } = options;
   const paths = clusterPaths(dataDir);
   const real = config.node.kind === 'real';
+  const loadBalancerCidr = config.hostAddress.replace(/\.\d+$/, '.0/24');
   // Both import much; the API server starts meanwhile.
   const pki = ensureClusterPki(paths.pki, {
     clock: environment.clock,
@@ -54,7 +55,11 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
     addresses: [firstAddress(config.serviceCidr), config.hostAddress],
   });
   if (real)
-    await (await import('./node-network.ts')).prepareNodeNetwork(config, [config.hostAddress, config.dnsAddress]);
+    await (await import('./node-network.ts')).prepareNodeNetwork(
+      config,
+      [config.hostAddress, config.dnsAddress],
+      loadBalancerCidr,
+    );
   const start = (name: string, args: readonly string[]) =>
     supervise({ name, args, graceMs: 45_000 }, { ...environment, logDirectory: paths.logs });
   const apiserver = start('apiserver', apiserverArguments(dataDir, config));
@@ -92,7 +97,7 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
       clusterCidrs: [config.podCidr],
       pkiDirectory: paths.pki,
       leaderElect: false,
-      more: real ? [localLoadBalancerController({ cidr: `${config.hostAddress}/24` })] : [],
+      more: real ? [localLoadBalancerController({ cidr: loadBalancerCidr })] : [],
     });
     const scheduler = schedulerFor({ environment, client, leaderElect: false });
     await Promise.all([manager.start(), scheduler.start()]);

@@ -16,16 +16,20 @@ export function networkNames({ id, podCidr }: Pick<ClusterConfig, 'id' | 'podCid
   };
 }
 
-/** The device with the machine's own addresses of the cluster: DNS answers on one of them; on one machine the API server listens on another. */
+/**
+ * The device with the machine's own addresses of the cluster: DNS answers on one of them; on one machine the API server listens on another.
+ * `loadBalancerCidr` are the addresses of services of type LoadBalancer.
+ */
 export async function prepareNodeNetwork(
   cluster: Pick<ClusterConfig, 'id' | 'podCidr' | 'serviceCidr'>,
   localAddresses: readonly string[],
+  loadBalancerCidr?: string,
 ): Promise<void> {
   const names = networkNames(cluster);
   await ensureHostNetwork({
     table: names.masqueradeTable,
     podCidrs: [cluster.podCidr],
-    serviceCidrs: [cluster.serviceCidr],
+    serviceCidrs: [cluster.serviceCidr, ...(loadBalancerCidr === undefined ? [] : [loadBalancerCidr])],
     device: names.device,
     localAddresses,
   });
