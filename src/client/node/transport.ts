@@ -114,7 +114,7 @@ function streams({ query, path }: Request): boolean {
     query.get('watch') === 'true' ||
     query.get('watch') === '1' ||
     /\/(log|proxy)(\/|$)/.test(path) ||
-    path.startsWith('/logs')
+    /^\/(logs|containerLogs)(\/|$)/.test(path)
   );
 }
 
