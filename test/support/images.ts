@@ -64,7 +64,7 @@ export function busyboxDraft(name = busyboxImage): ImageDraft {
 
 export const busyboxArchive = (name?: string): Buffer => ociArchive(busyboxDraft(name));
 
-/** A web server as the official nginx image: files in /usr/share/nginx/html on port 80, /version tells the image's tag. */
+/** A web server as the official nginx image: files in /usr/share/nginx/html on port 80, and curl; /version tells the image's tag. */
 export function nginxDraft(tag: string): ImageDraft {
   const configuration = `user root;
 worker_processes 1;
@@ -81,7 +81,7 @@ http {
 }
 `;
   const folders = ['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(d => `var/lib/nginx/${d}`);
-  return withProgram(`docker.io/library/nginx:${tag}`, ['/usr/sbin/nginx'], {
+  return withProgram(`docker.io/library/nginx:${tag}`, ['/usr/sbin/nginx', '/usr/bin/curl'], {
     entries: [
       { path: 'etc/nginx/nginx.conf', content: Buffer.from(configuration) },
       { path: 'usr/share/nginx/html/index.html', content: Buffer.from('<h1>Welcome</h1>\n') },
@@ -91,11 +91,16 @@ http {
   });
 }
 
-/** A database as the official redis image: data in /data on port 6379, without protected mode. */
+/** A database as the official redis image: port 6379, without protected mode. */
 export function redisDraft(tag: string): ImageDraft {
   return withProgram(`docker.io/library/redis:${tag}`, ['/usr/bin/redis-server', '/usr/bin/redis-cli'], {
-    entries: [{ path: 'data', type: 'directory', mode: 0o777 }],
-    command: ['redis-server', '--protected-mode', 'no'],
+    entries: [
+      { path: 'data', type: 'directory', mode: 0o777 },
+      // As the official image: in a container the network is the protection.
+      { path: 'bin/start', mode: 0o755, content: Buffer.from('#!/bin/sh\nexec "$@" --protected-mode no\n') },
+    ],
+    entrypoint: ['/bin/start'],
+    command: ['redis-server'],
   });
 }
 
@@ -103,13 +108,17 @@ export function redisDraft(tag: string): ImageDraft {
 function withProgram(
   name: string,
   binaries: readonly string[],
-  { entries, command }: { readonly entries: readonly TarEntry[]; readonly command: string[] },
+  {
+    entries,
+    entrypoint,
+    command,
+  }: { readonly entries: readonly TarEntry[]; readonly entrypoint?: string[]; readonly command: string[] },
 ): ImageDraft {
   const base = busyboxDraft(name);
   const programs = binaries.flatMap(binary => programFiles(binary));
   return {
     ...base,
     entries: withDirectories(unique([...base.entries, ...programs, ...entries])),
-    config: { Cmd: command, Env: ['PATH=/bin:/usr/bin:/usr/sbin'] },
+    config: { ...(entrypoint && { Entrypoint: entrypoint }), Cmd: command, Env: ['PATH=/bin:/usr/bin:/usr/sbin'] },
   };
 }
