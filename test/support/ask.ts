@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 
-const [address = '', port = '0', times = '1', protocol = 'tcp'] = process.argv.slice(2);
+const [address = '', port = '0', times = '1', protocol = 'tcp', localPort = '0'] = process.argv.slice(2);
 
 function askTcp(): Promise<string> {
   return new Promise(resolve => {
@@ -17,7 +17,7 @@ function askTcp(): Promise<string> {
 }
 function askUdp(): Promise<string> {
   return new Promise(resolve => {
-    const socket = createSocket('udp4');
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
     const finish = (text: string) => {
       clearTimeout(timer);
       socket.close();
@@ -26,7 +26,7 @@ function askUdp(): Promise<string> {
     const timer = setTimeout(() => finish('timeout'), 1500);
     socket.on('message', message => finish(message.toString().trim()));
     socket.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? 'error'));
-    socket.connect(Number(port), address, () => socket.send('hello'));
+    socket.bind(Number(localPort), () => socket.connect(Number(port), address, () => socket.send('hello')));
   });
 }
 for (let i = 0; i < Number(times); i++) console.log(await (protocol === 'udp' ? askUdp() : askTcp()));

@@ -8,7 +8,8 @@ const tcp = createServer(socket => {
   socket.end(`${name} ${socket.remoteAddress?.replace('::ffff:', '')}\n`);
 });
 tcp.listen(Number(port), () => {
-  const udp = createSocket('udp4');
-  udp.on('message', (_message, from) => udp.send(`${name} ${from.address}\n`, from.port, from.address));
+  const udp = createSocket('udp6');
+  const plain = (address: string) => address.replace('::ffff:', '');
+  udp.on('message', (_message, from) => udp.send(`${name} ${plain(from.address)}\n`, from.port, from.address));
   udp.bind(Number(port), () => console.log('ready'));
 });

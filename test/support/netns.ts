@@ -67,36 +67,57 @@ export async function createNamespace(label: string): Promise<Namespace> {
 export interface PodNetwork {
   readonly host: Namespace;
   readonly pods: readonly Namespace[];
+  /** A machine elsewhere, 192.0.2.2 and 2001:db8::2; the host is its router at 192.0.2.1 and 2001:db8::1. */
+  readonly outside: Namespace;
   remove(): Promise<void>;
 }
 
-/** A namespace with a bridge at 10.88.0.1/24 and pods at 10.88.0.2 and up, each pod routed through the bridge. */
+/** A namespace with a bridge at 10.88.0.1/24 and fd88::1/64, and pods at the addresses after it, each routed through the bridge. */
 export async function createPodNetwork(count: number): Promise<PodNetwork> {
   const host = await createNamespace('host');
+  const outside = await createNamespace('outside');
   const pods: Namespace[] = [];
   const remove = async () => {
     for (const pod of pods) await pod.remove();
+    await outside.remove();
     await host.remove();
   };
   try {
     await host.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
     await host.run('ip', 'address', 'add', '10.88.0.1/24', 'dev', 'br0');
+    await host.run('ip', 'address', 'add', 'fd88::1/64', 'dev', 'br0', 'nodad');
     await host.run('ip', 'link', 'set', 'br0', 'up');
     await host.run('ip', 'route', 'add', 'default', 'dev', 'br0');
-    await host.run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+    await host.run('ip', '-6', 'route', 'add', 'default', 'dev', 'br0');
+    await host.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+    await host.run('ip', 'link', 'add', 'ext', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', outside.name);
+    await join(host, 'ext', ['192.0.2.1/24', '2001:db8::1/64']);
+    await join(outside, 'eth0', ['192.0.2.2/24', '2001:db8::2/64'], ['192.0.2.1', '2001:db8::1']);
     for (let i = 0; i < count; i++) {
       const pod = await createNamespace(`pod${i}`);
       pods.push(pod);
       await host.run('ip', 'link', 'add', `veth${i}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pod.name);
       await host.run('ip', 'link', 'set', `veth${i}`, 'master', 'br0', 'up');
       await host.run('bridge', 'link', 'set', 'dev', `veth${i}`, 'hairpin', 'on');
-      await pod.run('ip', 'address', 'add', `10.88.0.${i + 2}/24`, 'dev', 'eth0');
-      await pod.run('ip', 'link', 'set', 'eth0', 'up');
-      await pod.run('ip', 'route', 'add', 'default', 'via', '10.88.0.1');
+      await join(pod, 'eth0', [`10.88.0.${i + 2}/24`, `fd88::${i + 2}/64`], ['10.88.0.1', 'fd88::1']);
     }
-    return { host, pods, remove };
+    return { host, outside, pods, remove };
   } catch (error) {
     await remove();
     throw error;
   }
+}
+
+/** Gives a device addresses and the namespace default routes. */
+export async function join(
+  namespace: Namespace,
+  device: string,
+  addresses: readonly string[],
+  gateways: readonly string[] = [],
+): Promise<void> {
+  for (const address of addresses)
+    await namespace.run('ip', 'address', 'add', address, 'dev', device, ...(address.includes(':') ? ['nodad'] : []));
+  await namespace.run('ip', 'link', 'set', device, 'up');
+  for (const gateway of gateways)
+    await namespace.run('ip', ...(gateway.includes(':') ? ['-6'] : []), 'route', 'add', 'default', 'via', gateway);
 }

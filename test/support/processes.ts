@@ -37,7 +37,7 @@ export function startPart(
       reject(new Error(`not ready in time: ${command.join(' ')}\n${output}`));
     }, timeoutMs);
     const read = (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-200_000);
+      output = (output + chunk.toString()).slice(-5_000_000);
       const match = started ? null : ready.exec(output);
       if (!match) return;
       started = true;
