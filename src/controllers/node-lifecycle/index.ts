@@ -66,6 +66,8 @@ function setUp(context: ControllerContext, options: NodeLifecycleOptions) {
 
   async function taint(node: Node): Promise<{ held: number | undefined }> {
     const name = node.metadata.name;
+    // A node that was well again waits for its turn again.
+    if (readyStatus(node) === 'True') limiter.forget(name);
     const held = readyStatus(node) === 'True' ? undefined : limiter.waitFor(node);
     const taints = wantedTaints(node, held === undefined, rfc3339(clock.now()));
     if (taints) {

@@ -64,12 +64,26 @@ export function podGcController(options: PodGcOptions = {}): Controller {
         }
       }
 
-      function isOrphaned(pod: Pod, now: number): boolean {
-        const name = pod.spec.nodeName;
-        if (!name || nodes.store.get(name)) return false;
+      /** Missing from the cache for long enough, and the server does not have it either. */
+      async function isGone(name: string, now: number): Promise<boolean> {
         const since = missingSince.get(name) ?? now;
         missingSince.set(name, since);
-        return now - since >= quarantineMs;
+        if (now - since < quarantineMs) return false;
+        try {
+          await client.nodes().get(name);
+          return false;
+        } catch (error) {
+          if (!isNotFound(error)) throw error;
+          return true;
+        }
+      }
+      async function goneNodes(all: readonly Pod[], now: number): Promise<ReadonlySet<string>> {
+        const missing = new Set<string>();
+        for (const { spec } of all) if (spec.nodeName && !nodes.store.get(spec.nodeName)) missing.add(spec.nodeName);
+        for (const name of missingSince.keys()) if (!missing.has(name)) missingSince.delete(name);
+        const gone = new Set<string>();
+        for (const name of missing) if (await isGone(name, now)) gone.add(name);
+        return gone;
       }
 
       function isOutOfService(pod: Pod): boolean {
@@ -86,11 +100,11 @@ export function podGcController(options: PodGcOptions = {}): Controller {
           if (splitKey(key).name !== sweep) return;
           const now = clock.monotonic();
           const all = pods.store.list();
-          for (const name of missingSince.keys()) if (nodes.store.get(name)) missingSince.delete(name);
+          const gone = await goneNodes(all, now);
           for (const pod of surplus(all, options.terminatedThreshold ?? 12_500)) await remove(pod, undefined);
           for (const pod of all) {
             const { deletionTimestamp } = pod.metadata;
-            if (isOrphaned(pod, now)) await remove(pod, 'PodGC: node no longer exists');
+            if (gone.has(pod.spec.nodeName ?? '')) await remove(pod, 'PodGC: node no longer exists');
             else if (deletionTimestamp && !pod.spec.nodeName) await remove(pod, undefined);
             else if (deletionTimestamp && isOutOfService(pod)) await remove(pod, undefined);
           }

@@ -40,10 +40,9 @@ export const taintEvictionController: Controller = {
     const hasExecuting = (name: string) =>
       nodes.store.get(name)?.spec.taints?.some(t => t.effect === 'NoExecute') === true;
 
-    async function evict(pod: Pod, taints: readonly Taint[]): Promise<void> {
+    async function evict(pod: Pod): Promise<void> {
       const { namespace = '', name, uid } = pod.metadata;
       recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
-      const keys = taints.filter(t => t.effect === 'NoExecute').map(t => t.key);
       const now = rfc3339(clock.now());
       const condition = {
         type: 'DisruptionTarget',
@@ -63,8 +62,7 @@ export const taintEvictionController: Controller = {
           );
         await client.pods(namespace).delete(name, { preconditions: { uid: uid ?? '' } });
       } catch (error) {
-        if (!isNotFound(error) && !isConflict(error))
-          throw new Error(`evicting ${namespace}/${name} because of ${keys.join(', ')}`, { cause: error });
+        if (!isNotFound(error) && !isConflict(error)) throw error;
       }
     }
 
@@ -95,7 +93,7 @@ export const taintEvictionController: Controller = {
         const left = at - clock.now();
         if (left > 0) return { requeueAfter: left };
         seen.delete(key);
-        await evict(pod, taints);
+        await evict(pod);
         return;
       },
     };

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createWorld, type World } from '../../../test/support/control.ts';
+import type { Node } from '../../api/types/core-v1.ts';
+import { rfc3339, rfc3339Micro } from '../../base/clock.ts';
+import { taintEvictionController } from '../taint-eviction/index.ts';
+import { ttlController, ttlFor } from '../ttl/index.ts';
+import { silentConditions, wantedTaints, zoneState } from './health.ts';
+import { nodeLifecycleController } from './index.ts';
+
+const node = (conditions: Record<string, string>, taints: string[] = [], unschedulable = false): Node => ({
+  metadata: { name: 'n' },
+  spec: {
+    ...(unschedulable && { unschedulable }),
+    taints: taints.map(text => {
+      const [key = '', effect = ''] = text.split(':');
+      return { key, effect };
+    }),
+  },
+  status: { conditions: Object.entries(conditions).map(([type, status]) => ({ type, status })) },
+});
+const k = (name: string) => `node.kubernetes.io/${name}`;
+
+test('taints by conditions', () => {
+  const cases: [string, Node, boolean, string[] | undefined][] = [
+    ['well', node({ Ready: 'True' }), true, undefined],
+    ['not ready', node({ Ready: 'False' }), true, [`${k('not-ready')}:NoSchedule`, `${k('not-ready')}:NoExecute`]],
+    ['evictions held back', node({ Ready: 'False' }), false, [`${k('not-ready')}:NoSchedule`]],
+    ['silent', node({ Ready: 'Unknown' }), true, [`${k('unreachable')}:NoSchedule`, `${k('unreachable')}:NoExecute`]],
+    ['never reported', node({}), false, [`${k('unreachable')}:NoSchedule`]],
+    [
+      'well again',
+      node({ Ready: 'True' }, [`${k('unreachable')}:NoExecute`, 'mine:NoExecute']),
+      true,
+      ['mine:NoExecute'],
+    ],
+    ['cordoned', node({ Ready: 'True' }, [], true), true, [`${k('unschedulable')}:NoSchedule`]],
+    ['under pressure', node({ Ready: 'True', DiskPressure: 'True' }), true, [`${k('disk-pressure')}:NoSchedule`]],
+    [
+      'held back, but tainted before',
+      node({ Ready: 'False' }, [`${k('not-ready')}:NoExecute`]),
+      false,
+      [`${k('not-ready')}:NoSchedule`, `${k('not-ready')}:NoExecute`],
+    ],
+  ];
+  for (const [name, given, evict, expected] of cases)
+    assert.deepEqual(
+      wantedTaints(given, evict, 'now')?.map(t => `${t.key}:${t.effect}`),
+      expected,
+      name,
+    );
+});
+
+test('what was wanted once is wanted still', () => {
+  const status = fc.constantFrom('True', 'False', 'Unknown');
+  const conditions = fc.record({
+    Ready: status,
+    MemoryPressure: status,
+    DiskPressure: status,
+    NetworkUnavailable: status,
+  });
+  fc.assert(
+    fc.property(conditions, fc.boolean(), fc.boolean(), (given, evict, cordoned) => {
+      const first = node(given, ['other:NoSchedule'], cordoned);
+      const taints = wantedTaints(first, evict, 'now');
+      const second = { ...first, spec: { ...first.spec, ...(taints && { taints }) } };
+      assert.equal(wantedTaints(second, evict, 'later'), undefined);
+      assert.ok(second.spec.taints?.some(t => t.key === 'other'));
+    }),
+  );
+});
+
+test('zones, silence and time to live', () => {
+  assert.deepEqual(
+    [zoneState(0, 3), zoneState(3, 2), zoneState(2, 3), zoneState(5, 0)],
+    ['full', 'normal', 'partial', 'normal'],
+  );
+  const silent = silentConditions(node({ Ready: 'True', NetworkUnavailable: 'False' }), 'now');
+  assert.deepEqual(
+    silent?.map(c => `${c.type} ${c.status} ${c.reason}`),
+    [
+      'Ready Unknown NodeStatusUnknown',
+      'NetworkUnavailable False undefined',
+      'MemoryPressure Unknown NodeStatusNeverUpdated',
+      'DiskPressure Unknown NodeStatusNeverUpdated',
+      'PIDPressure Unknown NodeStatusNeverUpdated',
+    ],
+  );
+  assert.deepEqual([1, 100, 101, 501, 1001, 5000].map(ttlFor), [0, 0, 15, 30, 60, 300]);
+});
+
+const controllers = [nodeLifecycleController(), taintEvictionController, ttlController];
+
+/** Nodes that renew their leases every 10 s while they are in `alive`. */
+async function heartbeats(world: World, names: readonly string[]): Promise<Set<string>> {
+  const { client, clock } = world;
+  const alive = new Set(names);
+  await client
+    .namespaces()
+    .create({ metadata: { name: 'kube-node-lease' }, spec: {} })
+    .catch(() => undefined);
+  for (const name of names) {
+    await client.nodes().create({ metadata: { name }, spec: {} });
+    const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: rfc3339(clock.now()) }];
+    await client.nodes().patch(name, 'merge', { status: { conditions } }, { subresource: 'status' });
+    await client
+      .leases('kube-node-lease')
+      .create({ metadata: { name }, spec: { holderIdentity: name, leaseDurationSeconds: 40 } });
+    const beat = async () => {
+      if (!alive.has(name)) return;
+      const found = await client.nodes().get(name);
+      const ready = found.status?.conditions?.find(c => c.type === 'Ready')?.status;
+      const renewTime = rfc3339Micro(clock.now());
+      await client.leases('kube-node-lease').patch(name, 'merge', { spec: { renewTime } });
+      if (ready !== 'True')
+        await client.nodes().patch(name, 'merge', { status: { conditions } }, { subresource: 'status' });
+    };
+    const again = () => {
+      clock.setTimer(() => {
+        void beat().catch(() => undefined);
+        again();
+      }, 10_000);
+    };
+    again();
+  }
+  return alive;
+}
+
+for (let seed = 0; seed <= 6; seed++) {
+  test(`a node that falls silent is left by its pods, and comes back clean, seed ${seed}`, async () => {
+    const world = await createWorld({ controllers, nodes: false, seed });
+    const { client, clock, faults } = world;
+    const alive = await heartbeats(world, ['n1', 'n2', 'n3']);
+    const pod = (name: string, nodeName: string, tolerationSeconds?: number) => {
+      const toleration = { key: k('unreachable'), operator: 'Exists', effect: 'NoExecute' };
+      const tolerations = [{ ...toleration, ...(tolerationSeconds !== undefined && { tolerationSeconds }) }];
+      return client
+        .pods('a')
+        .create({ metadata: { name }, spec: { nodeName, tolerations, containers: [{ name: 'c', image: 'i' }] } });
+    };
+    await pod('waits', 'n1', 300);
+    await pod('stays', 'n1');
+    await pod('elsewhere', 'n2', 300);
+    const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: rfc3339(clock.now()) }];
+    await client
+      .pods('a')
+      .patch('waits', 'merge', { status: { phase: 'Running', conditions } }, { subresource: 'status' });
+    if (seed > 0)
+      Object.assign(faults, { failBefore: 0.1, failAfter: 0.1, breakWatch: 0.05, delayMs: 200, repeat: 0.1 });
+    await clock.advance(120_000);
+    const taints = async (name: string) =>
+      ((await client.nodes().get(name)).spec.taints ?? []).map(t => `${t.key}:${t.effect}`);
+    for (const name of alive) assert.deepEqual(await taints(name), [], name);
+    alive.delete('n1');
+    await clock.advance(150_000);
+    assert.deepEqual(await taints('n1'), [`${k('unreachable')}:NoSchedule`, `${k('unreachable')}:NoExecute`]);
+    assert.equal(
+      (await client.pods('a').get('waits')).status?.conditions?.find(c => c.type === 'Ready')?.status,
+      'False',
+    );
+    if (seed % 2 === 1) await world.restart();
+    await clock.advance(400_000);
+    const going = (await world.pods()).filter(p => p.metadata.deletionTimestamp).map(p => p.metadata.name);
+    assert.deepEqual(going, ['waits']);
+    const waits = await client.pods('a').get('waits');
+    assert.equal(waits.status?.conditions?.find(c => c.type === 'DisruptionTarget')?.reason, 'DeletionByTaintManager');
+    alive.add('n1');
+    await clock.advance(120_000);
+    assert.deepEqual(await taints('n1'), []);
+    assert.equal((await client.nodes().get('n1')).metadata.annotations?.['node.alpha.kubernetes.io/ttl'], '0');
+    await world.stop();
+  });
+}
