@@ -46,11 +46,17 @@ function deletion(frontend: Frontend, backend: Backend | undefined): string[] {
   ];
 }
 
+/** Runs `conntrack`. */
+export type ConntrackRunner = (args: readonly string[]) => Promise<void>;
+
+/** conntrack exits with 1 when nothing matched, and may be missing: the entries then end by their time-outs. */
+export const runConntrack: ConntrackRunner = args =>
+  new Promise(resolve => execFile('conntrack', [...args], () => resolve()));
+
 export async function clearStaleUdp(
   changes: ReadonlyMap<string, readonly Frontend[]>,
   before: ReadonlyMap<string, readonly Frontend[]>,
+  run: ConntrackRunner = runConntrack,
 ): Promise<void> {
-  // conntrack exits with 1 when nothing matched, which is fine.
-  for (const args of staleUdpCalls(changes, before))
-    await new Promise<void>(resolve => execFile('conntrack', args, () => resolve()));
+  for (const args of staleUdpCalls(changes, before)) await run(args);
 }

@@ -222,8 +222,8 @@ ${inside.map(match => `    ${match} jump gate_inside`).join('\n')}
     type filter hook output priority -110
     jump gate
   }
-  chain unserved_forward {
-    type filter hook forward priority 0${unserved ? `\n    ${unserved} ${refuse}` : ''}
+  chain unserved_prerouting {
+    type filter hook prerouting priority -90${unserved ? `\n    ${unserved} fib daddr type != local ${refuse}` : ''}
   }
   chain unserved_output {
     type filter hook output priority 0${unserved ? `\n    ${unserved} fib daddr type != local ${refuse}` : ''}
@@ -246,9 +246,11 @@ export function chainScript(family: Family, table: string, chain: PickChain): st
     chain.affinitySeconds === undefined
       ? [draw, toService, toNodePort]
       : [
-          // A backend that is gone is in no map: the rule ends there and the next one draws anew.
+          // A backend that is gone is in no map: the rule ends there, and the client gets another one.
           `${recall} ${remember} ${toService}`,
           `${recall} ${remember} ${toNodePort}`,
+          // `update` leaves the value of an element that exists.
+          `delete @affinity { ${client} : meta mark }`,
           draw,
           `meta mark set ${frontend} . meta mark map @identities ${remember} ${toService}`,
           `meta mark set meta l4proto . th dport . meta mark map @node_port_identities ${remember} ${toNodePort}`,
