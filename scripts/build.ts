@@ -1,11 +1,12 @@
-/** `npm run build`: bundles the command line into dist/, so that starting reads a few files instead of hundreds. */
+/** `npm run build [FOLDER]`: bundles the command line into dist/ (or FOLDER), so that starting reads a few files instead of hundreds. */
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
+const folder = process.argv[2] ?? 'dist';
+rmSync(folder, { recursive: true, force: true });
 await build({
   entryPoints: { tsukube: 'src/cli/main.ts', 'store-worker': 'src/store/embedded/worker.ts' },
-  outdir: 'dist',
+  outdir: folder,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -18,4 +19,4 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
-if (existsSync('src/api/catalog/docs.json')) copyFileSync('src/api/catalog/docs.json', 'dist/docs.json');
+if (existsSync('src/api/catalog/docs.json')) copyFileSync('src/api/catalog/docs.json', `${folder}/docs.json`);

@@ -1,44 +1,11 @@
-/** A load generator over HTTP/2 sessions, and children that answer over IPC. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+/** A load generator over HTTP/2 sessions. */
 import http2, { type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
-import { join } from 'node:path';
 
 export interface Endpoint {
   readonly port: number;
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
-}
-
-export interface Child {
-  readonly process: ChildProcess;
-  ask<T>(message: object): Promise<T>;
-  stop(): Promise<void>;
-}
-
-export function startChild(script: string, args: readonly string[], execArgv: readonly string[] = []): Child {
-  const child = fork(join(import.meta.dirname, script), args, { execArgv: [...execArgv] });
-  return {
-    process: child,
-    async ask<T>(message: object) {
-      const answered = once(child, 'message');
-      child.send(message);
-      const [answer] = await answered;
-      return answer as T;
-    },
-    async stop() {
-      if (child.exitCode !== null) return;
-      const gone = once(child, 'exit');
-      if (child.connected) child.disconnect();
-      await gone;
-    },
-  };
-}
-
-export async function firstMessage<T>(child: Child): Promise<T> {
-  const [message] = await once(child.process, 'message');
-  return message as T;
 }
 
 export function openSession({ port, ca, cert, key }: Endpoint): ClientHttp2Session {
@@ -105,4 +72,35 @@ export async function throughput(
   };
   await Promise.all(Array.from({ length: inFlight }, (_, w) => worker(w)));
   return done / ((performance.now() - started) / 1_000);
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+
+export interface Comparison {
+  readonly ours: number;
+  readonly floor: number;
+  readonly ratio: number;
+}
+
+/**
+ * Measures two sides in short rounds by turns, after one of each to warm up, so that what else the machine does meets both. Gives
+ * medians; the ratio is the median of the rounds' ratios.
+ */
+export async function byTurns(
+  rounds: number,
+  ours: () => Promise<number>,
+  floor: () => Promise<number>,
+): Promise<Comparison> {
+  const pairs: { mine: number; bare: number }[] = [];
+  for (let i = 0; i <= rounds; i++) {
+    const first = i % 2 === 0 ? await floor() : undefined;
+    const mine = await ours();
+    const bare = first ?? (await floor());
+    if (i > 0) pairs.push({ mine, bare });
+  }
+  return {
+    ours: median(pairs.map(p => p.mine)),
+    floor: median(pairs.map(p => p.bare)),
+    ratio: median(pairs.map(p => p.mine / p.bare)),
+  };
 }

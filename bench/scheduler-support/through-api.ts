@@ -10,7 +10,7 @@ import type { Client } from '../../src/client/contract.ts';
 import { createClient, createInformer } from '../../src/client/index.ts';
 import { http2Transport } from '../../src/client/node/index.ts';
 import { createScheduler } from '../../src/scheduler/index.ts';
-import { type Endpoint, firstMessage, startChild } from '../api-processes/load.ts';
+import { buildProgram, startServer } from '../api-processes/children.ts';
 import type { BenchResult } from '../result.ts';
 import { node, pod } from './rows.ts';
 
@@ -21,10 +21,11 @@ const environment = { clock: systemClock, random: systemRandom, log: silentLogge
 
 export async function throughApi(): Promise<BenchResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'tsukube-bench-'));
-  const server = startChild('server.ts', [folder]);
+  buildProgram();
+  const { child: server, endpoint } = await startServer(folder);
   const stop = new AbortController();
   try {
-    const { port, ...credentials } = await firstMessage<Endpoint>(server);
+    const { port, ...credentials } = endpoint;
     const connect = () => createClient(http2Transport({ server: `https://127.0.0.1:${port}`, ...credentials }));
     const [load, own] = [connect(), connect()];
     await prepare(load);
