@@ -2,8 +2,8 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
-import { Client, credentials, status } from '@grpc/grpc-js';
 import { createCodec } from '../grpc/codec.ts';
+import { createGrpcClient, GrpcError } from '../grpc/unix-client.ts';
 import type { CheckResult, HttpCheck, NetworkChecks } from '../pod/host.ts';
 
 const healthMessages = `
@@ -84,37 +84,26 @@ function tcp(host: string, port: number, timeoutMs: number): Promise<CheckResult
   });
 }
 
-function grpc(host: string, port: number, service: string, timeoutMs: number): Promise<CheckResult> {
-  const codec = createCodec(healthMessages);
+async function grpc(host: string, port: number, service: string, timeoutMs: number): Promise<CheckResult> {
   const address = `${bracket(host)}:${port}`;
-  const client = new Client(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
-  const deadline = performance.timeOrigin + performance.now() + timeoutMs;
-  return new Promise(resolve => {
-    client.makeUnaryRequest<object, { status: string }>(
-      '/grpc.health.v1.Health/Check',
-      value => Buffer.from(codec.encode('HealthCheckRequest', value)),
-      bytes => codec.decode('HealthCheckResponse', bytes),
-      { service },
-      { deadline },
-      (error, reply) => {
-        client.close();
-        if (!error) {
-          const serving = reply?.status === 'SERVING';
-          resolve(serving ? { ok: true, output: '' } : fail(`service unhealthy (responded with "${reply?.status}")`));
-        } else if (error.code === status.UNIMPLEMENTED)
-          resolve(
-            fail(
-              `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.details}`,
-            ),
-          );
-        else if (error.code === status.DEADLINE_EXCEEDED || error.code === status.UNAVAILABLE)
-          resolve(
-            fail(`timeout: failed to connect service "${address}" within ${timeoutMs / 1000}s: ${error.details}`),
-          );
-        else resolve(fail(`error: health rpc probe failed: ${error.details}`));
-      },
-    );
-  });
+  const client = createGrpcClient(() => connect({ host, port }), createCodec(healthMessages));
+  try {
+    const request: [string, object] = ['HealthCheckRequest', { service }];
+    const method = 'grpc.health.v1.Health/Check';
+    const reply = await client.call<{ status: string }>(method, request, 'HealthCheckResponse', { timeoutMs });
+    const serving = reply.status === 'SERVING';
+    return serving ? { ok: true, output: '' } : fail(`service unhealthy (responded with "${reply.status}")`);
+  } catch (e) {
+    if (!(e instanceof GrpcError)) throw e;
+    const { codeName, details } = e;
+    if (codeName === 'UNIMPLEMENTED')
+      return fail(`error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${details}`);
+    if (codeName === 'DEADLINE_EXCEEDED' || codeName === 'UNAVAILABLE')
+      return fail(`timeout: failed to connect service "${address}" within ${timeoutMs / 1000}s: ${details}`);
+    return fail(`error: health rpc probe failed: ${details}`);
+  } finally {
+    client.close();
+  }
 }
 
 export const networkChecks: NetworkChecks = { http, tcp, grpc };
