@@ -13,6 +13,8 @@ export interface ProcessSpec {
   /** The command and its flags. */
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Flags of the JavaScript engine, besides those that do not concern memory. */
+  readonly engineFlags?: readonly string[];
   /** Milliseconds to wait between SIGTERM and SIGKILL. */
   readonly graceMs?: number;
 }
@@ -59,10 +61,19 @@ export function supervise(
     const output = openSync(join(options.logDirectory, `${spec.name}.log`), 'a', 0o600);
     const startedAt = clock.monotonic();
     const self = process.argv[1] ?? '';
-    const process_ = spawn(process.execPath, [...process.execArgv, self, ...spec.args], {
-      stdio: ['ignore', output, output, 'ipc'],
-      env: { ...process.env, ...spec.environment },
-    });
+    const process_ = spawn(
+      process.execPath,
+      [
+        ...process.execArgv.filter(flag => !flag.startsWith('--max-semi-space-size')),
+        ...(spec.engineFlags ?? []),
+        self,
+        ...spec.args,
+      ],
+      {
+        stdio: ['ignore', output, output, 'ipc'],
+        env: { ...process.env, ...spec.environment },
+      },
+    );
     closeSync(output);
     child = process_;
     let fatal: string | undefined;

@@ -39,6 +39,8 @@ export interface SupervisedCluster {
 }
 
 const clusterDomain = 'cluster.local';
+/** As bin/tsukube gives to all but the API server. */
+const smallSteps = ['--max-semi-space-size=2'];
 const nodeReadyTimeoutMs = 120_000;
 
 /** Resolves when the API server answers and the node is ready. */
@@ -61,7 +63,10 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
       loadBalancerCidr,
     );
   const start = (name: string, args: readonly string[]) =>
-    supervise({ name, args, graceMs: 45_000 }, { ...environment, logDirectory: paths.logs });
+    supervise(
+      { name, args, graceMs: 45_000, engineFlags: name === 'apiserver' ? [] : smallSteps },
+      { ...environment, logDirectory: paths.logs },
+    );
   const apiserver = start('apiserver', apiserverArguments(dataDir, config));
   const server = `https://127.0.0.1:${config.port}`;
   writeKubeconfig(paths.adminKubeconfig, {

@@ -1,5 +1,6 @@
 /** Names of devices and tables of a cluster on this machine: short, and different for each cluster. */
 import { ensureHostNetwork, removeHostNetwork } from '../../network/host.ts';
+import { removeNodeRoutes } from '../../network/routes.ts';
 import type { ClusterConfig } from '../cluster.ts';
 
 /** Devices may have 15 characters. */
@@ -38,6 +39,7 @@ export async function prepareNodeNetwork(
 /** Takes away every device and table of the cluster, also what a killed agent left. */
 export async function removeNodeNetwork(config: Pick<ClusterConfig, 'id' | 'podCidr'>): Promise<void> {
   const names = networkNames(config);
+  await removeNodeRoutes({ device: names.vxlan, podCidrs: [config.podCidr] });
   await removeHostNetwork({
     tables: [names.masqueradeTable, names.serviceTable, names.policyTable],
     devices: [names.device, names.bridge, names.vxlan],

@@ -133,6 +133,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       node: { name: settings.nodeName },
       skipAddresses: [settings.dnsAddress],
       clearConntrack: true,
+      pods: podByIp,
     }),
     startClusterDns({
       ...environment,
@@ -156,6 +157,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       nodeAddress: settings.address,
       device: names.vxlan,
       vni: names.vni,
+      podCidrs: [settings.podCidr],
     }),
     provisioner.start(),
   ]);
