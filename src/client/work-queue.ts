@@ -16,8 +16,11 @@ export interface WorkQueueOptions {
 /** Defaults are client-go's DefaultTypedControllerRateLimiter: 5 ms to 1000 s per key, 10 per second overall with a burst of 100. */
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const { clock, baseMs = 5, maxMs = 1_000_000, perSecond = 10, burst = 100, onGet } = options;
-  /** Keys that wait, in order, with the time they were added. */
+  /** Keys that wait, with the time they were added. */
   const waiting = new Map<string, number>();
+  /** The same in order. A map would give them too, but walks over what was deleted before its first entry. */
+  let order: string[] = [];
+  let head = 0;
   const inWork = new Set<string>();
   /** Added again while in work. */
   const again = new Set<string>();
@@ -28,9 +31,14 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   let closed = false;
 
   function take(): string | undefined {
-    const first = waiting.entries().next();
-    if (first.done) return undefined;
-    const [key, since] = first.value;
+    const key = order[head];
+    if (key === undefined) return undefined;
+    head += 1;
+    if (head >= 1024 && head * 2 >= order.length) {
+      order = order.slice(head);
+      head = 0;
+    }
+    const since = waiting.get(key) ?? clock.monotonic();
     waiting.delete(key);
     inWork.add(key);
     onGet?.(key, clock.monotonic() - since);
@@ -42,7 +50,10 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
       again.add(key);
       return;
     }
-    if (!waiting.has(key)) waiting.set(key, clock.monotonic());
+    if (!waiting.has(key)) {
+      waiting.set(key, clock.monotonic());
+      order.push(key);
+    }
     takers.shift()?.(take());
   }
   function addAfter(key: string, ms: number): void {
