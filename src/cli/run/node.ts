@@ -256,6 +256,8 @@ async function removeTree(path: string): Promise<void> {
 /** Removes what a node left on this machine besides its data. */
 export async function cleanNode(dataDir: string, config: ClusterConfig): Promise<void> {
   if (config.node.kind !== 'real') return;
+  const paths = nodePaths({ dataDir, id: config.id });
   await removeNodeNetwork(config);
-  await removeCgroup(nodePaths({ dataDir, id: config.id }).cgroup);
+  await removeCgroup(paths.cgroup);
+  await rm(paths.state, { recursive: true, force: true });
 }
