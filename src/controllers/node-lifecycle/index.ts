@@ -53,6 +53,24 @@ function setUp(context: ControllerContext, options: NodeLifecycleOptions) {
     return fresh;
   }
 
+  /**
+   * By the server's word, as the cache may be behind. While the server cannot be asked, silence says nothing about nodes, which cannot be heard
+   * either: their time begins anew.
+   */
+  async function isSilent(node: Node, { beat }: Heartbeat): Promise<boolean> {
+    const { name } = node.metadata;
+    let live = beat;
+    try {
+      live = beatOf(node, await client.leases(leaseNamespace).get(name).catch(ignoreNotFound));
+    } catch (error) {
+      heartbeats.set(name, { beat, seenAt: clock.monotonic() });
+      throw error;
+    }
+    if (live === beat) return true;
+    heartbeats.set(name, { beat: live, seenAt: clock.monotonic() });
+    return false;
+  }
+
   async function markSilent(node: Node): Promise<Node> {
     const now = rfc3339(clock.now());
     const conditions = silentConditions(node, now);
@@ -115,7 +133,7 @@ function setUp(context: ControllerContext, options: NodeLifecycleOptions) {
       const neverReported = (node.status?.conditions ?? []).every(c => c.type !== 'Ready');
       const left = heartbeat.seenAt + (neverReported ? startupGrace : grace) - clock.monotonic();
       try {
-        if (left <= 0) node = await markSilent(node);
+        if (left <= 0 && silentConditions(node, '') && (await isSilent(node, heartbeat))) node = await markSilent(node);
         const { held } = await taint(node);
         if (readyStatus(node) !== 'True') await markPods(node);
         const next = [left > 0 ? left : grace, ...(held === undefined ? [] : [held])];
@@ -127,6 +145,11 @@ function setUp(context: ControllerContext, options: NodeLifecycleOptions) {
       }
     },
   };
+}
+
+function ignoreNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+  return undefined;
 }
 
 /** Pods of a node that is not ready stop being endpoints at once. */
