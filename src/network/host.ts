@@ -1,6 +1,6 @@
 /** What the node's own network needs besides pods: forwarding, masquerading of pods that leave the cluster, and a device that holds the cluster's service addresses. */
 import { execFile, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 
 /** Runs a program; rejects with its standard error. */
 export function runProgram(file: string, args: readonly string[], input?: string): Promise<string> {
@@ -57,11 +57,17 @@ function sysctl(name: string, value: string): void {
   writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value);
 }
 
+function sysctlIfThere(name: string, value: string): void {
+  if (existsSync(`/proc/sys/${name.replaceAll('.', '/')}`)) sysctl(name, value);
+}
+
 /** Idempotent. */
 export async function ensureHostNetwork(options: HostNetworkOptions): Promise<void> {
   sysctl('net.ipv4.ip_forward', '1');
   const v6 = [...options.podCidrs, ...options.serviceCidrs].some(cidr => familyOf(cidr) === 'ip6');
   if (v6) sysctl('net.ipv6.conf.all.forwarding', '1');
+  // Packets between pods of one bridge must pass the packet filter too: services and policies are there. Kernels without the module have no file.
+  for (const name of ['iptables', 'ip6tables']) sysctlIfThere(`net.bridge.bridge-nf-call-${name}`, '1');
   await runProgram('ip', ['link', 'add', options.device, 'type', 'bridge']).catch(ignoreExists);
   await runProgram('ip', ['link', 'set', options.device, 'up']);
   for (const address of options.localAddresses) {

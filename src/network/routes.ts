@@ -53,21 +53,45 @@ export interface RouteOptions extends Environment {
   readonly vni: number;
   /** Default 8472. */
   readonly port?: number;
+  /** Pod ranges of the whole cluster: routes into them that an earlier run left and no node needs are deleted. */
+  readonly podCidrs?: readonly string[];
+  /** Runs `ip` and `bridge`; default: on this machine. */
+  readonly run?: typeof runProgram;
 }
+
+/** Marks our routes (`ip route show proto 84`), so that they are found again after a crash. */
+const routeProtocol = '84';
 
 export interface NodeRoutes {
   /** Resolves when all changes seen so far are applied. */
   flushed(): Promise<void>;
+  /** Stops following; the routes stay, so that traffic flows while an agent restarts. */
   stop(): Promise<void>;
 }
+
+/** Takes away all routes to other nodes and the VXLAN device with what hangs on it, also what a killed agent left. Idempotent. */
+export async function removeNodeRoutes(options: {
+  readonly device: string;
+  readonly podCidrs: readonly string[];
+  readonly run?: typeof runProgram;
+}): Promise<void> {
+  const run = options.run ?? runProgram;
+  for (const cidr of options.podCidrs)
+    await run('ip', [...familyFlag(cidr), 'route', 'flush', 'root', cidr, 'proto', routeProtocol]).catch(() => '');
+  await run('ip', ['link', 'delete', options.device]).catch(() => '');
+}
+
+const familyFlag = (text: string) => (isV6(text) ? ['-6'] : []);
 
 const retryMs = 2000;
 
 export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes> {
   const { clock, log } = options;
+  const program = options.run ?? runProgram;
   const nodes = options.informers.informer('v1/nodes');
   const applied = new Map<string, Route>();
   const neighbours = new Map<string, boolean>();
+  let looked = false;
   let stopped = false;
   let dirty = true;
   let running: Promise<void> | undefined;
@@ -75,7 +99,7 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
   async function isNeighbour(address: string): Promise<boolean> {
     const known = neighbours.get(address);
     if (known !== undefined) return known;
-    const route = await runProgram('ip', ['route', 'get', address]).catch(() => 'via');
+    const route = await program('ip', ['route', 'get', address]).catch(() => 'via');
     const direct = !/\bvia\b/.test(route);
     neighbours.set(address, direct);
     return direct;
@@ -87,26 +111,53 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
       for (const a of node.status?.addresses ?? [])
         if (a.type === 'InternalIP' && !isV6(a.address)) await isNeighbour(a.address);
     const wanted = new Map(desiredRoutes(list, options.nodeName, a => neighbours.get(a) ?? true).map(r => [r.cidr, r]));
+    for (const cidr of await leftovers()) if (!wanted.has(cidr)) await deleteRoute(cidr);
     for (const [cidr, route] of applied) {
       const next = wanted.get(cidr);
       if (next && next.nodeAddress === route.nodeAddress && next.via === route.via) continue;
-      if (!next) await runProgram('ip', [...(isV6(cidr) ? ['-6'] : []), 'route', 'delete', cidr]).catch(() => {});
+      if (!next) await deleteRoute(cidr);
+      if (route.via === 'vxlan') await forgetPeer(route, wanted.values());
       applied.delete(cidr);
     }
     if ([...wanted.values()].some(r => r.via === 'vxlan')) await ensureVxlan(list);
     for (const route of wanted.values()) {
       if (applied.has(route.cidr)) continue;
-      await addRoute(route, options.device);
+      await addRoute(route, options.device, program);
       applied.set(route.cidr, route);
     }
+  }
+
+  /** Ranges that an earlier run left routes for; asked once. */
+  async function leftovers(): Promise<string[]> {
+    if (looked) return [];
+    const found: string[] = [];
+    for (const cidr of options.podCidrs ?? []) {
+      const args = [...familyFlag(cidr), 'route', 'show', 'root', cidr, 'proto', routeProtocol];
+      for (const line of (await program('ip', args)).split('\n')) found.push(line.split(' ')[0] ?? '');
+    }
+    looked = true;
+    return found.filter(cidr => cidr !== '');
+  }
+
+  async function deleteRoute(cidr: string): Promise<void> {
+    await program('ip', [...familyFlag(cidr), 'route', 'delete', cidr, 'proto', routeProtocol]).catch(() => '');
+  }
+
+  /** A node that went, or moved: its entries on the VXLAN device would send packets to whoever has the address next. */
+  async function forgetPeer(route: Route, wanted: Iterable<Route>): Promise<void> {
+    const gateway = vtepAddress(route.cidr);
+    await program('ip', ['neigh', 'delete', gateway, 'dev', options.device]).catch(() => '');
+    for (const other of wanted) if (other.via === 'vxlan' && other.nodeAddress === route.nodeAddress) return;
+    const peer = [vtepMac(route.nodeAddress), 'dst', route.nodeAddress, 'dev', options.device];
+    await program('bridge', ['fdb', 'delete', ...peer]).catch(() => '');
   }
 
   async function ensureVxlan(list: readonly Node[]): Promise<void> {
     const self = list.find(n => n.metadata.name === options.nodeName);
     const ownCidr = (self?.spec.podCIDRs ?? [self?.spec.podCIDR ?? '']).find(cidr => cidr !== '' && !isV6(cidr));
     if (ownCidr === undefined) throw new Error('this node has no pod range yet');
-    await runProgram('ip', ['link', 'show', options.device]).catch(async () => {
-      await runProgram('ip', [
+    await program('ip', ['link', 'show', options.device]).catch(async () => {
+      await program('ip', [
         'link',
         'add',
         options.device,
@@ -123,8 +174,8 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
         'nolearning',
       ]);
     });
-    await runProgram('ip', ['address', 'replace', `${vtepAddress(ownCidr)}/32`, 'dev', options.device]);
-    await runProgram('ip', ['link', 'set', options.device, 'up']);
+    await program('ip', ['address', 'replace', `${vtepAddress(ownCidr)}/32`, 'dev', options.device]);
+    await program('ip', ['link', 'set', options.device, 'up']);
   }
 
   async function run(): Promise<void> {
@@ -168,15 +219,16 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
   };
 }
 
-async function addRoute(route: Route, device: string): Promise<void> {
-  const v6 = isV6(route.cidr) ? ['-6'] : [];
+async function addRoute(route: Route, device: string, program: typeof runProgram): Promise<void> {
   if (route.via === 'direct') {
-    await runProgram('ip', [...v6, 'route', 'replace', route.cidr, 'via', route.nodeAddress]);
+    const way = [route.cidr, 'via', route.nodeAddress, 'proto', routeProtocol];
+    await program('ip', [...familyFlag(route.cidr), 'route', 'replace', ...way]);
     return;
   }
   const mac = vtepMac(route.nodeAddress);
   const gateway = vtepAddress(route.cidr);
-  await runProgram('bridge', ['fdb', 'replace', mac, 'dst', route.nodeAddress, 'dev', device]);
-  await runProgram('ip', ['neigh', 'replace', gateway, 'lladdr', mac, 'dev', device, 'nud', 'permanent']);
-  await runProgram('ip', ['route', 'replace', route.cidr, 'via', gateway, 'dev', device, 'onlink']);
+  await program('bridge', ['fdb', 'replace', mac, 'dst', route.nodeAddress, 'dev', device]);
+  await program('ip', ['neigh', 'replace', gateway, 'lladdr', mac, 'dev', device, 'nud', 'permanent']);
+  const way = [route.cidr, 'via', gateway, 'dev', device, 'onlink', 'proto', routeProtocol];
+  await program('ip', ['route', 'replace', ...way]);
 }

@@ -1,12 +1,13 @@
 /** kube-proxy: follows services and endpoint slices and keeps the node's packet filter equal to them. */
 
 import { keyOf } from '../api/object.ts';
-import type { EndpointSlice } from '../api/types/index.ts';
+import type { EndpointSlice, Pod } from '../api/types/index.ts';
 import { messageOf } from '../base/errors.ts';
-import type { InformerFactory } from '../client/contract.ts';
+import type { Informer, InformerFactory } from '../client/contract.ts';
 import type { Environment } from '../controller/contract.ts';
 import { clearStaleUdp } from './conntrack.ts';
 import { createHealthServers } from './health.ts';
+import { hostPortFrontends } from './host-ports.ts';
 import { type Frontend, frontendsOf, healthPortOf, type NodeFacts } from './model.ts';
 
 /** Where frontends take effect: the nftables table or the userspace forwarder. */
@@ -26,6 +27,8 @@ export interface ProxyOptions extends Environment {
   readonly gatherMs?: number;
   /** Whether to delete connection-tracking entries of UDP backends that are gone; needs `conntrack`. */
   readonly clearConntrack?: boolean;
+  /** The pods of this node, to serve their host ports. */
+  readonly pods?: Informer<Pod>;
 }
 
 export interface Proxy {
@@ -36,6 +39,8 @@ export interface Proxy {
 }
 
 const retryMs = 1000;
+/** Tells keys of pods from those of services. */
+const podPrefix = 'pod:';
 
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const { clock, log, backend } = options;
@@ -53,6 +58,10 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   let stopped = false;
 
   function frontendsFor(key: string): readonly Frontend[] {
+    if (key.startsWith(podPrefix)) {
+      const pod = options.pods?.store.get(key.slice(podPrefix.length));
+      return pod ? hostPortFrontends(pod) : [];
+    }
     const service = services.store.get(key);
     if (!service) return [];
     const own = slices.store.byIndex('service', key);
@@ -91,6 +100,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   function remember(key: string, frontends: readonly Frontend[]): void {
     if (frontends.length === 0) known.delete(key);
     else known.set(key, frontends);
+    if (key.startsWith(podPrefix)) return;
     const service = services.store.get(key);
     health.set(key, service && healthPortOf(service, slices.store.byIndex('service', key), options.node));
   }
@@ -99,8 +109,10 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     dirty.add(key);
     schedule(options.gatherMs ?? 20);
   };
-  await Promise.all([services.synced(), slices.synced()]);
-  const initial = new Map(services.store.list().map(service => [keyOf(service), frontendsFor(keyOf(service))]));
+  await Promise.all([services.synced(), slices.synced(), options.pods?.synced()]);
+  const podKey = (pod: Pod) => `${podPrefix}${keyOf(pod)}`;
+  const everything = [...services.store.list().map(keyOf), ...(options.pods?.store.list() ?? []).map(podKey)];
+  const initial = new Map(everything.map(key => [key, frontendsFor(key)]));
   await backend.load(initial);
   for (const [key, frontends] of initial) remember(key, frontends);
   // Handlers see the present objects once more: equal frontends make no change in the kernel.
@@ -119,6 +131,12 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       onDelete: s => touch(sliceService(s)),
     }),
   ];
+  const touchPod = (pod: Pod) => {
+    const key = podKey(pod);
+    if (known.has(key) || hostPortFrontends(pod).length > 0) touch(key);
+  };
+  const follow = { onAdd: touchPod, onUpdate: touchPod, onDelete: touchPod };
+  if (options.pods) stops.push(options.pods.addHandler(follow));
   return {
     async flushed() {
       while (dirty.size > 0 || running || timer) {

@@ -31,6 +31,8 @@ export async function createNamespace(label: string): Promise<Namespace> {
   sequence += 1;
   const name = `tsk-${process.pid}-${sequence}-${label}`;
   await execute('ip', ['netns', 'add', name]);
+  // Duplicate address detection would keep IPv6 silent for a second; a test that starts at once must not wait for it.
+  await inNamespace(name, 'sysctl', '-qw', 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0');
   await execute('ip', ['netns', 'exec', name, 'ip', 'link', 'set', 'lo', 'up']);
   const children: ReturnType<typeof spawn>[] = [];
   return {
