@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { conditionOf, withCluster } from '../../test/support/scheduler/live.ts';
+import type { Client } from '../client/contract.ts';
+import { createInformer } from '../client/index.ts';
+import { definePlugin, type ExtenderCall, type PluginFactory, rejections } from './index.ts';
+
+const enabled = (name: string) => ({ profiles: [{ plugins: { multiPoint: { enabled: [{ name }] } } }] });
+
+test('a plugin of the user reserves, permits, prepares and hears of the binding, in order', () =>
+  withCluster({ nodes: 1, scheduler: false }, async ({ create, until, scheduler }) => {
+    const calls: string[] = [];
+    const plugin: PluginFactory = {
+      name: 'Diary',
+      create: (_args, handle) =>
+        definePlugin({
+          name: 'Diary',
+          reserve: ({ node }) => {
+            calls.push(`reserve ${node.name}`);
+            return undefined;
+          },
+          permit({ pod }) {
+            calls.push('permit');
+            handle.clock.setTimer(() => handle.waitingPods.allow(pod.key, 'Diary'), 20);
+            return { wait: 10_000 };
+          },
+          async preBind() {
+            calls.push('preBind');
+            return undefined;
+          },
+          postBind: () => calls.push('postBind'),
+        }),
+    };
+    await scheduler({ plugins: [plugin], configuration: enabled('Diary') });
+    await create('p');
+    await until('p', p => p.status?.phase === 'Running');
+    assert.deepEqual(calls, ['reserve node-0', 'permit', 'preBind', 'postBind']);
+  }));
+
+test('what was reserved is given back when binding fails, and the pod is tried again', () =>
+  withCluster({ nodes: 1, scheduler: false }, async ({ create, until, scheduler, events }) => {
+    const calls: string[] = [];
+    let failures = 1;
+    const plugin: PluginFactory = {
+      name: 'Flaky',
+      create: () =>
+        definePlugin({
+          name: 'Flaky',
+          reserve: () => undefined,
+          unreserve: () => calls.push('unreserve'),
+          preBind: async () => (failures-- > 0 ? rejections('Flaky')('Error', 'not today') : undefined),
+        }),
+    };
+    await scheduler({ plugins: [plugin], configuration: enabled('Flaky') });
+    await create('p', { cpu: '100m' });
+    await until('p', p => conditionOf(p)?.reason === 'SchedulerError');
+    await until('p', p => p.spec.nodeName === 'node-0');
+    assert.deepEqual(calls, ['unreserve']);
+    assert.deepEqual(await events('FailedScheduling', 1), ['default-scheduler: not today']);
+  }));
+
+test('a pod that is not permitted in time is rejected', () =>
+  withCluster({ nodes: 1, scheduler: false }, async ({ create, until, scheduler }) => {
+    const plugin: PluginFactory = {
+      name: 'Slow',
+      create: () => definePlugin({ name: 'Slow', permit: () => ({ wait: 30 }), events: [] }),
+    };
+    await scheduler({ plugins: [plugin], configuration: enabled('Slow') });
+    await create('p');
+    const pod = await until('p', p => conditionOf(p)?.reason === 'Unschedulable');
+    assert.equal(conditionOf(pod)?.message, 'rejected due to timeout after waiting 0.03s at plugin Slow');
+  }));
+
+test('an extender filters, ranks and binds', () =>
+  withCluster({ nodes: 3, scheduler: false }, async ({ cluster, create, until, scheduler }) => {
+    const asked: string[] = [];
+    const extenderCall: ExtenderCall = async (_config, url, body) => {
+      const verb = url.slice(url.lastIndexOf('/') + 1);
+      const args = body as { nodenames: string[]; podName: string; node: string };
+      asked.push(verb);
+      if (verb === 'filter')
+        return { nodenames: args.nodenames.filter(n => n !== 'node-0'), failedNodes: { 'node-0': 'not this one' } };
+      if (verb === 'rank') return args.nodenames.map(host => ({ host, score: host === 'node-2' ? 10 : 0 }));
+      await cluster.client.pods('default').createSubresource(args.podName, 'binding', {
+        metadata: { name: args.podName },
+        target: { kind: 'Node', name: args.node },
+      });
+      return {};
+    };
+    const extender = {
+      urlPrefix: 'http://extender',
+      filterVerb: 'filter',
+      prioritizeVerb: 'rank',
+      bindVerb: 'bind',
+      weight: 5,
+      nodeCacheCapable: true,
+    };
+    await scheduler({ extenderCall, configuration: { extenders: [extender] } });
+    await create('p');
+    await until('p', p => p.spec.nodeName === 'node-2');
+    assert.deepEqual(asked, ['filter', 'rank', 'bind']);
+  }));
+
+test('an extender that fails fails the pod, unless it may be ignored', () =>
+  withCluster({ nodes: 1, scheduler: false }, async ({ create, until, scheduler }) => {
+    const extenderCall: ExtenderCall = async () => {
+      throw new Error('no answer');
+    };
+    const extender = { urlPrefix: 'http://x', filterVerb: 'filter' };
+    const profiles = (schedulerName: string) => [{ schedulerName }];
+    await scheduler({ extenderCall, configuration: { profiles: profiles('strict'), extenders: [extender] } });
+    await scheduler({
+      extenderCall,
+      configuration: { profiles: profiles('lax'), extenders: [{ ...extender, ignorable: true }] },
+    });
+    await create('a', {}, { schedulerName: 'strict' });
+    await create('b', {}, { schedulerName: 'lax' });
+    await until('b', p => p.spec.nodeName === 'node-0');
+    const pod = await until('a', p => conditionOf(p)?.reason === 'SchedulerError');
+    assert.equal(conditionOf(pod)?.message, 'extender http://x failed: no answer');
+  }));
+
+/** Does what a provisioner would do. */
+function provision(client: Client, environment: Parameters<typeof createInformer>[2], signal: AbortSignal): void {
+  const wanted = createInformer(client.persistentvolumeclaims('default'), {}, environment);
+  wanted.addHandler({
+    onUpdate({ metadata, spec }) {
+      if (!metadata.annotations?.['volume.kubernetes.io/selected-node'] || spec.volumeName) return;
+      const { name, namespace = '', uid = '' } = metadata;
+      const volume = {
+        metadata: { name: 'provisioned' },
+        spec: {
+          capacity: { storage: '1Gi' },
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: 'new',
+          csi: { driver: 'd', volumeHandle: 'h' },
+          claimRef: { kind: 'PersistentVolumeClaim', name, namespace, uid },
+        },
+      };
+      void client
+        .persistentvolumes()
+        .create(volume)
+        .catch(() => undefined);
+    },
+  });
+  void wanted.run(signal);
+}
+
+test('claims that wait for a consumer are bound to a volume of the node, or provisioned for it', () =>
+  withCluster({ nodes: 2 }, async ({ cluster, create, until }) => {
+    const { client, environment } = cluster;
+    const stop = new AbortController();
+    const waits = { volumeBindingMode: 'WaitForFirstConsumer' };
+    await client
+      .storageclasses()
+      .create({ metadata: { name: 'local' }, provisioner: 'kubernetes.io/no-provisioner', ...waits });
+    await client.storageclasses().create({ metadata: { name: 'new' }, provisioner: 'd', ...waits });
+    const nodeAffinity = {
+      required: {
+        nodeSelectorTerms: [
+          { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['node-1'] }] },
+        ],
+      },
+    };
+    const size = { storage: '1Gi' };
+    const base = { capacity: size, accessModes: ['ReadWriteOnce'] };
+    await client.persistentvolumes().create({
+      metadata: { name: 'disk' },
+      spec: { ...base, storageClassName: 'local', local: { path: '/disk' }, nodeAffinity },
+    });
+    for (const storageClassName of ['local', 'new'])
+      await client.persistentvolumeclaims('default').create({
+        metadata: { name: storageClassName },
+        spec: { storageClassName, accessModes: ['ReadWriteOnce'], resources: { requests: size } },
+      });
+    try {
+      provision(client, environment, stop.signal);
+      const volumes = ['local', 'new'].map(name => ({ name, persistentVolumeClaim: { claimName: name } }));
+      await create('p', {}, { volumes });
+      await until('p', p => p.spec.nodeName === 'node-1');
+      const { spec } = await client.persistentvolumes().get('disk');
+      assert.equal(spec.claimRef?.name, 'local');
+      const made = await client.persistentvolumeclaims('default').get('new');
+      assert.equal(made.metadata.annotations?.['volume.kubernetes.io/selected-node'], 'node-1');
+    } finally {
+      stop.abort();
+    }
+  }));
