@@ -68,6 +68,24 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/scheduler.ts')).scheduler,
   },
   {
+    name: 'kubelet',
+    section: parts,
+    summary: 'The kubelet alone',
+    load: async () => (await import('./commands/kubelet.ts')).kubelet,
+  },
+  {
+    name: 'proxy',
+    section: parts,
+    summary: 'The service proxy alone',
+    load: async () => (await import('./commands/proxy.ts')).proxy,
+  },
+  {
+    name: 'dns',
+    section: parts,
+    summary: 'Cluster DNS alone',
+    load: async () => (await import('./commands/dns.ts')).dns,
+  },
+  {
     name: 'node',
     section: parts,
     summary: 'The agent of this machine’s node: kubelet, proxy, network and DNS',

@@ -7,7 +7,7 @@ const execute = promisify(execFile);
 /**
  * `ip netns exec` would mount another /sys, without the cgroups that containers need: only the network is entered.
  */
-export const enter = (namespace: string) => ['--net=/run/netns/' + namespace, '--'];
+export const enter = (namespace: string) => [`--net=/run/netns/${namespace}`, '--'];
 
 /** Runs a program in a namespace; rejects with what it said. */
 export async function inNamespace(namespace: string, ...command: string[]): Promise<string> {

@@ -38,6 +38,7 @@ export const controllerManager = command({
       ...(flags['cert-dir'] !== undefined && { pkiDirectory: flags['cert-dir'] }),
     });
     await manager.start();
+    environment.log.info('The controller manager is ready');
     reportReady();
     await stopSignal({ withParent: true });
     await manager.stop();

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { clusterPaths, readClusterConfig } from '../cluster.ts';
 import { command } from '../command.ts';
@@ -41,6 +41,8 @@ export const reset = command({
     const paths = clusterPaths(dataDir);
     for (const path of [paths.store, paths.pki, paths.logs, paths.run, paths.node, paths.adminKubeconfig, paths.config])
       rmSync(path, { recursive: true, force: true });
+    // Something of the user's own may be in there: only an empty folder goes.
+    if (readdirSync(dataDir).length === 0) rmdirSync(dataDir);
     console.log('The cluster and its data are deleted.');
   },
 });

@@ -17,6 +17,7 @@ export const scheduler = command({
     const client = clientFor(flags.kubeconfig, 'tsukube-scheduler', environment);
     const running = schedulerFor({ environment, client, leaderElect: flags['leader-elect'], ...loaded });
     await running.start();
+    environment.log.info('The scheduler is ready');
     reportReady();
     await stopSignal();
     await running.stop();

@@ -21,6 +21,7 @@ export const simulatedNodes = command({
       events: flags.count <= 10,
     });
     await nodes.start();
+    environment.log.info('The nodes are registered');
     reportReady();
     await stopSignal({ withParent: true });
     await nodes.stop();

@@ -56,9 +56,9 @@ test('environment and volumes: what the API holds is in the container, and chang
     {
       securityContext: { fsGroup: 1234 },
       initContainers: [
-        shell('echo made > /work/sub/made', {
+        shell('echo made > /scratch/sub/made', {
           name: 'init',
-          volumeMounts: [{ name: 'empty', mountPath: '/work/sub', subPath: 'deep/er' }],
+          volumeMounts: [{ name: 'empty', mountPath: '/scratch/sub', subPath: 'deep/er' }],
         }),
       ],
       containers: [

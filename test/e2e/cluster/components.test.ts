@@ -1,0 +1,84 @@
+/** Every component as a process of its own, wired with upstream's flags, in one network namespace. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { writeKubeconfig } from '../../../src/pki/index.ts';
+import { createNamespace, type Namespace } from '../../support/netns.ts';
+import { type Part, startPart } from '../../support/processes.ts';
+
+const tsukube = join(import.meta.dirname, '..', '..', '..', 'bin', 'tsukube');
+const isRoot = process.getuid?.() === 0;
+
+describe('components alone', { skip: isRoot ? false : 'needs root for a network namespace' }, () => {
+  let directory: string;
+  let namespace: Namespace;
+  const parts: Part[] = [];
+  let kubeconfig: string;
+  const kubectl = (...args: string[]) => namespace.run('kubectl', '--kubeconfig', kubeconfig, ...args);
+  const start = async (ready: RegExp, ...args: string[]) => {
+    parts.push(await startPart(namespace, [tsukube, ...args], ready));
+  };
+
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'parts-'));
+    namespace = await createNamespace('parts');
+    const pki = join(directory, 'pki');
+    await start(
+      /API server is ready/,
+      'apiserver',
+      `--data-dir=${directory}/store`,
+      `--cert-dir=${pki}`,
+      '--bind-address=127.0.0.1',
+      '--secure-port=6443',
+      '--advertise-address=10.0.0.1',
+    );
+    kubeconfig = join(directory, 'kubeconfig');
+    const read = (name: string) => readFileSync(join(pki, name), 'utf8');
+    writeKubeconfig(kubeconfig, {
+      server: 'https://127.0.0.1:6443',
+      authority: read('ca.crt'),
+      user: 'admin',
+      credentials: { certificate: read('admin.crt'), key: read('admin.key') },
+    });
+    const flag = `--kubeconfig=${kubeconfig}`;
+    await start(
+      /The controller manager is ready/,
+      'controller-manager',
+      flag,
+      `--cert-dir=${pki}`,
+      '--cluster-cidr=10.42.0.0/16',
+    );
+    await start(/The scheduler is ready/, 'scheduler', flag);
+    await start(/The nodes are registered/, 'simulated-nodes', flag, '--count=2');
+    await start(/DNS is ready/, 'dns', flag, '--bind-address=127.0.0.1', '--port=5353');
+    await start(/proxy is ready/, 'proxy', flag, '--hostname-override=node-0', '--cluster-cidr=10.128.0.0/9');
+  });
+  after(async () => {
+    for (const part of parts.reverse()) await part.stop();
+    await namespace?.remove();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  test('a deployment and its service go through all of them', async () => {
+    await kubectl('create', 'deployment', 'web', '--image=web:1', '--replicas=3', '--port=80');
+    await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+    await kubectl('expose', 'deployment', 'web');
+    const address = (await kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}')).trim();
+    const ask = `const { Resolver } = require('node:dns/promises'); const r = new Resolver(); r.setServers(['127.0.0.1:5353']);
+      (async () => { for (let i = 0; i < 50; i++) { try { console.log((await r.resolve4('web.default.svc.cluster.local')).join()); return; } catch { await new Promise(f => setTimeout(f, 100)); } } })()`;
+    assert.equal((await namespace.run(process.execPath, '-e', ask)).trim(), address);
+    let rules = '';
+    for (let i = 0; i < 50 && !rules.includes(address); i++) {
+      rules = await namespace.run('nft', 'list', 'map', 'ip', 'tsukube-services', 'services');
+      await new Promise(resolve => setTimeout(resolve, 100));
+    }
+    assert.match(rules, new RegExp(`${address.replaceAll('.', '\\.')} \\. tcp \\. 80 : goto pick_masquerade_3`));
+  });
+
+  test('the proxy takes its rules away when asked', async () => {
+    await namespace.run('sh', tsukube, 'proxy', '--cleanup');
+    assert.doesNotMatch(await namespace.run('nft', 'list', 'ruleset'), /tsukube-services/);
+  });
+});
