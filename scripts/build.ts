@@ -1,12 +1,23 @@
-/** `npm run build [FOLDER]`: bundles the command line into dist/ (or FOLDER), so that starting reads a few files instead of hundreds. */
+/**
+ * `npm run build`: bundles the command line and the library into dist/, so that starting reads a few files instead of hundreds.
+ * With --types also the type declarations, for the published package.
+ */
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
-const folder = process.argv[2] ?? 'dist';
-rmSync(folder, { recursive: true, force: true });
+rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { tsukube: 'src/cli/main.ts', 'store-worker': 'src/store/embedded/worker.ts' },
-  outdir: folder,
+  entryPoints: {
+    tsukube: 'src/cli/main.ts',
+    'store-worker': 'src/store/embedded/worker.ts',
+    client: 'src/client/index.ts',
+    'client-node': 'src/client/node/index.ts',
+    controller: 'src/controller/index.ts',
+    testing: 'src/testing/index.ts',
+    scheduler: 'src/scheduler/index.ts',
+  },
+  outdir: 'dist',
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -15,8 +26,8 @@ await build({
   packages: 'external',
   minifySyntax: true,
   minifyWhitespace: true,
-  keepNames: true,
   legalComments: 'none',
   logLevel: 'warning',
 });
-if (existsSync('src/api/catalog/docs.json')) copyFileSync('src/api/catalog/docs.json', `${folder}/docs.json`);
+if (existsSync('src/api/catalog/docs.json')) copyFileSync('src/api/catalog/docs.json', 'dist/docs.json');
+if (process.argv.includes('--types')) execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });

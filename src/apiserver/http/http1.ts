@@ -3,7 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import type { ApiResponse, ByteStream, Handler, Peer } from '../../api/transport.ts';
 import { byteStreamOf } from '../../client/node/byte-stream.ts';
-import { plainHeaders, readBody, splitTarget, tooLargeResponse } from './http2.ts';
+import { type Departure, departure, plainHeaders, readBody, splitTarget, tooLargeResponse } from './http2.ts';
 import type { HttpLimits } from './limits.ts';
 import { pump } from './pump.ts';
 
@@ -14,12 +14,12 @@ export function serveRequest1(
   peer: Peer,
   limits: HttpLimits,
 ): void {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort(new Error('the client went away')));
+  const gone = departure();
+  response.once('close', gone.leave);
   response.on('error', () => {});
   request.on('error', () => {});
   request.socket.setTimeout(0);
-  answer(handle, request, response, peer, limits, gone.signal).catch(() => response.destroy());
+  answer(handle, request, response, peer, limits, gone).catch(() => response.destroy());
 }
 
 async function answer(
@@ -28,7 +28,7 @@ async function answer(
   response: ServerResponse,
   peer: Peer,
   limits: HttpLimits,
-  signal: AbortSignal,
+  gone: Departure,
 ): Promise<void> {
   const { path, query } = splitTarget(request.url ?? '/');
   const method = request.method ?? 'GET';
@@ -45,7 +45,9 @@ async function answer(
     headers,
     body: body.length > 0 ? body : undefined,
     peer,
-    signal,
+    get signal() {
+      return gone.signal();
+    },
   });
   await send(response, result, method === 'HEAD');
 }

@@ -49,8 +49,11 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let done = false;
     const timer = setTimeout(() => finish(() => reject(new Error('the body took too long'))), timeoutMs);
     const finish = (then: () => void) => {
+      if (done) return;
+      done = true;
       clearTimeout(timer);
       source.removeListener('data', onData);
       then();
@@ -74,10 +77,35 @@ export function serveStream(
   peer: Peer,
   limits: HttpLimits,
 ): void {
-  const gone = new AbortController();
-  stream.once('close', () => gone.abort(new Error('the client went away')));
-  stream.on('error', () => {});
-  respond(handle, stream, headers, peer, limits, gone.signal).catch(() => stream.destroy());
+  const gone = departure();
+  stream.once('close', gone.leave);
+  stream.on('error', ignore);
+  respond(handle, stream, headers, peer, limits, gone).catch(() => stream.destroy());
+}
+
+const ignore = () => {};
+
+export interface Departure {
+  /** Made when first asked for: few requests do. */
+  signal(): AbortSignal;
+  leave(): void;
+}
+
+/** Tells a handler that wants to know that its client went away. */
+export function departure(): Departure {
+  let controller: AbortController | undefined;
+  let left = false;
+  return {
+    signal() {
+      controller ??= new AbortController();
+      if (left && !controller.signal.aborted) controller.abort(new Error('the client went away'));
+      return controller.signal;
+    },
+    leave() {
+      left = true;
+      if (controller && !controller.signal.aborted) controller.abort(new Error('the client went away'));
+    },
+  };
 }
 
 async function respond(
@@ -86,7 +114,7 @@ async function respond(
   headers: IncomingHttpHeaders,
   peer: Peer,
   limits: HttpLimits,
-  signal: AbortSignal,
+  gone: Departure,
 ): Promise<void> {
   const { path, query } = splitTarget(headers[':path'] ?? '/');
   let body: Uint8Array | undefined;
@@ -95,7 +123,17 @@ async function respond(
     if (!body) return send(stream, tooLargeResponse(limits.body), false);
   }
   const method = headers[':method'] ?? 'GET';
-  const response = await handle({ method, path, query, headers: plainHeaders(headers), body, peer, signal });
+  const response = await handle({
+    method,
+    path,
+    query,
+    headers: plainHeaders(headers),
+    body,
+    peer,
+    get signal() {
+      return gone.signal();
+    },
+  });
   await send(stream, response, method === 'HEAD');
 }
 

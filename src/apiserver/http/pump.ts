@@ -1,7 +1,32 @@
 import type { Writable } from 'node:stream';
+import { isPushSource, type PushSource } from '../server/push-source.ts';
 
 /** Writes a stream of bytes at the pace of the reader. Ends the source when the reader goes away. */
-export async function pump(source: AsyncIterable<Uint8Array>, target: Writable): Promise<void> {
+export function pump(source: AsyncIterable<Uint8Array>, target: Writable): Promise<void> {
+  return isPushSource(source) ? pumpPushed(source, target) : pumpPulled(source, target);
+}
+
+/** Without a promise per chunk: what makes one event for a thousand watchers cheap. */
+function pumpPushed(source: PushSource, target: Writable): Promise<void> {
+  return new Promise(resolve => {
+    const { resume, cancel } = source.attach({
+      write: chunk => target.write(chunk),
+      end: () => target.end(),
+    });
+    target.on('drain', resume);
+    target.once('close', () => {
+      target.removeListener('drain', resume);
+      cancel();
+      resolve();
+    });
+    if (target.destroyed) {
+      cancel();
+      resolve();
+    } else resume();
+  });
+}
+
+async function pumpPulled(source: AsyncIterable<Uint8Array>, target: Writable): Promise<void> {
   const iterator = source[Symbol.asyncIterator]();
   let wake: (() => void) | undefined;
   let closed = target.destroyed;

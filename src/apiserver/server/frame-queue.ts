@@ -1,4 +1,5 @@
 /** The bounded buffer between a kind's cache and one watcher. */
+import type { ByteSink, PushSource } from './push-source.ts';
 
 /** A watcher that is so far behind is closed: it must list again. */
 const maxFrames = 10_000;
@@ -6,7 +7,7 @@ const maxBytes = 16 << 20;
 /** Frames waiting together are sent together. */
 const joinBytes = 64 << 10;
 
-export interface FrameQueue extends AsyncIterable<Uint8Array> {
+export interface FrameQueue extends PushSource {
   push(frame: Uint8Array): void;
   /** No more frames; what is waiting is still delivered. */
   end(): void;
@@ -19,6 +20,9 @@ export function frameQueue(initial: Iterator<Uint8Array> | undefined, closed: ()
   let bytes = 0;
   let done = false;
   let notified = false;
+  let sink: ByteSink | undefined;
+  /** The sink takes more, and nothing waits that must go before. */
+  let open = false;
   let waiting: ((result: IteratorResult<Uint8Array>) => void) | undefined;
 
   function close(): void {
@@ -32,9 +36,14 @@ export function frameQueue(initial: Iterator<Uint8Array> | undefined, closed: ()
     close();
     waiting?.({ done: true, value: undefined });
     waiting = undefined;
+    if (open) flush();
   }
   function push(frame: Uint8Array): void {
     if (done) return;
+    if (sink && open) {
+      open = sink.write(frame);
+      return;
+    }
     if (waiting) {
       const resolve = waiting;
       waiting = undefined;
@@ -72,9 +81,33 @@ export function frameQueue(initial: Iterator<Uint8Array> | undefined, closed: ()
     }
     return batch.length > 1 ? join(batch, size) : batch[0];
   }
+  /** Writes what waits, as far as the sink takes it. */
+  function flush(): void {
+    if (!sink) return;
+    open = true;
+    while (open) {
+      const chunk = take();
+      if (!chunk) break;
+      open = sink.write(chunk);
+    }
+    if (!done || !open) return;
+    const ended = sink;
+    sink = undefined;
+    ended.end();
+  }
+  function cancel(): void {
+    frames = [];
+    first = undefined;
+    sink = undefined;
+    end();
+  }
   return {
     push,
     end,
+    attach(to) {
+      sink = to;
+      return { resume: flush, cancel };
+    },
     [Symbol.asyncIterator]: () => ({
       next() {
         const chunk = take();
@@ -85,9 +118,7 @@ export function frameQueue(initial: Iterator<Uint8Array> | undefined, closed: ()
         });
       },
       return() {
-        frames = [];
-        first = undefined;
-        end();
+        cancel();
         return Promise.resolve({ done: true, value: undefined });
       },
     }),

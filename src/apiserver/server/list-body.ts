@@ -1,7 +1,12 @@
-/** Puts many items between a head and a tail: whole when small, else as a stream of chunks, so that memory does not grow with the answer. */
+/**
+ * Puts many items between a head and a tail: whole when small, else as a stream of chunks, so that memory does not grow with the answer.
+ * Lists of the same items in the same encoding share their chunks, so that many clients who list at once cost one of them.
+ */
 
 const wholeLimit = 256 << 10;
 const chunkSize = 128 << 10;
+/** Longer answers are written for each client anew. */
+const sharedLimit = 16 << 20;
 
 export interface ListParts {
   readonly head: Uint8Array;
@@ -14,6 +19,48 @@ export interface ItemWriter<T> {
   size(item: T): number;
   /** Gives where the item ends. */
   write(item: T, target: Uint8Array, at: number): number;
+}
+
+/** Chunks that were made for somebody, and the way to make the rest. */
+interface SharedChunks {
+  readonly made: Uint8Array[];
+  readonly rest: Iterator<Uint8Array>;
+}
+const shared = new WeakMap<object, Map<string, SharedChunks>>();
+
+/** As `listBody`, for an array that is the same for the same state. `encoding` names what the writer writes. */
+export function sharedListBody<T extends object>(
+  parts: ListParts,
+  items: readonly T[],
+  writer: ItemWriter<T>,
+  encoding: string,
+): Uint8Array | AsyncIterable<Uint8Array> {
+  let size = 0;
+  for (const item of items) {
+    size += writer.size(item);
+    if (size > sharedLimit) break;
+  }
+  if (size < wholeLimit || size > sharedLimit) return listBody(parts, items, writer);
+  let encodings = shared.get(items);
+  if (!encodings) shared.set(items, (encodings = new Map()));
+  let chunks = encodings.get(encoding);
+  if (!chunks) {
+    const headless = { ...parts, head: new Uint8Array(0) };
+    encodings.set(encoding, (chunks = { made: [], rest: chunksOf(headless, items, writer) }));
+  }
+  return streamShared(parts.head, chunks);
+}
+
+async function* streamShared(head: Uint8Array, { made, rest }: SharedChunks): AsyncGenerator<Uint8Array> {
+  yield head;
+  for (let i = 0; ; i++) {
+    if (i === made.length) {
+      const next = rest.next();
+      if (next.done) return;
+      made.push(next.value);
+    }
+    yield made[i] as Uint8Array;
+  }
 }
 
 /** A writer over an encoder; each item is encoded once per list. */

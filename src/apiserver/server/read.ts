@@ -6,7 +6,7 @@ import { utf8 } from '../storage/encoding.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import { type ListResult, listEntries } from '../storage/list.ts';
 import { protobufList } from './codec.ts';
-import { encodedItems, type ItemWriter, listBody } from './list-body.ts';
+import { encodedItems, type ItemWriter, listBody, sharedListBody } from './list-body.ts';
 import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
 import { type EntryEncoder, entryEncoder, respond, respondValue, servedObject } from './output.ts';
@@ -111,7 +111,7 @@ export async function listObjects(scope: Scope, served: Served): Promise<ApiResp
   }
   const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
   const parts = { head: utf8(head), tail: utf8(']}\n'), separator: utf8(',') };
-  return respond(200, media.contentType, listBody(parts, result.items, itemWriter(encoder)));
+  return respond(200, media.contentType, sharedListBody(parts, result.items, itemWriter(encoder), encoder.name));
 }
 
 function itemWriter(encoder: EntryEncoder): ItemWriter<Entry> {

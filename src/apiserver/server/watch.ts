@@ -48,11 +48,19 @@ function frameEncoder(scope: Scope, served: Served, media: Negotiated): FrameEnc
     frame(type, media.format === 'protobuf' ? protobufBytes(object) : utf8(JSON.stringify(object)));
   if (media.shape === 'table') return tableFrames(scope, served, value);
   const encoder = entryEncoder(served, { ...media, pretty: false });
+  const named = (suffix: string) => ({
+    ADDED: `${encoder.name}|ADDED${suffix}`,
+    MODIFIED: `${encoder.name}|MODIFIED${suffix}`,
+    DELETED: `${encoder.name}|DELETED${suffix}`,
+    BOOKMARK: `${encoder.name}|BOOKMARK${suffix}`,
+    ERROR: `${encoder.name}|ERROR${suffix}`,
+  });
+  const [names, previousNames] = [named(''), named('|previous')];
   return {
     value,
     entry(type, entry, event) {
       if (!event) return frame(type, encoder.encode(entry));
-      const name = `${encoder.name}|${type}${entry === event.entry ? '' : '|previous'}`;
+      const name = (entry === event.entry ? names : previousNames)[type];
       event.frames ??= new Map();
       let bytes = event.frames.get(name);
       if (!bytes) {
@@ -203,7 +211,9 @@ function initialFrames(inputs: WatchInputs): Iterator<Uint8Array> | undefined {
   const { scope, served, cache, selection, encoder, parameters, media, fromState, revision } = inputs;
   const now = scope.core.cacher.revision;
   if (fromState) {
-    const items = cache.root.values(selection.start, selection.end);
+    const { exactKey } = selection;
+    const one = exactKey === undefined ? undefined : cache.get(exactKey);
+    const items = exactKey === undefined ? cache.root.values(selection.start, selection.end) : one ? [one] : [];
     return stateFrames();
     function* stateFrames(): Generator<Uint8Array> {
       for (const entry of items)

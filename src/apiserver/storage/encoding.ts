@@ -49,42 +49,55 @@ function metadataOffset(bytes: Uint8Array): number {
   return -1;
 }
 
-/** Values that were not written by `encodeStored` are brought into its order first. */
-function normalized(value: Uint8Array): { bytes: Uint8Array; at: number } {
+/** Where the resourceVersion goes in a value of `encodeStored`; -1 for others, which are brought into its order first. */
+export function versionOffset(value: Uint8Array): number {
   const at = metadataOffset(value);
-  if (at >= 0 && value[at] !== 0x7d && !matches(value, at, versionMember)) return { bytes: value, at };
+  return at >= 0 && value[at] !== 0x7d && !matches(value, at, versionMember) ? at : -1;
+}
+
+function normalized(value: Uint8Array): { bytes: Uint8Array; at: number } {
   const bytes = encodeStored(decodeObject(value));
   return { bytes, at: metadataOffset(bytes) };
 }
 
 function digitsOf(revision: number): number {
   let digits = 1;
-  for (let rest = revision; rest >= 10; rest = Math.floor(rest / 10)) digits += 1;
+  for (let limit = 10; revision >= limit; limit *= 10) digits += 1;
   return digits;
 }
 
 /** `"resourceVersion":"` and `",` around the digits. */
 const around = versionMember.length + 2;
 
-/** Length of what `withRevision` gives. */
-export function servedSize(value: Uint8Array, revision: number): number {
-  return normalized(value).bytes.length + around + digitsOf(revision);
+/** Length of what `withRevision` gives. `offset` is the value's `versionOffset`. */
+export function servedSize(value: Uint8Array, revision: number, offset = versionOffset(value)): number {
+  const length = offset < 0 ? normalized(value).bytes.length : value.length;
+  return length + around + digitsOf(revision);
 }
 
 /** Puts a stored value, with its resourceVersion, into a buffer that has the room; gives where it ends. */
-export function writeServed(value: Uint8Array, revision: number, target: Uint8Array, start: number): number {
-  const { bytes, at } = normalized(value);
-  let to = start;
-  for (let i = 0; i < at; i++) target[to++] = bytes[i] as number;
-  target.set(versionMember, to);
-  to += versionMember.length + digitsOf(revision);
-  let digit = to;
-  for (let rest = revision, first = true; first || rest > 0; rest = Math.floor(rest / 10), first = false)
-    target[--digit] = 0x30 + (rest % 10);
-  target[to++] = 0x22;
-  target[to++] = 0x2c;
-  target.set(bytes.subarray(at), to);
-  return to + bytes.length - at;
+export function writeServed(
+  value: Uint8Array,
+  revision: number,
+  target: Uint8Array,
+  start: number,
+  offset = versionOffset(value),
+): number {
+  const { bytes, at } = offset < 0 ? normalized(value) : { bytes: value, at: offset };
+  target.set(bytes, start);
+  const tail = start + at;
+  const shift = around + digitsOf(revision);
+  target.copyWithin(tail + shift, tail, start + bytes.length);
+  target.set(versionMember, tail);
+  let digit = tail + shift - 2;
+  target[digit] = 0x22;
+  target[digit + 1] = 0x2c;
+  for (let rest = revision, first = true; first || rest > 0; first = false) {
+    const next = Math.floor(rest / 10);
+    target[--digit] = 0x30 + (rest - next * 10);
+    rest = next;
+  }
+  return start + bytes.length + shift;
 }
 
 /** Bytes to serve for a stored value at a revision. */

@@ -1,5 +1,5 @@
 import type { Unstructured } from '../../api/object.ts';
-import { decodeObject, servedSize, withRevision, writeServed } from './encoding.ts';
+import { decodeObject, servedSize, versionOffset, withRevision, writeServed } from './encoding.ts';
 
 /** What selectors look at, kept beside the bytes. */
 export interface Selectable {
@@ -32,6 +32,8 @@ export class Entry {
   selectable: Selectable | undefined;
   /** Memo: the object in other encodings and versions, by encoder name. */
   variants: Map<string, Uint8Array> | undefined;
+  /** Memo of `versionOffset`; -2 before it was looked for. */
+  #offset = -2;
 
   constructor(key: string, source: EntrySource, selectable?: Selectable) {
     this.key = key;
@@ -48,13 +50,17 @@ export class Entry {
   }
   /** Length of `bytes`. */
   get size(): number {
-    return this.modRevision === 0 ? this.value.length : servedSize(this.value, this.modRevision);
+    return this.modRevision === 0 ? this.value.length : servedSize(this.value, this.modRevision, this.#at());
   }
   /** Puts `bytes` into a buffer that has the room; gives where they end. */
   writeTo(target: Uint8Array, at: number): number {
-    if (this.modRevision !== 0) return writeServed(this.value, this.modRevision, target, at);
+    if (this.modRevision !== 0) return writeServed(this.value, this.modRevision, target, at, this.#at());
     target.set(this.value, at);
     return at + this.value.length;
+  }
+  #at(): number {
+    if (this.#offset === -2) this.#offset = versionOffset(this.value);
+    return this.#offset;
   }
   /** Decoded. A fresh value on each call. */
   object(): Unstructured {

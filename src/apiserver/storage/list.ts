@@ -50,8 +50,22 @@ function rethrow(e: unknown): never {
 }
 
 function newest(cacher: Cacher, cache: KindCache, query: ListQuery, start: string): ListResult {
-  return fromRoot(cache.root, query, start, cacher.revision);
+  const { root } = cache;
+  if (!query.unfiltered || query.limit > 0 || query.exactKey !== undefined)
+    return fromRoot(root, query, start, cacher.revision);
+  const known = recent.get(cache);
+  const items = known?.root.deref() === root && known.start === start ? known.items.deref() : undefined;
+  if (items) return finish(items, cacher.revision, undefined, undefined);
+  const result = fromRoot(root, query, start, cacher.revision);
+  recent.set(cache, { root: new WeakRef(root), start, items: new WeakRef(result.items) });
+  return result;
 }
+
+/** The last whole list of each kind, while it is in memory anyway: who lists the same state gets the same array. */
+const recent = new WeakMap<
+  KindCache,
+  { readonly root: WeakRef<KindCache['root']>; readonly start: string; readonly items: WeakRef<readonly Entry[]> }
+>();
 
 async function continueList(cacher: Cacher, cache: KindCache, store: Store, query: ListQuery): Promise<ListResult> {
   const { revision, start } = decodeContinue(query.continueToken);
