@@ -214,7 +214,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
       if (!stopped && !terminating()) publish();
     }
     const after = decide(pod, view, name => probes.state(name));
-    if (after.killPod && !after.createSandbox) dirty = true;
+    if (after.killPod && !after.createSandbox && !finished) dirty = true;
     await refresh();
     await resize();
     if (host.periodicSync) wakeIn('resync', resyncMs);
