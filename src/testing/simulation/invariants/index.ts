@@ -1,0 +1,5 @@
+import type { Invariant } from '../contract.ts';
+
+export function defaultInvariants(): readonly Invariant[] {
+  return [];
+}
