@@ -1,12 +1,17 @@
 /**
  * `npm run build`: bundles the command line and the library into dist/, so that starting reads a few files instead of hundreds.
- * With --types also the type declarations, for the published package.
+ * With --types also the type declarations, for the published package; --outdir names another folder.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
+const { values } = parseArgs({
+  options: { outdir: { type: 'string', default: 'dist' }, types: { type: 'boolean', default: false } },
+});
+const { outdir } = values;
+rmSync(outdir, { recursive: true, force: true });
 await build({
   entryPoints: {
     tsukube: 'src/cli/main.ts',
@@ -17,7 +22,7 @@ await build({
     testing: 'src/testing/index.ts',
     scheduler: 'src/scheduler/index.ts',
   },
-  outdir: 'dist',
+  outdir,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -29,5 +34,8 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
-if (existsSync('src/api/catalog/docs.json')) copyFileSync('src/api/catalog/docs.json', 'dist/docs.json');
-if (process.argv.includes('--types')) execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+if (existsSync('src/api/catalog/docs.json')) copyFileSync('src/api/catalog/docs.json', `${outdir}/docs.json`);
+if (values.types)
+  execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', `${outdir}/types`], {
+    stdio: 'inherit',
+  });

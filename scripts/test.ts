@@ -21,7 +21,12 @@ const failures: string[] = [];
 
 async function runFiles(files: string[], concurrency: number): Promise<void> {
   if (files.length === 0) return;
-  const stream = run({ files, concurrency, timeout: 900_000, execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const stream = run({
+    files,
+    concurrency,
+    timeout: 900_000,
+    execArgv: ['--disable-warning=ExperimentalWarning', '--conditions=source'],
+  });
   stream.on('test:pass', event => count(event, true));
   stream.on('test:fail', event => count(event, false));
   const reporter = stream.compose(spec);

@@ -98,6 +98,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/simulated-nodes.ts')).simulatedNodes,
   },
   {
+    name: 'why',
+    section: operations,
+    summary: 'Say of each node and each scheduling rule why a pod is pending',
+    load: async () => (await import('./commands/why.ts')).why,
+  },
+  {
     name: 'image',
     section: operations,
     summary: 'Import, list or remove images of the node, without a registry',
