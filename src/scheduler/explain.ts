@@ -123,6 +123,7 @@ function attempt({ environment }: ExplainOptions, profile: Profile, info: PodInf
     nominated: read.nominations.on,
     hasNominations: read.nominations.size > 0,
     allNodes: true,
+    details: true,
   };
   const found = findFeasible(input);
   const choice = choose(input, found);

@@ -9,7 +9,7 @@ import type { NodeInfo, Snapshot } from '../snapshot/snapshot.ts';
 import type { Evaluation, Evaluations } from './evaluations.ts';
 import { judge, notAllowed, type Prepared, prepare, runAll } from './filter.ts';
 import { feasibleNodesToFind, type Profile } from './profile.ts';
-import { localScorers, type PluginScores, scoreNodes, totalScores } from './score.ts';
+import { localScorers, type PluginScores, scoreNodes } from './score.ts';
 
 export interface CycleInput {
   readonly profile: Profile;
@@ -26,6 +26,8 @@ export interface CycleInput {
   readonly hasNominations: boolean;
   /** Every node is wanted, for instance because an extender asks. */
   readonly allNodes?: boolean;
+  /** The parts of the scores are wanted, and totals that last. */
+  readonly details?: boolean;
 }
 
 export interface Diagnosis {
@@ -48,8 +50,9 @@ export interface Feasible {
 
 export interface Choice {
   readonly node: NodeInfo;
-  /** Missing when there was one node only. */
+  /** Empty when there was one node only, or no details were asked for. */
   readonly scores: readonly PluginScores[];
+  /** By position in the list of feasible nodes. Without details they hold until the next cycle. */
   readonly totals: Float64Array;
 }
 
@@ -63,7 +66,7 @@ export function findFeasible(input: CycleInput): Feasible {
   }
   const { prepared } = outcome;
   const known = input.evaluations.get(signatureOf(profile, prepared), snapshot.capacity, localScorers(profile));
-  const rejected = new Array<Rejection | undefined>(snapshot.nodes.length).fill(undefined);
+  const rejected = new Array<Rejection | undefined>(snapshot.nodes.length);
   const diagnosis = { nodeCount: order.length, rejections: rejected };
   const own = nominatedFirst(input, prepared);
   if (own) return { nodes: [own], evaluated: 0, diagnosis, prepared, known };
@@ -171,8 +174,8 @@ export function choose(input: CycleInput, found: Feasible, extra?: (totals: Floa
   const [first] = nodes;
   if (!first || !known) return undefined;
   if (nodes.length === 1) return { node: first, scores: [], totals: new Float64Array(1) };
-  const scores = scoreNodes(input.profile, input.snapshot, input.pod, nodes, known);
-  const totals = totalScores(scores, nodes.length);
+  const { profile, snapshot, pod, details = false } = input;
+  const { scores, totals } = scoreNodes(profile, snapshot, pod, nodes, known, details);
   extra?.(totals);
   return { node: nodes[pickBest(totals, input.random)] ?? first, scores, totals };
 }

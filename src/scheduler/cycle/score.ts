@@ -41,26 +41,39 @@ function preScore(profile: Profile, snapshot: Snapshot, pod: PodInfo, nodes: rea
   return scorers;
 }
 
-/** Every plugin's scores of the nodes. */
+export interface Scored {
+  /** By position in the list of nodes. */
+  readonly totals: Float64Array;
+  /** Each plugin's part; empty unless details were asked for. */
+  readonly scores: readonly PluginScores[];
+}
+
+/** Scores of the nodes. Without `details` the totals hold until the next call with the same `known`. */
 export function scoreNodes(
   profile: Profile,
   snapshot: Snapshot,
   pod: PodInfo,
   nodes: readonly NodeInfo[],
   known: Evaluation,
-): PluginScores[] {
+  details: boolean,
+): Scored {
   const scorers = preScore(profile, snapshot, pod, nodes);
   refreshLocal(scorers, snapshot, pod, nodes, known);
-  return scorers.map(({ plugin, state, weight, local }) => {
-    const scores = new Float64Array(nodes.length);
-    const column = local < 0 ? undefined : known.scores[local];
-    for (let i = 0; i < nodes.length; i++) {
+  const count = nodes.length;
+  const totals = details ? new Float64Array(count) : known.totals.subarray(0, count).fill(0);
+  const parts: PluginScores[] = [];
+  for (const { plugin, state, weight, local } of scorers) {
+    const column = known.scores[local];
+    const scores = details ? new Float64Array(count) : known.scratch.subarray(0, count);
+    for (let i = 0; i < count; i++) {
       const node = nodes[i] as NodeInfo;
       scores[i] = column ? (column[node.row] ?? 0) : (plugin.score?.(state, node, pod, snapshot) ?? 0);
     }
     plugin.normalize?.(state, scores, nodes, pod, snapshot);
-    return { plugin: plugin.name, weight, scores };
-  });
+    for (let i = 0; i < count; i++) totals[i] = (totals[i] ?? 0) + weight * (scores[i] ?? 0);
+    if (details) parts.push({ plugin: plugin.name, weight, scores });
+  }
+  return { totals, scores: parts };
 }
 
 /** Brings the kept scores of the nodes up to date. */
@@ -81,11 +94,4 @@ function refreshLocal(
     }
     known.scored[row] = generation[row] ?? 0;
   }
-}
-
-export function totalScores(scores: readonly PluginScores[], count: number): Float64Array {
-  const totals = new Float64Array(count);
-  for (const { weight, scores: each } of scores)
-    for (let i = 0; i < count; i++) totals[i] = (totals[i] ?? 0) + weight * (each[i] ?? 0);
-  return totals;
 }

@@ -17,6 +17,10 @@ export const nodeUnschedulable: PluginFactory = {
     definePlugin<undefined>({
       name,
       signature: ({ pod }) => JSON.stringify(pod.spec.tolerations ?? 0),
+      preFilter(_pod, snapshot) {
+        const some = () => snapshot.nodes.some(node => node?.node.spec.unschedulable === true);
+        return snapshot.memo('some unschedulable', some) ? { state: undefined } : { skip: true };
+      },
       filter: (_state, { node }, { pod }) =>
         passes(pod.spec.tolerations, node)
           ? undefined

@@ -2,7 +2,7 @@ import type { Node, Toleration } from '../../api/types/core-v1.ts';
 import { definePlugin, type PluginFactory } from '../framework/plugin.ts';
 import { rejections } from '../framework/status.ts';
 import { normalizeToMax } from './normalize.ts';
-import { tolerates, untolerated } from './taints.ts';
+import { isHard, tolerates, untolerated } from './taints.ts';
 
 const name = 'TaintToleration';
 const reject = rejections(name);
@@ -14,6 +14,10 @@ export const taintToleration: PluginFactory = {
     definePlugin<undefined, readonly Toleration[]>({
       name,
       signature: ({ pod }) => JSON.stringify(pod.spec.tolerations ?? 0),
+      preFilter(_pod, snapshot) {
+        const some = () => snapshot.nodes.some(node => node?.taints.some(isHard) === true);
+        return snapshot.memo('some tainted', some) ? { state: undefined } : { skip: true };
+      },
       filter(_state, { taints }, { pod }) {
         const taint = untolerated(taints, pod.spec.tolerations);
         return taint && reject('UnschedulableAndUnresolvable', 'node(s) had untolerated taint(s)');

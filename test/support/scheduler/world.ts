@@ -122,6 +122,7 @@ export function createWorld(options: WorldOptions = {}) {
       evaluations,
       nominated: nominations.on,
       hasNominations: nominations.size > 0,
+      details: true,
     };
     const found = findFeasible(input);
     const choice = choose(input, found);
