@@ -26,6 +26,12 @@ function defaultJobSpec(spec: JobSpec): void {
   defaultJobTemplate(spec);
 }
 
+/** A job without labels has those of its template. */
+function labelAsTemplate(job: Job): void {
+  const labels = job.spec.template?.metadata?.labels;
+  if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
+}
+
 const states = [
   ['Complete', 'Complete'],
   ['Failed', 'Failed'],
@@ -59,13 +65,16 @@ export const jobs = namespaced<Job>({
   generation: true,
   default(job) {
     job.status ??= {};
-    const labels = job.spec.template?.metadata?.labels;
-    if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
+    labelAsTemplate(job);
     defaultJobSpec(job.spec);
   },
   initialStatus: () => ({}),
   defaultPropagation: 'orphan',
-  prepareForCreate: prepareSelector,
+  prepareForCreate(job) {
+    prepareSelector(job);
+    // Upstream applies defaults again when it reads what it stored: the labels of the selector show on the job as well.
+    labelAsTemplate(job);
+  },
   validate: validateJob,
   validateUpdate: validateJobUpdate,
   warnings: job => podWarnings(job.spec.template, 'spec.template'),
