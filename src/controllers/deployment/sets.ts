@@ -1,7 +1,8 @@
 import type { Draft } from '../../api/object.ts';
 import type { Deployment, ReplicaSet } from '../../api/types/apps-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
-import { isAlreadyExists, isNotFound, messageOf } from '../../base/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound, messageOf } from '../../base/errors.ts';
+import type { ResourceClient } from '../../client/contract.ts';
 import type { ControllerContext } from '../../controller/contract.ts';
 import { shortHash } from '../support/hash.ts';
 import { controllerRef, isNamespaceTerminating } from '../support/pod-control.ts';
@@ -53,14 +54,14 @@ export function createSetWriter(context: ControllerContext): SetWriter {
       const same = minReadySeconds === (rs.spec?.minReadySeconds ?? 0);
       if (same && deepEqual(annotations, rs.metadata.annotations ?? {})) return rs;
       const spec = { ...(rs.spec ?? { selector: {} }), minReadySeconds };
-      return sets(d).update({ ...rs, metadata: { ...rs.metadata, annotations }, spec });
+      return updateSpec(sets(d), { ...rs, metadata: { ...rs.metadata, annotations }, spec });
     },
     async scale(d, rs, replicas) {
       const before = replicasOf(rs);
       const annotations = { ...rs.metadata.annotations, ...sizeAnnotations(d) };
       if (before === replicas && deepEqual(annotations, rs.metadata.annotations)) return rs;
       const spec = { ...(rs.spec ?? { selector: {} }), replicas };
-      const written = await sets(d).update({ ...rs, metadata: { ...rs.metadata, annotations }, spec });
+      const written = await updateSpec(sets(d), { ...rs, metadata: { ...rs.metadata, annotations }, spec });
       const direction = before < replicas ? 'up' : 'down';
       if (before !== replicas) {
         const message = `Scaled ${direction} replica set ${rs.metadata.name} from ${before} to ${replicas}`;
@@ -83,6 +84,30 @@ export function createSetWriter(context: ControllerContext): SetWriter {
           });
     },
   };
+}
+
+/**
+ * What decisions are made by is the set's spec, and its generation tells whether that is as it was. Its status changes with every pod that
+ * becomes ready, which must not send the deployment back to the start each time.
+ */
+async function updateSpec(sets: ResourceClient<ReplicaSet>, rs: ReplicaSet): Promise<ReplicaSet> {
+  let current = rs;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await sets.update(current);
+    } catch (e) {
+      if (!isConflict(e) || attempt === 5) throw e;
+      const live = await sets.get(rs.metadata.name);
+      const { uid, generation, ownerReferences, deletionTimestamp } = live.metadata;
+      const same =
+        uid === rs.metadata.uid &&
+        generation === rs.metadata.generation &&
+        deepEqual(ownerReferences, rs.metadata.ownerReferences);
+      if (!same || deletionTimestamp) throw e;
+      const annotations = { ...live.metadata.annotations, ...rs.metadata.annotations };
+      current = { ...live, metadata: { ...live.metadata, annotations }, ...(rs.spec && { spec: rs.spec }) };
+    }
+  }
 }
 
 function isEmpty(rs: ReplicaSet): boolean {
