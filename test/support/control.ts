@@ -1,5 +1,6 @@
 /** Controllers over the real API server with the memory store, on virtual time, with faults from a seed and a stand-in for nodes. */
 import type { KubeObject } from '../../src/api/object.ts';
+import type { UserInfo } from '../../src/api/transport.ts';
 import type { Pod } from '../../src/api/types/core-v1.ts';
 import { namespaceLifecycle } from '../../src/apiserver/admission/namespace-lifecycle.ts';
 import { authenticate, peerAuthenticator } from '../../src/apiserver/auth/authenticators/basic.ts';
@@ -27,6 +28,8 @@ export interface Server {
   readonly client: Client;
   /** Through the faults. */
   readonly shaky: Client;
+  /** Past the faults, as somebody else. */
+  as(user: UserInfo): Client;
   /** A cache past the faults; `seen` is called after each change with every state in order. */
   follow<R extends ResourceName>(
     resource: R,
@@ -55,6 +58,7 @@ export async function createServer(seed = 1, startMs?: number): Promise<Server> 
     faults,
     client,
     shaky,
+    as: identity => createClient(inProcessTransport(server.handle, identity)),
     async follow(resource, seen) {
       const informer = createInformer(client.resource(resource) as never, {}, { clock, random, log: silentLogger });
       const tell = () => seen(informer.store as never);
