@@ -38,7 +38,7 @@ function childOf(child: ChildProcess): Child {
 export const startFloor = () => childOf(fork(join(import.meta.dirname, 'floor.ts')));
 
 export function buildProgram(): void {
-  execFileSync(process.execPath, ['scripts/build.ts', bundle], { cwd: root, stdio: 'inherit' });
+  execFileSync(process.execPath, ['scripts/build.ts', '--outdir', bundle], { cwd: root, stdio: 'inherit' });
 }
 
 async function freePort(): Promise<number> {

@@ -66,3 +66,19 @@ function statusPatch(clock: Clock, pod: Pod, { reason, message, nominated }: Fai
     },
   };
 }
+
+/** Never rejects. */
+export async function clearNomination(
+  { client, log, signal }: Pick<ReportContext, 'client' | 'log' | 'signal'>,
+  pod: Pod,
+): Promise<void> {
+  const { name, namespace, uid } = pod.metadata;
+  const patch = { metadata: { uid }, status: { nominatedNodeName: null } };
+  await client
+    .pods(namespace)
+    .patch(name, 'strategic', patch, { subresource: 'status', signal })
+    .catch((error: unknown) => {
+      if (!isNotFound(error) && !signal.aborted)
+        log.warn('A nomination could not be withdrawn', { pod: name, error: messageOf(error) });
+    });
+}

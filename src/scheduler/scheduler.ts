@@ -16,7 +16,7 @@ import type { Rejection } from './framework/status.ts';
 import { createMeters } from './meters.ts';
 import type { Nominations } from './queue/nominations.ts';
 import type { Entry, Queue } from './queue/queue.ts';
-import { reportFailure } from './report.ts';
+import { clearNomination, reportFailure } from './report.ts';
 import type { WaitingPods } from './waiting-pods.ts';
 
 export interface Attempt {
@@ -181,8 +181,10 @@ export function createLoop(options: LoopOptions): SchedulingLoop {
       message,
     });
     const nominated = outcome.node;
-    if (nominated) nominations.set(pod, nominated);
-    else if (outcome.clear) nominations.delete(pod.key);
+    if (nominated) {
+      yieldTo(pod, nominated, profile);
+      nominations.set(pod, nominated);
+    } else if (outcome.clear) nominations.delete(pod.key);
     giveBack(entry, rejectionsOf(diagnosis));
     const node = nominated ?? (outcome.clear ? '' : undefined);
     track(
@@ -191,6 +193,16 @@ export function createLoop(options: LoopOptions): SchedulingLoop {
         await report(profile, pod, 'Unschedulable', message, node);
       })(),
     );
+  }
+  /** Pods of lower priority lose their claim on the node: room there is made for this pod now. */
+  function yieldTo(pod: PodInfo, node: string, profile: Profile): void {
+    for (const other of nominations.on(node)) {
+      if (other.priority >= pod.priority || other.key === pod.key) continue;
+      nominations.delete(other.key);
+      track(clearNomination({ client: options.client, log, signal }, queue.get(other.key)?.info.pod ?? other.pod));
+      queue.activate(other.key);
+      log.debug('A nomination was withdrawn', { pod: other.key, node, profile: profile.schedulerName });
+    }
   }
   async function evictFor(
     entry: Entry,
