@@ -14,7 +14,13 @@ export interface ResponderOptions {
   readonly namespaceOf?: (clientAddress: string) => string | undefined;
 }
 
-export type Responder = (query: DecodedPacket, clientAddress: string) => Promise<Packet>;
+/** A reply; `version` is there when every client gets the same until the zone's version is another. */
+export type ReplyPacket = Packet & { readonly version?: number };
+export interface Responder {
+  (query: DecodedPacket, clientAddress: string): Promise<ReplyPacket>;
+  /** The zone's. */
+  readonly version: number;
+}
 
 const authoritative = 0x0400;
 const recursionAvailable = 0x0080;
@@ -28,7 +34,12 @@ interface Reply {
   readonly authorities?: readonly Answer[];
   readonly additionals?: readonly Answer[];
   readonly authoritative: boolean;
+  readonly version?: number;
 }
+
+type Alias = ZoneAnswer & { code: 'ALIAS' };
+/** Aliases followed for one question. */
+const maxAliases = 8;
 
 export function createResponder(options: ResponderOptions): Responder {
   const { zone, forwarder, clusterDomain } = options;
@@ -52,14 +63,24 @@ export function createResponder(options: ResponderOptions): Responder {
     return { code: result.code, answers: result.answers, authorities: result.authorities, authoritative: false };
   }
 
-  async function followAlias(alias: ZoneAnswer & { code: 'ALIAS' }, question: Question): Promise<Reply> {
-    if (question.type === 'CNAME') return { code: 'NOERROR', answers: [alias.cname], authoritative: true };
-    const inside = zone.answer(alias.target, questionType(question));
-    if (inside && inside.code !== 'ALIAS')
-      return { code: 'NOERROR', answers: [alias.cname, ...inside.answers], authoritative: true };
-    if (inside) return { code: 'NOERROR', answers: [alias.cname], authoritative: true };
-    const outside = await forwarder.resolve(alias.target, question.type as RecordType);
-    return { code: 'NOERROR', answers: [alias.cname, ...outside.answers], authoritative: true };
+  async function followAliases(first: Alias, question: Question): Promise<Reply> {
+    const answers: Answer[] = [first.cname];
+    if (question.type === 'CNAME') return { code: 'NOERROR', answers, authoritative: true };
+    let { target } = first;
+    const seen = new Set<string>();
+    while (answers.length < maxAliases && !seen.has(target)) {
+      seen.add(target);
+      const inside = zone.answer(target, questionType(question));
+      if (!inside) {
+        const outside = await forwarder.resolve(target, question.type as RecordType);
+        return { code: 'NOERROR', answers: [...answers, ...outside.answers], authoritative: true };
+      }
+      if (inside.code !== 'ALIAS')
+        return { code: 'NOERROR', answers: [...answers, ...inside.answers], authoritative: true };
+      answers.push(inside.cname);
+      ({ target } = inside);
+    }
+    return { code: 'NOERROR', answers, authoritative: true };
   }
 
   /** The name a pod meant, when the question is its first search suffix put after it. */
@@ -96,9 +117,10 @@ export function createResponder(options: ResponderOptions): Responder {
   }
 
   async function reply(question: Question, clientAddress: string): Promise<Reply> {
+    const { version } = zone;
     const inside = zone.answer(question.name, questionType(question));
     if (!inside) return forward(question);
-    if (inside.code === 'ALIAS') return followAlias(inside, question);
+    if (inside.code === 'ALIAS') return followAliases(inside, question);
     if (inside.code === 'NXDOMAIN' && (question.type === 'A' || question.type === 'AAAA')) {
       const meant = await shortcut(question, clientAddress);
       if (meant) return meant;
@@ -111,10 +133,12 @@ export function createResponder(options: ResponderOptions): Responder {
       authorities: negative && !atApex ? [soa] : [],
       additionals: inside.additionals,
       authoritative: true,
+      // A name that is not there may be what some pod's search path leads to.
+      ...(inside.code === 'NOERROR' && { version }),
     };
   }
 
-  return async (query, clientAddress) => {
+  async function respond(query: DecodedPacket, clientAddress: string): Promise<ReplyPacket> {
     const question = query.questions?.[0];
     if (((query.flags ?? 0) >> 11) & 15) return packet(query, { code: 'NOTIMP', answers: [], authoritative: false });
     if (!question || query.questions?.length !== 1)
@@ -122,14 +146,15 @@ export function createResponder(options: ResponderOptions): Responder {
     if (question.class !== undefined && question.class !== 'IN')
       return packet(query, { code: 'REFUSED', answers: [], authoritative: false });
     return packet(query, await reply(question, clientAddress));
-  };
+  }
+  return Object.defineProperty(respond, 'version', { get: () => zone.version }) as Responder;
 }
 
 function questionType(question: Question): QuestionType {
   return zoneTypes.has(question.type) ? (question.type as QuestionType) : 'OTHER';
 }
 
-function packet(query: DecodedPacket, reply: Reply): Packet {
+function packet(query: DecodedPacket, reply: Reply): ReplyPacket {
   const wantsRecursion = (query.flags ?? 0) & 0x100;
   const edns = query.additionals?.some(a => a.type === 'OPT');
   const opt: Answer = {
@@ -150,5 +175,6 @@ function packet(query: DecodedPacket, reply: Reply): Packet {
     answers: [...reply.answers],
     authorities: [...(reply.authorities ?? [])],
     additionals: [...(reply.additionals ?? []), ...(edns ? [opt] : [])],
+    ...(reply.version !== undefined && { version: reply.version }),
   };
 }

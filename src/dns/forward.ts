@@ -33,11 +33,17 @@ export interface ForwarderOptions {
   readonly timeoutMs?: number;
   /** Default 10,000. */
   readonly cacheSize?: number;
+  /** Questions on the way at once; more are SERVFAIL. Default 1000. */
+  readonly maxInFlight?: number;
 }
 
 const failure: ForwardResult = { code: 'SERVFAIL', answers: [], authorities: [] };
 const maxTtl = 3600;
 const maxNegativeTtl = 30;
+/** A server that did not answer is asked last for so long. */
+const avoidMs = 10_000;
+/** Larger answers are passed on, not kept: the cache is bounded in entries. */
+const maxCachedAnswers = 64;
 
 interface Entry {
   readonly expires: number;
@@ -51,6 +57,8 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const cache = new Map<string, Entry>();
   const inFlight = new Map<string, Promise<ForwardResult>>();
   const limit = options.cacheSize ?? 10_000;
+  const maxInFlight = options.maxInFlight ?? 1000;
+  const avoidUntil = new Map<Server, number>();
 
   function fromCache(key: string): ForwardResult | undefined {
     const entry = cache.get(key);
@@ -73,7 +81,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
 
   function keep(key: string, result: ForwardResult): void {
     const ttl = cacheTtl(result);
-    if (ttl <= 0) return;
+    if (ttl <= 0 || result.answers.length > maxCachedAnswers) return;
     const now = clock.monotonic();
     cache.set(key, { result, storedAt: now, expires: now + ttl * 1000 });
     for (const oldest of cache.keys()) {
@@ -82,9 +90,16 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     }
   }
 
+  /** As configured, those that failed lately behind the others. */
+  function inOrder(): Server[] {
+    const now = clock.monotonic();
+    const avoided = (server: Server) => (avoidUntil.get(server) ?? 0) > now;
+    return [...servers.filter(server => !avoided(server)), ...servers.filter(avoided)];
+  }
+
   async function ask(name: string, type: RecordType): Promise<ForwardResult> {
     const timeoutMs = options.timeoutMs ?? 1000;
-    for (const server of servers) {
+    for (const server of inOrder()) {
       try {
         const query = {
           id: random.int(65_536),
@@ -94,11 +109,13 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         } satisfies Packet;
         let reply = await askUdp(server, query, clock, timeoutMs);
         if (reply.flag_tc) reply = await askTcp(server, query, clock, timeoutMs);
+        avoidUntil.delete(server);
         const code = (reply as { rcode?: string }).rcode ?? 'NOERROR';
         if (code === 'NOERROR' || code === 'NXDOMAIN')
           return { code, answers: reply.answers ?? [], authorities: reply.authorities ?? [] };
       } catch {
         // The next server may answer; when none does the client is told SERVFAIL.
+        avoidUntil.set(server, clock.monotonic() + avoidMs);
       }
     }
     return failure;
@@ -111,6 +128,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       if (cached) return cached;
       let pending = inFlight.get(key);
       if (!pending) {
+        if (inFlight.size >= maxInFlight) return failure;
         pending = ask(name, type).then(result => {
           inFlight.delete(key);
           keep(key, result);
@@ -148,26 +166,43 @@ export function parseServer(text: string): Server {
   return { host: text, port: 53 };
 }
 
+/** Whether a packet is the reply to this question, not one made up by somebody who guesses ids. */
+function answers(reply: DecodedPacket, query: Packet): boolean {
+  const [asked] = query.questions ?? [];
+  const [told] = reply.questions ?? [];
+  return (
+    reply.type === 'response' &&
+    reply.id === query.id &&
+    told?.type === asked?.type &&
+    told?.name.toLowerCase() === asked?.name.toLowerCase()
+  );
+}
+
 function askUdp(server: Server, query: Packet, clock: Clock, timeoutMs: number): Promise<DecodedPacket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(server.host.includes(':') ? 'udp6' : 'udp4');
+    let done = false;
     const finish = (act: () => void) => {
+      if (done) return;
+      done = true;
       timer.cancel();
       socket.close();
       act();
     };
     const timer = clock.setTimer(() => finish(() => reject(new Error('timeout'))), timeoutMs);
-    socket.once('error', error => finish(() => reject(error)));
+    socket.on('error', error => finish(() => reject(error)));
     socket.on('message', message => {
       try {
         const reply = decode(message);
-        if (reply.id === query.id) finish(() => resolve(reply));
+        if (answers(reply, query)) finish(() => resolve(reply));
       } catch {
         // Not a DNS message: wait for the real one.
       }
     });
     // Connected, so that the kernel drops packets from anybody else and an ICMP refusal is an error at once.
-    socket.connect(server.port, server.host, () => socket.send(encode(query)));
+    socket.connect(server.port, server.host, () => {
+      if (!done) socket.send(encode(query), error => error && finish(() => reject(error)));
+    });
   });
 }
 
@@ -175,20 +210,25 @@ function askTcp(server: Server, query: Packet, clock: Clock, timeoutMs: number):
   return new Promise((resolve, reject) => {
     const socket = connect(server.port, server.host);
     let received: Buffer = Buffer.alloc(0);
+    let done = false;
     const finish = (act: () => void) => {
+      if (done) return;
+      done = true;
       timer.cancel();
       socket.destroy();
       act();
     };
     const timer = clock.setTimer(() => finish(() => reject(new Error('timeout'))), timeoutMs);
-    socket.once('error', error => finish(() => reject(error)));
+    socket.on('error', error => finish(() => reject(error)));
     socket.once('close', () => finish(() => reject(new Error('closed'))));
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
       finish(() => {
         try {
-          resolve(decode(received.subarray(2)));
+          const reply = decode(received.subarray(2));
+          if (answers(reply, query)) resolve(reply);
+          else reject(new Error('the reply is to another question'));
         } catch (error) {
           reject(error);
         }

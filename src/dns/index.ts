@@ -50,7 +50,11 @@ export async function startClusterDns(options: ClusterDnsOptions): Promise<Clust
   });
   const stopSlices = slices.addHandler({
     onAdd: slice => zone.setSlice(slice),
-    onUpdate: slice => zone.setSlice(slice),
+    onUpdate(slice, old) {
+      // A slice may be given to another service.
+      zone.deleteSlice(old);
+      zone.setSlice(slice);
+    },
     onDelete: slice => zone.deleteSlice(slice),
   });
   await Promise.all([services.synced(), slices.synced()]);

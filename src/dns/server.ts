@@ -1,11 +1,13 @@
 /** UDP and TCP sockets around a responder. */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
-import { type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
+import { type DecodedPacket, decode } from 'dns-packet';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
-import type { Responder } from './answer.ts';
+import type { ReplyPacket, Responder } from './answer.ts';
+import { encodeCompact } from './compact.ts';
+import { createReplyCache } from './reply-cache.ts';
 
 export interface DnsServer {
   /** The port in use (useful when 0 was asked for). */
@@ -38,14 +40,14 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     message: Buffer,
     client: string,
     protocol: 'udp' | 'tcp',
-  ): Promise<{ query: DecodedPacket; reply: Packet } | undefined> {
+  ): Promise<{ query: DecodedPacket; reply: ReplyPacket } | undefined> {
+    if (!isPlausible(message)) return undefined;
     let query: DecodedPacket;
     try {
       query = decode(message);
     } catch {
       return undefined;
     }
-    if (query.type !== 'query') return undefined;
     try {
       const reply = await responder(query, client);
       requests.inc({ protocol, type: query.questions?.[0]?.type ?? 'none', code: String((reply.flags ?? 0) & 15) });
@@ -56,13 +58,40 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     }
   }
 
+  const cache = createReplyCache(responder);
+
   async function onUdp(socket: UdpSocket, message: Buffer, from: { address: string; port: number }): Promise<void> {
+    const known = cache.get(message);
+    if (known) {
+      requests.inc(known.labels);
+      send(socket, known.bytes, from);
+      return;
+    }
     const answered = await answer(message, from.address, 'udp');
     if (!answered) return;
-    socket.send(fitted(answered.query, answered.reply), from.port, from.address);
+    const { query, reply } = answered;
+    const bytes = fitted(query, reply);
+    send(socket, bytes, from);
+    if (reply.version === undefined) return;
+    const labels = {
+      protocol: 'udp',
+      type: query.questions?.[0]?.type ?? 'none',
+      code: String((reply.flags ?? 0) & 15),
+    };
+    cache.put(message, { bytes, labels, version: reply.version });
+  }
+  /** A reply that cannot be sent is lost, as any datagram may be. */
+  function send(socket: UdpSocket, bytes: Buffer, to: { address: string; port: number }): void {
+    if (!closed && to.port !== 0) socket.send(bytes, to.port, to.address, () => {});
   }
 
-  const tcp = createServer(socket => serveTcp(socket, clock, (message, client) => answer(message, client, 'tcp')));
+  let closed = false;
+  const connections = new Set<Socket>();
+  const tcp = createServer(socket => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    serveTcp(socket, clock, (message, client) => answer(message, client, 'tcp'));
+  });
   tcp.maxConnections = maxTcpConnections;
   const port = await listenTcp(tcp, options.port, options.address);
   const udp = createSocket({ type: options.address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
@@ -80,12 +109,24 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   return {
     port,
     async close() {
+      closed = true;
+      for (const connection of connections) connection.destroy();
       await Promise.all([
         new Promise<void>(resolve => udp.close(() => resolve())),
         new Promise<void>(resolve => tcp.close(() => resolve())),
       ]);
     },
   };
+}
+
+/**
+ * Whether the header is that of a question: no reply, at most one question, no answers, an option or a signature. Others are dropped unread,
+ * because a packet that promises 65,535 records takes a tenth of a second to decode.
+ */
+function isPlausible(message: Buffer): boolean {
+  if (message.length < 12 || ((message[2] ?? 0) & 0x80) !== 0) return false;
+  const count = (at: number) => message.readUInt16BE(at);
+  return count(4) <= 1 && count(6) === 0 && count(8) === 0 && count(10) <= 2;
 }
 
 function listenTcp(server: Server, port: number, address: string): Promise<number> {
@@ -99,17 +140,17 @@ function listenTcp(server: Server, port: number, address: string): Promise<numbe
 }
 
 /** The reply's bytes, cut to what the client can take over UDP (512, or what its EDNS option says, at most 1232), marked truncated. */
-function fitted(query: DecodedPacket, reply: Packet): Buffer {
+function fitted(query: DecodedPacket, reply: ReplyPacket): Buffer {
   const option = query.additionals?.find(a => a.type === 'OPT');
   const room = Math.min(
     1232,
     Math.max(512, option?.type === 'OPT' ? (option as { udpPayloadSize: number }).udpPayloadSize : 512),
   );
-  const whole = encode(reply);
+  const whole = encodeCompact(reply);
   if (whole.length <= room) return whole;
-  const bare = encode({ ...reply, additionals: (reply.additionals ?? []).filter(a => a.type === 'OPT') });
+  const bare = encodeCompact({ ...reply, additionals: (reply.additionals ?? []).filter(a => a.type === 'OPT') });
   if (bare.length <= room) return bare;
-  return encode({
+  return encodeCompact({
     ...reply,
     flags: (reply.flags ?? 0) | truncated,
     answers: [],
@@ -121,7 +162,7 @@ function fitted(query: DecodedPacket, reply: Packet): Buffer {
 function serveTcp(
   socket: Socket,
   clock: Clock,
-  answer: (message: Buffer, client: string) => Promise<{ reply: Packet } | undefined>,
+  answer: (message: Buffer, client: string) => Promise<{ reply: ReplyPacket } | undefined>,
 ): void {
   let received: Buffer = Buffer.alloc(0);
   let idle = clock.setTimer(() => socket.destroy(), tcpIdleMs);
@@ -138,7 +179,7 @@ function serveTcp(
       received = received.subarray(2 + length);
       void answer(Buffer.from(message), socket.remoteAddress ?? '').then(answered => {
         if (!answered || socket.destroyed) return;
-        const bytes = encode(answered.reply);
+        const bytes = encodeCompact(answered.reply);
         const head = Buffer.alloc(2);
         head.writeUInt16BE(bytes.length);
         socket.write(Buffer.concat([head, bytes]));

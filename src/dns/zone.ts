@@ -33,6 +33,8 @@ export interface Zone {
   deleteSlice(slice: EndpointSlice): void;
   /** `name` in any case, without a trailing dot. */
   answer(name: string, type: QuestionType): ZoneAnswer | undefined;
+  /** Grows with every change: an answer of the same version is still right. */
+  readonly version: number;
   /** Whether the zone is authoritative for the name. */
   contains(name: string): boolean;
 }
@@ -61,7 +63,10 @@ export function createZone(options: ZoneOptions): Zone {
   const clusterAddresses = new Map<string, string>();
   /** Reverse: address of an endpoint of a headless service → names it has. Rebuilt per service. */
   const endpointNames = new Map<string, Map<string, string>>();
+  /** Headless service → addresses it has names for in `endpointNames`. */
+  const endpointAddresses = new Map<string, readonly string[]>();
   const namespaces = new Map<string, number>();
+  let version = 0;
 
   const serviceName = (key: string) => {
     const { namespace, name } = splitKey(key);
@@ -101,13 +106,24 @@ export function createZone(options: ZoneOptions): Zone {
   }
 
   function reindexReverse(key: string): void {
-    for (const names of endpointNames.values()) names.delete(key);
+    for (const ip of endpointAddresses.get(key) ?? []) {
+      const names = endpointNames.get(ip);
+      names?.delete(key);
+      if (names?.size === 0) endpointNames.delete(ip);
+    }
+    endpointAddresses.delete(key);
     const service = services.get(key);
     if (!service || !isHeadless(service)) return;
-    for (const address of endpointsOf(key)) {
-      const names = endpointNames.get(address.ip) ?? new Map<string, string>();
+    const addresses = endpointsOf(key);
+    endpointAddresses.set(
+      key,
+      addresses.map(address => normalIp(address.ip)),
+    );
+    for (const address of addresses) {
+      const ip = normalIp(address.ip);
+      const names = endpointNames.get(ip) ?? new Map<string, string>();
       names.set(key, `${address.label}.${serviceName(key)}`);
-      endpointNames.set(address.ip, names);
+      endpointNames.set(ip, names);
     }
   }
 
@@ -254,7 +270,11 @@ export function createZone(options: ZoneOptions): Zone {
 
   const contains = (name: string) => name === clusterDomain || name.endsWith(`.${clusterDomain}`);
   return {
+    get version() {
+      return version;
+    },
     setService(service) {
+      version += 1;
       const key = keyOf(service);
       const old = services.get(key);
       if (old) forget(old);
@@ -267,6 +287,7 @@ export function createZone(options: ZoneOptions): Zone {
     deleteService(key) {
       const old = services.get(key);
       if (!old) return;
+      version += 1;
       forget(old);
       services.delete(key);
       reindexReverse(key);
@@ -274,6 +295,7 @@ export function createZone(options: ZoneOptions): Zone {
     setSlice(slice) {
       const key = sliceService(slice);
       if (key === undefined) return;
+      version += 1;
       const ofService = slices.get(key) ?? new Map<string, EndpointSlice>();
       ofService.set(slice.metadata.name, slice);
       slices.set(key, ofService);
@@ -282,6 +304,7 @@ export function createZone(options: ZoneOptions): Zone {
     deleteSlice(slice) {
       const key = sliceService(slice);
       if (key === undefined) return;
+      version += 1;
       const ofService = slices.get(key);
       ofService?.delete(slice.metadata.name);
       if (ofService?.size === 0) slices.delete(key);

@@ -61,8 +61,8 @@ function sysctlIfThere(name: string, value: string): void {
   if (existsSync(`/proc/sys/${name.replaceAll('.', '/')}`)) sysctl(name, value);
 }
 
-/** Idempotent. */
-export async function ensureHostNetwork(options: HostNetworkOptions): Promise<void> {
+/** Idempotent. `masquerades` is false where there is no packet filter: pods then reach only what has a way back to them. */
+export async function ensureHostNetwork(options: HostNetworkOptions): Promise<{ masquerades: boolean }> {
   sysctl('net.ipv4.ip_forward', '1');
   const v6 = [...options.podCidrs, ...options.serviceCidrs].some(cidr => familyOf(cidr) === 'ip6');
   if (v6) sysctl('net.ipv6.conf.all.forwarding', '1');
@@ -89,7 +89,10 @@ export async function ensureHostNetwork(options: HostNetworkOptions): Promise<vo
       options.device,
     ]);
   }
-  await runProgram('nft', ['-f', '-'], masqueradeScript(options));
+  return runProgram('nft', ['-f', '-'], masqueradeScript(options)).then(
+    () => ({ masquerades: true }),
+    () => ({ masquerades: false }),
+  );
 }
 
 /** Idempotent: what is not there is fine. */
