@@ -6,11 +6,21 @@ export function pump(source: AsyncIterable<Uint8Array>, target: Writable): Promi
   return isPushSource(source) ? pumpPushed(source, target) : pumpPulled(source, target);
 }
 
+let lastChunk: Uint8Array = Buffer.alloc(0);
+let lastBuffer: Buffer = Buffer.alloc(0);
+/** Streams would make a view for every watcher that gets the same frame. */
+function asBuffer(chunk: Uint8Array): Buffer {
+  if (chunk === lastChunk) return lastBuffer;
+  lastChunk = chunk;
+  lastBuffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  return lastBuffer;
+}
+
 /** Without a promise per chunk: what makes one event for a thousand watchers cheap. */
 function pumpPushed(source: PushSource, target: Writable): Promise<void> {
   return new Promise(resolve => {
     const { resume, cancel } = source.attach({
-      write: chunk => target.write(chunk),
+      write: chunk => target.write(asBuffer(chunk)),
       end: () => target.end(),
     });
     target.on('drain', resume);

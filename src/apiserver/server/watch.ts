@@ -20,6 +20,8 @@ type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 
 /** Encodes the events of one watch. */
 interface FrameEncoder {
+  /** Absent: no two watches get the same frames. */
+  readonly name?: string;
   entry(type: EventType, entry: Entry, event: CacheEvent | undefined): Uint8Array;
   value(type: EventType, value: object): Uint8Array;
 }
@@ -57,6 +59,7 @@ function frameEncoder(scope: Scope, served: Served, media: Negotiated): FrameEnc
   });
   const [names, previousNames] = [named(''), named('|previous')];
   return {
+    name: encoder.name,
     value,
     entry(type, entry, event) {
       if (!event) return frame(type, encoder.encode(entry));
@@ -146,6 +149,26 @@ interface WatchInputs {
   revision: number | undefined;
 }
 
+/** Watches with the same answer get the same frame of an event. Undefined: tables, whose first frame differs. */
+function sharedName({ scope, encoder, parameters }: WatchInputs): string | undefined {
+  if (encoder.name === undefined) return undefined;
+  const { labelSelector, fieldSelector } = parameters;
+  return `${encoder.name}|for|${scope.info.namespace}|${JSON.stringify([labelSelector, fieldSelector])}`;
+}
+
+const unseen = new Uint8Array(0);
+
+/** `frameFor`, once for all watches of this name. */
+function sharedFrame(name: string, event: CacheEvent, make: () => Uint8Array | undefined): Uint8Array | undefined {
+  event.frames ??= new Map();
+  let frame = event.frames.get(name);
+  if (!frame) {
+    frame = make() ?? unseen;
+    event.frames.set(name, frame);
+  }
+  return frame === unseen ? undefined : frame;
+}
+
 /** The frame for an event as this selection sees it; undefined when it does not. */
 function frameFor(event: CacheEvent, selection: Selection, encoder: FrameEncoder): Uint8Array | undefined {
   const { entry, previous } = event;
@@ -177,9 +200,11 @@ function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
   const { core } = scope;
   const queue = frameQueue(initialFrames(inputs), () => close());
   const stop = () => queue.end();
+  const name = sharedName(inputs);
   const unsubscribe = cache.subscribe({
     onEvent(event) {
-      const frame = frameFor(event, selection, encoder);
+      const make = () => frameFor(event, selection, encoder);
+      const frame = name === undefined ? make() : sharedFrame(name, event, make);
       if (frame) queue.push(frame);
     },
     onReset: stop,
