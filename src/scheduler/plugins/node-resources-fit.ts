@@ -80,6 +80,17 @@ function strategyOf({ scoringStrategy = {} }: FitArgs) {
   }
 }
 
+/** One event is put to every pod that waits. */
+const amountsByPod = new WeakMap<Pod, ReadonlyMap<string, number>>();
+function amountsOf(pod: Pod): ReadonlyMap<string, number> {
+  let amounts = amountsByPod.get(pod);
+  if (!amounts) {
+    amounts = podRequests(pod).amounts;
+    amountsByPod.set(pod, amounts);
+  }
+  return amounts;
+}
+
 const freesSomething = (pod: PodInfo, freed: ReadonlyMap<string, number>) =>
   pod.requests.amounts.size === 0 || [...pod.requests.amounts.keys()].some(resource => (freed.get(resource) ?? 0) > 0);
 
@@ -89,9 +100,9 @@ const events: readonly EventInterest[] = [
     resource: 'Pod',
     actions: ['delete', 'update'],
     hint: (pod, { object, old, action }) => {
-      const now = podRequests(object as Pod).amounts;
-      if (action === 'delete') return freesSomething(pod, now) || pod.requests.amounts.size === 0 ? 'queue' : 'skip';
-      const before = old ? podRequests(old as Pod).amounts : new Map<string, number>();
+      const now = amountsOf(object as Pod);
+      if (action === 'delete') return freesSomething(pod, now) ? 'queue' : 'skip';
+      const before = old ? amountsOf(old as Pod) : new Map<string, number>();
       const shrunk = [...before].some(([r, value]) => (now.get(r) ?? 0) < value && pod.requests.amounts.has(r));
       return shrunk ? 'queue' : 'skip';
     },

@@ -126,6 +126,8 @@ export function createWorld(options: WorldOptions = {}) {
     };
     const found = findFeasible(input);
     const choice = choose(input, found);
+    const quick = choose({ ...input, details: false }, found);
+    if (String(quick?.totals) !== String(choice?.totals)) throw new Error('details change the totals');
     const rejected = new Map<string, string>();
     found.diagnosis.rejections.forEach((rejection, row) => {
       const name = snapshot.nodes[row]?.name;
