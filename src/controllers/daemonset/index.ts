@@ -8,6 +8,7 @@ import { createBackoff } from '../../client/index.ts';
 import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
 import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
+import { createDoubts, type Doubts } from '../support/doubts.ts';
 import { type History, hashOf, syncHistory, truncateHistory } from '../support/history.ts';
 import { claim, indexOrphans, ownerKeys, selectorFor } from '../support/ownership.ts';
 import {
@@ -37,6 +38,7 @@ export const daemonSetController: Controller = {
     indexOrphans(pods);
     indexOrphans(revisions);
     const control = createPodControl(context.client, context.recorder);
+    const ledger = createWriteLedger(pods);
     const all: Deps = {
       context,
       sets,
@@ -44,7 +46,8 @@ export const daemonSetController: Controller = {
       nodes,
       revisions,
       control,
-      ledger: createWriteLedger(pods),
+      ledger,
+      doubts: createDoubts(context.client, ledger),
       endings: new Map(),
     };
     return {
@@ -71,6 +74,7 @@ interface Deps {
   readonly revisions: Informer<ControllerRevision>;
   readonly control: PodControl;
   readonly ledger: WriteLedger<Pod>;
+  readonly doubts: Doubts;
   /** When a pod that ended on a node may be replaced again, by set and node. */
   readonly endings: Map<string, { backoff: ReturnType<typeof createBackoff>; until: number }>;
 }
@@ -83,10 +87,13 @@ const sameForDaemons = (a: Node, b: Node) =>
 
 async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   const { context, sets, ledger } = all;
+  const known = sets.store.get(key);
+  if (known) await all.doubts.resolve(key, known, selectorFor(known.spec.selector));
   const settled = ledger.settled(key);
   const set = sets.store.get(key);
   if (!set) {
     ledger.forget(key);
+    all.doubts.forget(key);
     return;
   }
   const selector = selectorFor(set.spec.selector);
@@ -156,7 +163,9 @@ async function act(
       try {
         all.ledger.created(key, await all.control.create(newPod(set, nodes[i] ?? '', hash), set));
       } catch (e) {
-        if (!isNamespaceTerminating(e)) throw e;
+        if (isNamespaceTerminating(e)) return;
+        all.doubts.note(key, e);
+        throw e;
       }
     }),
     settleAll(

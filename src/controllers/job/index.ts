@@ -9,6 +9,7 @@ import type { Controller, ControllerContext, Loop, ReconcileResult } from '../..
 import { watch } from '../../controller/contract.ts';
 import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
 import { conditionOf, withCondition } from '../support/conditions.ts';
+import { createDoubts, type Doubts } from '../support/doubts.ts';
 import { claim, indexOrphans, ownerKeys, selectorFor } from '../support/ownership.ts';
 import {
   createPodControl,
@@ -59,7 +60,9 @@ export const jobController: Controller = {
     const pods = context.informers.informer('v1/pods');
     indexOrphans(pods);
     const control = createPodControl(context.client, context.recorder);
-    const all: Deps = { context, jobs, pods, control, ledger: createWriteLedger(pods), backoff: createJobBackoff() };
+    const ledger = createWriteLedger(pods);
+    const doubts = createDoubts(context.client, ledger);
+    const all: Deps = { context, jobs, pods, control, ledger, doubts, backoff: createJobBackoff() };
     return [
       {
         sources: [
@@ -82,6 +85,7 @@ interface Deps {
   readonly pods: Informer<Pod>;
   readonly control: PodControl;
   readonly ledger: WriteLedger<Pod>;
+  readonly doubts: Doubts;
   readonly backoff: JobBackoff;
 }
 
@@ -89,10 +93,13 @@ const isOurs = (job: Job) => (job.spec?.managedBy ?? ownController) === ownContr
 
 async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   const { context, jobs, ledger, backoff } = all;
+  const known = jobs.store.get(key);
+  if (known) await all.doubts.resolve(key, known, selectorFor(known.spec?.selector));
   const settled = ledger.settled(key);
   const job = jobs.store.get(key);
   if (!job) {
     ledger.forget(key);
+    all.doubts.forget(key);
     backoff.forget(key);
     return;
   }
@@ -242,7 +249,9 @@ async function create(
     try {
       all.ledger.created(key, await all.control.create(newPod(job, index, failures), job));
     } catch (e) {
-      if (!isNamespaceTerminating(e)) throw e;
+      if (isNamespaceTerminating(e)) return;
+      all.doubts.note(key, e);
+      throw e;
     }
   });
 }

@@ -1,15 +1,16 @@
 /** What ReplicaSets and ReplicationControllers have in common: keep so many pods of a template. */
-import { controllerOf, type KubeObject, keyOf, splitKey } from '../../api/object.ts';
+import { type KubeObject, keyOf, splitKey } from '../../api/object.ts';
 import type { Selector } from '../../api/selectors/index.ts';
 import type { ReplicaSetCondition, ReplicaSetStatus } from '../../api/types/apps-v1.ts';
 import type { Pod, PodTemplateSpec } from '../../api/types/core-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
-import { isApiError, messageOf } from '../../base/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Informer, ResourceClient } from '../../client/contract.ts';
 import type { ControllerContext, Loop, ReconcileResult } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
 import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
 import { conditionOf, withCondition, withoutCondition } from '../support/conditions.ts';
+import { createDoubts, type Doubts } from '../support/doubts.ts';
 import { claim, indexOrphans, ownerKeys } from '../support/ownership.ts';
 import {
   createPodControl,
@@ -52,15 +53,15 @@ interface Replicas<T extends ReplicaOwner> extends ReplicaKind<T> {
   readonly control: PodControl;
   readonly ledger: WriteLedger<Pod>;
   readonly context: ControllerContext;
-  /** Owners of which a creation may have taken effect though its answer was lost. */
-  readonly doubtful: Set<string>;
+  readonly doubts: Doubts;
 }
 
 export function replicaLoop<T extends ReplicaOwner>(context: ControllerContext, kind: ReplicaKind<T>): Loop {
   const pods = context.informers.informer('v1/pods');
   indexOrphans(pods);
   const control = createPodControl(context.client, context.recorder);
-  const all: Replicas<T> = { ...kind, pods, control, ledger: createWriteLedger(pods), context, doubtful: new Set() };
+  const ledger = createWriteLedger(pods);
+  const all: Replicas<T> = { ...kind, pods, control, ledger, context, doubts: createDoubts(context.client, ledger) };
   const keysOf = ownerKeys<T, Pod>(kind.kind, kind.informer, kind.selector);
   return {
     sources: [
@@ -90,11 +91,11 @@ async function reconcile<T extends ReplicaOwner>(all: Replicas<T>, key: string):
   const owner = informer.store.get(key);
   if (!owner) {
     ledger.forget(key);
-    all.doubtful.delete(key);
+    all.doubts.forget(key);
     return;
   }
   const { namespace, name } = splitKey(key);
-  if (all.doubtful.has(key)) await takeStock(all, key, owner);
+  await all.doubts.resolve(key, owner, all.selector(owner));
   // Asked before the cache is read: what it shows later must not vouch for what was read earlier.
   const settled = ledger.settled(key);
   const owned = await claim<Pod>({
@@ -118,14 +119,6 @@ async function reconcile<T extends ReplicaOwner>(all: Replicas<T>, key: string):
   return next(all, owner, active, settled);
 }
 
-/** Enters what the server has and the cache does not show yet, so that nothing is made twice. */
-async function takeStock<T extends ReplicaOwner>(all: Replicas<T>, key: string, owner: T): Promise<void> {
-  const labelSelector = all.selector(owner).toString();
-  const { items } = await all.context.client.pods(owner.metadata.namespace).list({ labelSelector });
-  for (const pod of items) if (controllerOf(pod)?.uid === owner.metadata.uid) all.ledger.created(key, pod);
-  all.doubtful.delete(key);
-}
-
 /** Creates what is missing or deletes what is too much. */
 async function manage<T extends ReplicaOwner>(all: Replicas<T>, key: string, owner: T, active: Pod[]): Promise<void> {
   const surplus = active.length - (owner.spec?.replicas ?? 1);
@@ -137,7 +130,7 @@ async function manage<T extends ReplicaOwner>(all: Replicas<T>, key: string, own
         ledger.created(key, await control.create(podFromTemplate(template, all.kind, owner), owner));
       } catch (e) {
         if (isNamespaceTerminating(e)) return;
-        if (!isApiError(e) || e.code >= 500) all.doubtful.add(key);
+        all.doubts.note(key, e);
         throw e;
       }
     });
