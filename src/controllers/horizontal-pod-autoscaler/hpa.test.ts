@@ -268,3 +268,64 @@ test('an autoscaler scales a deployment up at once, down after its window, and t
   assert.equal((await status())?.conditions?.find(c => c.type === 'ScalingActive')?.reason, 'ScalingDisabled');
   await world.stop();
 });
+
+for (let seed = 1; seed <= 5; seed++) {
+  test(`an autoscaler arrives where the load says, within its bounds, under faults and restarts, seed ${seed}`, async () => {
+    /** Thousandths of a CPU, shared by the pods there are. */
+    let load = 2_000;
+    const metrics: MetricsSource = {
+      async resource() {
+        const pods = await world.pods();
+        const at = world.clock.now();
+        return new Map(pods.map(p => [p.metadata.name, { value: load / pods.length, at, windowMs: 30_000 }]));
+      },
+      pods: async () => new Map(),
+      object: async () => 0,
+      external: async () => [],
+    };
+    const autoscaler = horizontalPodAutoscalerController({ metrics, cpuInitializationMs: 0 });
+    const world = await createWorld({ controllers: [replicaSetController, deploymentController, autoscaler], seed });
+    const { client, clock, faults, random } = world;
+    const resources = { requests: { cpu: '1' } };
+    await client.deployments('a').create({
+      metadata: { name: 'web' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: { app: 'web' } },
+        template: {
+          metadata: { labels: { app: 'web' } },
+          spec: { containers: [{ name: 'c', image: 'i', resources }] },
+        },
+      },
+    });
+    const target = { type: 'Utilization', averageUtilization: 50 };
+    await client.horizontalpodautoscalers('a').create({
+      metadata: { name: 'h' },
+      spec: {
+        minReplicas: 2,
+        maxReplicas: 9,
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+        metrics: [{ type: 'Resource', resource: { name: 'cpu', target } }],
+      },
+    });
+    const sizes = new Set<number>();
+    await world.follow('apps/v1/deployments', cache => {
+      for (const d of cache.list()) sizes.add(d.spec.replicas ?? 0);
+    });
+    Object.assign(faults, { failBefore: 0.1, failAfter: 0.1, breakWatch: 0.1, delayMs: 300, repeat: 0.1 });
+    for (let i = 0; i < 6; i++) {
+      load = random.int(6_000) + 1;
+      await clock.advance(random.int(200_000));
+      if (random.int(2) === 0) await world.restart();
+    }
+    Object.assign(faults, { failBefore: 0, failAfter: 0, breakWatch: 0, delayMs: 0, repeat: 0 });
+    load = 3_000;
+    await clock.advance(2_000_000);
+    assert.equal((await client.deployments('a').get('web')).spec?.replicas, 6);
+    assert.ok(
+      [...sizes].every(n => n >= 2 && n <= 9),
+      [...sizes].join(),
+    );
+    await world.stop();
+  });
+}
