@@ -65,7 +65,7 @@ export async function startKubectlServer(): Promise<KubectlServer> {
       const child = execFile('kubectl', args, { env, timeout: 60_000, maxBuffer: 16 << 20 }, (error, out, err) =>
         resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, out, err }),
       );
-      child.stdin?.end(input);
+      child.stdin?.on('error', () => {}).end(input);
     });
   return {
     kubectl,

@@ -56,7 +56,8 @@ export async function createMachine(label: string, root: string = checkout): Pro
       const child = execFile(file, args, options, (error, out, err) =>
         done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, out, err }),
       );
-      child.stdin?.end(input);
+      // A command that does not read must not fail for that.
+      child.stdin?.on('error', () => {}).end(input);
     });
   const machine: Machine = {
     dir,
