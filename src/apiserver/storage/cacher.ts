@@ -37,6 +37,11 @@ interface Waiter {
 
 const pageSize = 10_000;
 const waitLimitMs = 3_000;
+/** A watch that was asked how far it is and has said nothing for so long is made to say it. */
+const nudgeAfterMs = 250;
+/** Under the registry, so that the watch sees it, and no kind's. */
+const progressKey = `${registryPrefix}tsukube.io`;
+const emptyObject = new TextEncoder().encode('{}');
 
 export function createCacher(options: {
   store: Store;
@@ -170,6 +175,23 @@ export function createCacher(options: {
     });
   }
 
+  let nudging = false;
+  /**
+   * Not every etcd answers progress requests (before 3.4.25 and 3.5.8 it may answer wrongly, so it is not asked). When others write to
+   * it outside of the registry, only a write of our own shows that the watch has passed their revisions.
+   */
+  async function nudge(): Promise<void> {
+    if (nudging || closed.signal.aborted) return;
+    nudging = true;
+    try {
+      await store.txn({ compare: [], success: [{ type: 'put', key: progressKey, value: emptyObject }], failure: [] });
+    } catch (e) {
+      log.warn('the watch of the store could not be made to tell its progress', { error: messageOf(e) });
+    } finally {
+      nudging = false;
+    }
+  }
+
   return {
     async start() {
       await new Promise<void>((resolve, reject) => {
@@ -187,7 +209,13 @@ export function createCacher(options: {
     waitFor,
     async fresh() {
       const wanted = await store.revision();
-      if (wanted > revision) await waitFor(wanted);
+      if (wanted <= revision) return wanted;
+      const timer = clock.setTimer(() => void nudge(), nudgeAfterMs, { background: true });
+      try {
+        await waitFor(wanted);
+      } finally {
+        timer.cancel();
+      }
       return wanted;
     },
     hint(storeKey, value, object) {
