@@ -2,6 +2,7 @@ import type { Controller } from '../controller/contract.ts';
 import { attachDetachController } from './attachdetach/index.ts';
 import { bootstrapSigner } from './bootstrap-signer/index.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation/index.ts';
+import { deviceTaintEvictionController } from './device-taint-eviction/index.ts';
 import { disruptionController } from './disruption/index.ts';
 import { endpointSliceMirroringController } from './endpointslice-mirroring/index.ts';
 import { ephemeralVolumeController } from './ephemeral-volume/index.ts';
@@ -32,6 +33,7 @@ export const storageAndPolicyControllers: readonly Controller[] = [
   clusterRoleAggregationController,
   serviceCidrsController,
   resourceClaimController,
+  deviceTaintEvictionController,
   vacProtectionController,
   policyStatusController(),
 ];
