@@ -186,3 +186,35 @@ test('claims that wait for a consumer are bound to a volume of the node, or prov
       stop.abort();
     }
   }));
+
+test('devices are allocated where they are, once, and reserved for the pod', () =>
+  withCluster({ nodes: 2, scheduler: false }, async ({ cluster, create, until, scheduler }) => {
+    const { client } = cluster;
+    await scheduler();
+    await client.deviceclasses().create({ metadata: { name: 'gpu' }, spec: {} });
+    await client.resourceslices().create({
+      metadata: { name: 'node-1-gpus' },
+      spec: {
+        driver: 'gpu.test',
+        nodeName: 'node-1',
+        pool: { name: 'node-1', generation: 1, resourceSliceCount: 1 },
+        devices: [{ name: 'g0' }],
+      },
+    });
+    const spec = {
+      devices: {
+        requests: [{ name: 'r', exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 1 } }],
+      },
+    };
+    for (const name of ['first', 'second']) await client.resourceclaims('default').create({ metadata: { name }, spec });
+    const using = (claim: string) => ({ resourceClaims: [{ name: 'gpu', resourceClaimName: claim }] });
+    const pod = await create('first', {}, using('first'));
+    await until('first', p => p.spec.nodeName === 'node-1');
+    const { status } = await client.resourceclaims('default').get('first');
+    const [result] = status?.allocation?.devices?.results ?? [];
+    assert.deepEqual([result?.driver, result?.pool, result?.device], ['gpu.test', 'node-1', 'g0']);
+    assert.deepEqual(status?.reservedFor, [{ resource: 'pods', name: 'first', uid: pod.metadata.uid }]);
+    await create('second', {}, using('second'));
+    const waiting = await until('second', p => conditionOf(p)?.reason === 'Unschedulable');
+    assert.match(conditionOf(waiting)?.message ?? '', /2 cannot allocate all claims/);
+  }));

@@ -159,7 +159,9 @@ function claimLoop({ informers, client }: ControllerContext): Loop {
       const claim = await release(cached);
       const inUse = claim.status?.allocation !== undefined || (claim.status?.reservedFor?.length ?? 0) > 0;
       const { finalizers = [] } = claim.metadata;
-      if (!inUse && finalizers.includes(finalizer)) {
+      // One that was never in use is left alone: the scheduler adds the finalizer before it allocates.
+      const isOver = claim !== cached || claim.metadata.deletionTimestamp !== undefined;
+      if (!inUse && isOver && finalizers.includes(finalizer)) {
         const metadata = { ...claim.metadata, finalizers: finalizers.filter(f => f !== finalizer) };
         await client.resourceclaims(namespace).update({ ...claim, metadata });
       }

@@ -1,5 +1,5 @@
 import type { AllocationResult, ResourceClaim } from '../../api/types/resource-v1.ts';
-import { messageOf } from '../../base/errors.ts';
+import { isConflict, messageOf } from '../../base/errors.ts';
 import { definePlugin, type EffectContext, type PluginFactory } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { type Rejection, rejections } from '../framework/status.ts';
@@ -80,12 +80,34 @@ function verdict(
   return allocate(state.open, node, lookup, state.taken, match) ? undefined : cannotAllocate;
 }
 
-/** Writes what was allocated, and that the pod uses it. */
+const attempts = 5;
+
+/** Writes what was allocated, and that the pod uses it; again from the claim's newest state when somebody else wrote meanwhile. */
 async function commit(
+  context: EffectContext,
+  claim: ResourceClaim,
+  allocation: AllocationResult | undefined,
+): Promise<void> {
+  const { client, signal } = context;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const newest =
+        attempt === 1
+          ? claim
+          : await client.resourceclaims(claim.metadata.namespace).get(claim.metadata.name, { signal });
+      if (newest.metadata.uid !== claim.metadata.uid) throw new Error(`claim ${claim.metadata.name} was replaced`);
+      return await write(context, newest, allocation);
+    } catch (error) {
+      if (!isConflict(error) || attempt === attempts) throw error;
+    }
+  }
+}
+
+async function write(
   { client, pod, signal }: EffectContext,
   claim: ResourceClaim,
   allocation: AllocationResult | undefined,
-) {
+): Promise<void> {
   const claims = client.resourceclaims(claim.metadata.namespace);
   const { finalizers = [] } = claim.metadata;
   let current = claim;
