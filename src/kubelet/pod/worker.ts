@@ -93,6 +93,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
   let filesFor = { at: Number.NEGATIVE_INFINITY, metadata: '' };
   const given = new Map<string, ResourceRequirements>();
   let resizePending: { reason: string; message: string } | undefined;
+  let writtenRevision = 0;
 
   const writer = createStatusWriter({
     client: context.client,
@@ -100,6 +101,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
     log,
     target: () => options.apiPod(pod),
     onWritten: written => {
+      writtenRevision = Number(written.metadata.resourceVersion);
       if (written.metadata.uid === uid && written.status) pod = { ...pod, status: written.status };
     },
   });
@@ -419,6 +421,13 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
     options.onGone();
   }
 
+  /** Somebody else wrote what is the kubelet's to say, as the node controller does for a silent node. Upstream: needsReconcile. */
+  function wasOverruled(seen: Pod): boolean {
+    const said = readiness(writer.last);
+    const isNews = Number(seen.metadata.resourceVersion ?? 0) > writtenRevision;
+    return isNews && said !== undefined && said !== readiness(seen.status);
+  }
+
   /** A deletion with less time than before reaches the containers that are stopping already. */
   function shortenGrace(before: Pod): void {
     const [old, now] = [graceOf(before), graceOf(pod)];
@@ -437,7 +446,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
       pod = next;
       if (terminating() && !wasTerminating) interrupt.abort(new Error('the pod is being deleted'));
       else if (wasTerminating) shortenGrace(before);
-      if (concernsKubelet(before, next)) poke();
+      if (concernsKubelet(before, next) || wasOverruled(next)) poke();
     },
     poke,
     fail(reason, message, graceSeconds) {
@@ -484,6 +493,8 @@ function concernsKubelet(before: Pod, now: Pod): boolean {
   const generation = now.metadata.generation;
   return generation === undefined || before.metadata.generation !== generation || facts(before) !== facts(now);
 }
+
+const readiness = (status: PodStatus | undefined) => status?.conditions?.find(c => c.type === 'Ready')?.status;
 
 function probeGrace(container: AnyContainer, kind: 'liveness' | 'startup' | undefined): number | undefined {
   const probe = kind === 'liveness' ? container.livenessProbe : kind === 'startup' ? container.startupProbe : undefined;
