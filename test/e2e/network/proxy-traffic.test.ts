@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { EndpointSlice, Service, ServiceSpec } from '../../../src/api/types/index.ts';
+import type { EndpointSlice, Pod, Service, ServiceSpec } from '../../../src/api/types/index.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { createMetrics } from '../../../src/base/metrics.ts';
 import { clearStaleUdp } from '../../../src/proxy/conntrack.ts';
+import { hostPortFrontends } from '../../../src/proxy/host-ports.ts';
 import { type Frontend, frontendsOf } from '../../../src/proxy/model.ts';
 import { createServiceTable, type ServiceTable } from '../../../src/proxy/nftables/table.ts';
 import { createPodNetwork, type Namespace, type PodNetwork } from '../../support/netns.ts';
@@ -149,6 +150,22 @@ describe('services in the kernel', { skip: root ? false : 'needs root for networ
     await set({ name: 'e', spec, here: [1] });
     assert.deepEqual(await ask('outside', '192.0.2.77', 80), ['pod1 10.88.0.1']);
     assert.deepEqual(await ask('host', '192.0.2.77', 80), ['pod1 10.88.0.1']);
+  });
+
+  test('host ports lead to their pod, and keep the client’s address', async () => {
+    const pod: Pod = {
+      metadata: { name: 'p', namespace: 'a' },
+      spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 8081 }] }] },
+      status: { phase: 'Running', podIPs: [{ ip: v4(0) }, { ip: v6(0) }] },
+    };
+    await table.update(new Map([['pod:a/p', hostPortFrontends(pod)]]));
+    assert.deepEqual(await ask('outside', '192.0.2.1', 8081), ['pod0 192.0.2.2']);
+    assert.deepEqual(await ask('outside', '2001:db8::1', 8081), ['pod0 2001:db8::2']);
+    assert.deepEqual(await ask(1, '10.88.0.1', 8081), [`pod0 ${v4(1)}`]);
+    assert.deepEqual(await ask(0, '192.0.2.1', 8081), ['pod0 10.88.0.1'], 'hairpin');
+    assert.match((await ask('host', '192.0.2.1', 8081)).join(), /^pod0 /);
+    await table.update(new Map([['pod:a/p', []]]));
+    assert.deepEqual(await ask('outside', '192.0.2.1', 8081), ['ECONNREFUSED']);
   });
 
   test('an address or port that no service has is refused at once', async () => {
