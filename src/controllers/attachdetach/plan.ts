@@ -6,7 +6,7 @@ import { sha256Hex } from '../support/sha256.ts';
 
 export const managedAnnotation = 'volumes.kubernetes.io/controller-managed-attach-detach';
 /** So long a volume of a node that is not healthy may stay mounted before it is detached all the same. */
-export const maxWaitForUnmountMs = 360_000;
+const maxWaitForUnmountMs = 360_000;
 
 /** As the CSI plugin of the kubelet looks it up. */
 export function attachmentName(driver: string, handle: string, node: string): string {
@@ -42,7 +42,7 @@ export function wantedVolumes(
   return wanted;
 }
 
-export const allowsManyNodes = (volume: PersistentVolume): boolean =>
+const allowsManyNodes = (volume: PersistentVolume): boolean =>
   volume.spec?.accessModes?.some(mode => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany') === true;
 
 /** Attachments of one volume to other nodes, which keep a volume of one writer from going here. */

@@ -5,9 +5,9 @@ import { scaled } from '../support/int-or-percent.ts';
 import { isPodReady, podCondition } from '../support/pods.ts';
 
 /** So long a pod whose eviction was granted may take to be deleted (upstream's DeletionTimeout). */
-export const deletionTimeoutMs = 120_000;
+const deletionTimeoutMs = 120_000;
 /** So long a DisruptionTarget condition may stand on a pod that is not being deleted. */
-export const staleConditionMs = 120_000;
+const staleConditionMs = 120_000;
 
 /** Is the number of pods that should exist asked of their controllers? Else the pods that there are count. */
 export const needsScale = ({ spec }: PodDisruptionBudget): boolean =>

@@ -21,7 +21,7 @@ const unmirroredAnnotations = new Set([
 const maxPerSubset = 1000;
 const endpointsKind = { apiVersion: 'v1', kind: 'Endpoints' };
 
-export function shouldMirror(endpoints: Endpoints | undefined, service: Service | undefined): boolean {
+function shouldMirror(endpoints: Endpoints | undefined, service: Service | undefined): boolean {
   if (!endpoints || !service) return false;
   const { labels, annotations } = endpoints.metadata;
   if (labels?.[skipLabel] === 'true' || annotations?.[leaderAnnotation] !== undefined) return false;

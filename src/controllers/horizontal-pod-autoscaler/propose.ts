@@ -51,7 +51,7 @@ export class MetricError extends Error {
 }
 
 const defaultTolerance = 0.1;
-export function tolerancesOf({ spec }: HorizontalPodAutoscaler): Tolerances {
+function tolerancesOf({ spec }: HorizontalPodAutoscaler): Tolerances {
   const { scaleUp, scaleDown } = spec.behavior ?? {};
   return {
     up: scaleUp?.tolerance === undefined ? defaultTolerance : floatOf(scaleUp.tolerance),

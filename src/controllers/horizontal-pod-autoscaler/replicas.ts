@@ -31,14 +31,14 @@ export interface Answer {
 
 const isWithin = (ratio: number, { up, down }: Tolerances) => 1 - down <= ratio && ratio <= 1 + up;
 
-export interface Groups {
+interface Groups {
   readonly ready: number;
   readonly unready: ReadonlySet<string>;
   readonly missing: ReadonlySet<string>;
   readonly ignored: ReadonlySet<string>;
 }
 
-export function groupPods(pods: readonly Pod[], metrics: PodMetrics, resource: string, readiness: Readiness): Groups {
+function groupPods(pods: readonly Pod[], metrics: PodMetrics, resource: string, readiness: Readiness): Groups {
   const groups = { ready: 0, unready: new Set<string>(), missing: new Set<string>(), ignored: new Set<string>() };
   for (const pod of pods) {
     const { name } = pod.metadata;
@@ -66,7 +66,7 @@ function isUnready(
 }
 
 /** What the pods ask for of a resource, by pod. Throws when one does not say. */
-export function podRequests(pods: readonly Pod[], resource: string, container?: string): Map<string, number> {
+function podRequests(pods: readonly Pod[], resource: string, container?: string): Map<string, number> {
   const requests = new Map<string, number>();
   for (const pod of pods) {
     const whole = container === undefined ? pod.spec.resources?.requests?.[resource] : undefined;
@@ -95,7 +95,7 @@ interface Ratio {
 }
 
 /** Usage over requests, in whole percent as upstream counts, against the target. */
-export function utilizationRatio(
+function utilizationRatio(
   values: ReadonlyMap<string, number>,
   requests: ReadonlyMap<string, number>,
   target: number,

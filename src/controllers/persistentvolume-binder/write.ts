@@ -13,7 +13,7 @@ export interface BinderStores {
   readonly claims: Overlay<PersistentVolumeClaim>;
 }
 
-export async function updateVolume(stores: BinderStores, volume: PersistentVolume): Promise<PersistentVolume> {
+async function updateVolume(stores: BinderStores, volume: PersistentVolume): Promise<PersistentVolume> {
   return stores.volumes.wrote(await stores.client.persistentvolumes().update(volume));
 }
 

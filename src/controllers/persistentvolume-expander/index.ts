@@ -7,7 +7,7 @@ import type { Controller } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
 import { annotations, storageOf } from '../support/volumes.ts';
 
-export function wantsToGrow({ spec, status }: PersistentVolumeClaim): boolean {
+function wantsToGrow({ spec, status }: PersistentVolumeClaim): boolean {
   if (status?.phase !== 'Bound' || !spec?.volumeName) return false;
   return compareQuantity(storageOf(spec.resources?.requests), storageOf(status.capacity)) > 0;
 }

@@ -10,7 +10,7 @@ import { claimKeysOf, ephemeralClaimName, isClaimOfPod } from '../support/volume
 const finalizer = 'kubernetes.io/pvc-protection';
 
 /** Only scheduled pods count: a kubelet starts no pod whose claim is going. */
-export function usesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
+function usesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
   if (!pod.spec.nodeName) return false;
   // The kubelet is done with it, or it was forced away; its ephemeral volumes may go before its finalizers do.
   const isShutDown = pod.metadata.deletionTimestamp !== undefined && pod.metadata.deletionGracePeriodSeconds === 0;
