@@ -17,18 +17,14 @@ async function createAll(client: Client): Promise<void> {
   await client
     .deployments('a')
     .create({ metadata: { name: 'web' }, spec: { replicas: 4, selector: selector('web'), template: template('web') } });
-  await client
-    .services('a')
-    .create({
-      metadata: { name: 'web' },
-      spec: { clusterIP: 'None', selector: { app: 'web' }, ports: [{ port: 80 }] },
-    });
-  await client
-    .statefulsets('a')
-    .create({
-      metadata: { name: 'db' },
-      spec: { replicas: 3, serviceName: 'db', selector: selector('db'), template: template('db') },
-    });
+  await client.services('a').create({
+    metadata: { name: 'web' },
+    spec: { clusterIP: 'None', selector: { app: 'web' }, ports: [{ port: 80 }] },
+  });
+  await client.statefulsets('a').create({
+    metadata: { name: 'db' },
+    spec: { replicas: 3, serviceName: 'db', selector: selector('db'), template: template('db') },
+  });
   await client
     .daemonsets('a')
     .create({ metadata: { name: 'agent' }, spec: { selector: selector('agent'), template: template('agent') } });
@@ -36,12 +32,10 @@ async function createAll(client: Client): Promise<void> {
     .replicationcontrollers('a')
     .create({ metadata: { name: 'old' }, spec: { replicas: 2, selector: { app: 'old' }, template: template('old') } });
   const job = template('job');
-  await client
-    .jobs('a')
-    .create({
-      metadata: { name: 'job' },
-      spec: { parallelism: 2, template: { ...job, spec: { containers: [], ...job.spec, restartPolicy: 'Never' } } },
-    });
+  await client.jobs('a').create({
+    metadata: { name: 'job' },
+    spec: { parallelism: 2, template: { ...job, spec: { containers: [], ...job.spec, restartPolicy: 'Never' } } },
+  });
 }
 async function census(world: World): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};

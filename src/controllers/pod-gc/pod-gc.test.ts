@@ -28,12 +28,10 @@ for (let seed = 0; seed <= 5; seed++) {
     const { client, clock, faults } = world;
     for (const name of ['stays', 'goes', 'blinks']) await client.nodes().create({ metadata: { name }, spec: {} });
     const pod = (name: string, nodeName?: string) =>
-      client
-        .pods('a')
-        .create({
-          metadata: { name },
-          spec: { ...(nodeName && { nodeName }), containers: [{ name: 'c', image: 'i' }] },
-        });
+      client.pods('a').create({
+        metadata: { name },
+        spec: { ...(nodeName && { nodeName }), containers: [{ name: 'c', image: 'i' }] },
+      });
     for (const node of ['stays', 'goes', 'blinks']) await pod(`on-${node}`, node);
     await pod('nowhere');
     for (const name of ['e1', 'e2', 'e3']) {
