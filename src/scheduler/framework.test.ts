@@ -65,10 +65,11 @@ test('a pod that is not permitted in time is rejected', () =>
       name: 'Slow',
       create: () => definePlugin({ name: 'Slow', permit: () => ({ wait: 30 }), events: [] }),
     };
-    await scheduler({ plugins: [plugin], configuration: enabled('Slow') });
+    const running = await scheduler({ plugins: [plugin], configuration: enabled('Slow') });
     await create('p');
     const pod = await until('p', p => conditionOf(p)?.reason === 'Unschedulable');
     assert.equal(conditionOf(pod)?.message, 'rejected due to timeout after waiting 0.03s at plugin Slow');
+    assert.equal(running.whyPending('default/p')?.rejection?.plugin, 'Slow');
   }));
 
 test('an extender filters, ranks and binds', () =>

@@ -230,14 +230,27 @@ export function createLoop(options: LoopOptions): SchedulingLoop {
   function broken(entry: Entry, profile: Profile, error: unknown): void {
     log.error('Scheduling a pod failed', { pod: entry.info.key, error: messageOf(error) });
     meters.result('error', profile.schedulerName);
+    remember(entry, profile, { plugin: '', code: 'Error', reasons: [messageOf(error)] });
     queue.failed(entry, { rejectedBy: new Set(), pendingBy: new Set(), error: true });
     track(report(profile, entry.info, 'SchedulerError', messageOf(error)));
+  }
+  /** The attempt ended for a reason that is no node's. */
+  function remember({ info }: Entry, profile: Profile, rejection: Rejection): void {
+    options.onUnschedulable({
+      pod: info,
+      at: clock.now(),
+      profile,
+      diagnosis: { nodeCount: 0, rejections: [], preFilter: rejection },
+      nodeNames: [],
+      message: rejection.reasons.join(', '),
+    });
   }
   function bindingFailed(entry: Entry, profile: Profile, rejection: Rejection): void {
     const error = rejection.code === 'Error';
     meters.result(error ? 'error' : 'unschedulable', profile.schedulerName);
     const freed: Pod = { ...entry.info.pod, spec: { ...entry.info.pod.spec, nodeName: '' } };
     queue.happened({ resource: 'Pod', action: 'delete', object: freed });
+    remember(entry, profile, rejection);
     giveBack(entry, [rejection]);
     const reason = error ? 'SchedulerError' : 'Unschedulable';
     track(report(profile, entry.info, reason, rejection.reasons.join(', ')));
