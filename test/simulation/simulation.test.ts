@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { replayArguments, simulate } from '../../src/testing/simulation/index.ts';
 
-/** Each once found a defect, named by what it was. */
+/** Each once found a defect, which is named. */
 const regressions: readonly (readonly [number, string])[] = [
-  [1, 'a finished pod whose status was on its way made its worker spin'],
-  [2, 'a quota was overrun'],
-  [4, 'objects with finalizers'],
-  [12, 'plain'],
+  [1, 'the worker of a finished pod spun until its status was written'],
+  [1009, 'pods of a node that had been silent stayed out of service'],
+  [12, 'a fixed one'],
+  [18, 'a fixed one'],
 ];
 const newSeeds = 4;
 

@@ -34,27 +34,23 @@ function observedGeneration(obj: Unstructured): number {
   return observed;
 }
 
-/** How long after an update that took the last finalizer away the removal may come: both are one transaction. */
-const releaseMs = 5_000;
-
 /** Nothing goes while a finalizer stands: only an update, which may take the last one away, removes such an object; never a deletion. */
 export function finalizers(): Invariant {
-  const updated = new Map<string, number>();
+  const last = new Map<string, string>();
   return {
     name: 'finalizers are respected',
-    onRequest({ method, path }, view) {
-      if (method === 'PUT' || method === 'PATCH') updated.set(objectPath(path), view.elapsed);
+    onRequest({ method, path }) {
+      if (method !== 'GET' && method !== 'POST') last.set(objectPath(path), method);
       return undefined;
     },
-    *onChange({ kind, key, before, after }, view) {
+    *onChange({ kind, key, before, after }) {
       if (after || !before?.metadata) return;
       const { finalizers: held = [], namespace, name } = before.metadata;
       const { finalizers: ofSpec = [] } = (before['spec'] ?? {}) as { finalizers?: string[] };
       if (held.length === 0 && !(kind === 'namespaces' && ofSpec.length > 0)) return;
       const path = `${namespace ? `${namespace}/` : ''}${kind.split('/').pop()}/${name}`;
-      const last = updated.get(path) ?? Number.NEGATIVE_INFINITY;
-      if (view.elapsed - last > releaseMs)
-        yield `${kind} ${key} was removed with finalizers ${[...held, ...ofSpec].join(', ')}`;
+      const isUpdate = last.get(path) === 'PUT' || last.get(path) === 'PATCH';
+      if (!isUpdate) yield `${kind} ${key} was removed with finalizers ${[...held, ...ofSpec].join(', ')}`;
     },
   };
 }

@@ -2,6 +2,7 @@
 import { controllerOf } from '../../../api/object.ts';
 import type { Lease } from '../../../api/types/coordination-v1.ts';
 import type { Pod } from '../../../api/types/core-v1.ts';
+import type { DeleteOptions } from '../../../api/types/meta-v1.ts';
 import type { Invariant } from '../contract.ts';
 import type { SeenRequest } from '../network.ts';
 import { isActive } from './support.ts';
@@ -31,6 +32,16 @@ const owners: Readonly<Record<string, string>> = {
   'statefulset-controller': 'StatefulSet',
   'daemonset-controller': 'DaemonSet',
   'job-controller': 'Job',
+};
+
+/** A controller says which pod it means: one of the same name that came since is another. */
+export const namedByUid: Invariant = {
+  name: 'pods are deleted by uid',
+  *onRequest({ method, path, part, body }) {
+    if (method !== 'DELETE' || !owners[part] || !podPath.test(path)) return;
+    const { preconditions } = JSON.parse(body ? new TextDecoder().decode(body) : '{}') as DeleteOptions;
+    if (!preconditions?.uid) yield `${part} deletes ${path} without a uid as precondition`;
+  },
 };
 
 /** A controller deletes only pods that are its own. */
@@ -84,4 +95,4 @@ export const barePods: Invariant = {
   },
 };
 
-export const processInvariants: readonly Invariant[] = [oneLeader, ownPods, livingOwners, barePods];
+export const processInvariants: readonly Invariant[] = [oneLeader, namedByUid, ownPods, livingOwners, barePods];
