@@ -26,6 +26,7 @@ import { builtinServed, corePlurals, storageFor } from './server/builtin.ts';
 import { serveResource } from './server/dispatch.ts';
 import { createFairness } from './server/fairness.ts';
 import { type AuditSink, chain, type Exchange } from './server/filters.ts';
+import { followFlowControl } from './server/follow-flow-control.ts';
 import type { HealthCheck } from './server/health.ts';
 import { type NonResourceInputs, serveNonResource, versionInfo } from './server/nonresource.ts';
 import { createOpenApiServer } from './server/openapi.ts';
@@ -146,6 +147,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await ensureSystemNamespaces(client);
       await ensureSystemPriorityClasses(client);
       await ensureFlowControl(client);
+      await followFlowControl(options, client, fairness, stopping.signal);
       await reconcileApiServices(core, client);
       await services.start({ ...options, serviceCidrs: options.serviceCidrs ?? defaultServiceCidrs });
       if (options.security) {

@@ -1,71 +1,80 @@
 /**
- * Priority and fairness: requests are sorted into levels, each with a share of the server's concurrency; within a level, flows (one per
- * user) take turns. What finds no seat waits in its flow's queue, bounded in length and time, else is told to come back (429).
+ * Priority and fairness: flow schemas sort requests into priority levels, each with a share of the server's concurrency; within a level,
+ * flows take turns. What finds no seat waits in its flow's queue, bounded in length and time, or is told to come back (429), as the level
+ * says. Follows the FlowSchema and PriorityLevelConfiguration objects through `configure`; begins with those the server brings along.
  */
-import type { UserInfo } from '../../api/transport.ts';
+import type { FlowSchema, PriorityLevelConfiguration } from '../../api/types/flowcontrol-v1.ts';
 import { errors } from '../../base/errors.ts';
 import type { Environment } from '../../controller/contract.ts';
+import { mandatory, suggested } from '../registry/flowcontrol/bootstrap.ts';
 import type { Exchange, Filter } from './filters.ts';
-import type { RequestInfo } from './request-info.ts';
+import { flowOf, inMatchingOrder, schemaFor } from './flow-schemas.ts';
 
 export interface Fairness {
   readonly filter: Filter;
+  /** Takes the place of what was configured before. Requests that run or wait go on. */
+  configure(schemas: readonly FlowSchema[], levels: readonly PriorityLevelConfiguration[]): void;
 }
 export interface FairnessOptions {
   /** Requests served at once, over all levels. */
   readonly concurrency: number;
-  /** Waiting requests per flow. */
-  readonly queueLength: number;
   readonly queueWaitMs: number;
 }
-const defaultFairness: FairnessOptions = { concurrency: 600, queueLength: 100, queueWaitMs: 15_000 };
+const defaultFairness: FairnessOptions = { concurrency: 600, queueWaitMs: 15_000 };
 
-/** Names and shares of upstream's suggested configuration. */
-const shares = {
-  system: 30,
-  'node-high': 40,
-  'leader-election': 10,
-  'workload-high': 40,
-  'workload-low': 100,
-  'global-default': 20,
-} as const;
-type LevelName = keyof typeof shares;
-
-const hasGroup = (user: UserInfo, group: string) => user.groups.includes(group);
-
-/** Undefined: exempt. */
-function levelOf({ user, info }: { user: UserInfo; info: RequestInfo }): LevelName | undefined {
-  if (hasGroup(user, 'system:masters')) return undefined;
-  if (!info.isResource && /^\/(healthz|livez|readyz)(\/|$)/.test(info.path)) return undefined;
-  if (hasGroup(user, 'system:nodes'))
-    return info.resource === 'nodes' || info.resource === 'leases' ? 'node-high' : 'system';
-  if (info.resource === 'leases' && (user.name.startsWith('system:kube-') || info.namespace === 'kube-system'))
-    return 'leader-election';
-  if (user.name === 'system:kube-controller-manager' || user.name === 'system:kube-scheduler') return 'workload-high';
-  if (hasGroup(user, 'system:serviceaccounts:kube-system')) return 'workload-high';
-  return hasGroup(user, 'system:serviceaccounts') ? 'workload-low' : 'global-default';
-}
+const defaultShares = 30;
+const defaultQueueLength = 50;
+/** Sessions that last do not hold seats. */
+const longRunning = new Set(['exec', 'attach', 'portforward', 'proxy', 'log']);
 
 interface Waiting {
   start(): void;
 }
 interface Level {
-  readonly name: LevelName;
-  readonly limit: number;
+  readonly name: string;
+  uid: string | undefined;
+  exempt: boolean;
+  limit: number;
+  /** Waiting requests per flow; 0: whoever finds no seat is refused. */
+  queueLength: number;
   running: number;
   /** Flows with waiting requests, in turn order. */
   readonly flows: Map<string, Waiting[]>;
 }
 
+function queueLengthOf({ limited }: PriorityLevelConfiguration['spec']): number {
+  if (limited?.limitResponse?.type !== 'Queue') return 0;
+  return limited.limitResponse.queuing?.queueLengthLimit ?? defaultQueueLength;
+}
+
+function sharesOf({ type, limited, exempt }: PriorityLevelConfiguration['spec']): number {
+  if (type === 'Exempt') return exempt?.nominalConcurrencyShares ?? 0;
+  return limited?.nominalConcurrencyShares ?? defaultShares;
+}
+
 export function createFairness(environment: Environment, options: FairnessOptions = defaultFairness): Fairness {
   const { clock, metrics } = environment;
-  const total = Object.values(shares).reduce((a, b) => a + b, 0);
-  const levels = new Map<LevelName, Level>();
-  for (const [name, share] of Object.entries(shares) as [LevelName, number][]) {
-    const limit = Math.max(1, Math.ceil((options.concurrency * share) / total));
-    levels.set(name, { name, limit, running: 0, flows: new Map() });
-  }
+  const levels = new Map<string, Level>();
+  let schemas: readonly FlowSchema[] = [];
   const rejected = metrics.counter('apiserver_flowcontrol_rejected_requests_total', 'Requests refused with 429.');
+
+  function configure(newSchemas: readonly FlowSchema[], newLevels: readonly PriorityLevelConfiguration[]): void {
+    schemas = inMatchingOrder(newSchemas);
+    const total = newLevels.reduce((sum, level) => sum + sharesOf(level.spec), 0) || 1;
+    const names = new Set(newLevels.map(level => level.metadata.name));
+    for (const name of levels.keys()) if (!names.has(name)) levels.delete(name);
+    for (const { metadata, spec } of newLevels) {
+      const limit = Math.ceil((options.concurrency * sharesOf(spec)) / total);
+      const now = { uid: metadata.uid, exempt: spec.type === 'Exempt', limit, queueLength: queueLengthOf(spec) };
+      const level = levels.get(metadata.name);
+      if (level) Object.assign(level, now);
+      else levels.set(metadata.name, { name: metadata.name, ...now, running: 0, flows: new Map() });
+    }
+  }
+  configure(
+    [...mandatory.flowSchemas, ...suggested.flowSchemas],
+    [...mandatory.priorityLevels, ...suggested.priorityLevels],
+  );
 
   function release(level: Level): void {
     level.running -= 1;
@@ -79,8 +88,11 @@ export function createFairness(environment: Environment, options: FairnessOption
   }
   function wait(level: Level, flow: string, exchange: Exchange): Promise<void> {
     const queue = level.flows.get(flow) ?? [];
-    if (queue.length >= options.queueLength) {
-      rejected.inc({ priority_level: level.name, reason: 'queue-full' });
+    if (queue.length >= level.queueLength) {
+      rejected.inc({
+        priority_level: level.name,
+        reason: level.queueLength === 0 ? 'concurrency-limit' : 'queue-full',
+      });
       return Promise.reject(tooMany());
     }
     return new Promise((resolve, reject) => {
@@ -116,14 +128,18 @@ export function createFairness(environment: Environment, options: FairnessOption
     });
   }
   return {
+    configure,
     filter: {
       name: 'priority-and-fairness',
       wrap: next => async exchange => {
-        const name = levelOf(exchange);
-        const level = name && levels.get(name);
+        const schema = schemaFor(schemas, exchange);
+        const level = schema && levels.get(schema.spec.priorityLevelConfiguration.name);
         if (!level) return next(exchange);
+        if (schema.metadata.uid) exchange.headers['x-kubernetes-pf-flowschema-uid'] = schema.metadata.uid;
+        if (level.uid) exchange.headers['x-kubernetes-pf-prioritylevel-uid'] = level.uid;
+        if (level.exempt || longRunning.has(exchange.info.subresource)) return next(exchange);
         if (level.running < level.limit) level.running += 1;
-        else await wait(level, exchange.user.name, exchange);
+        else await wait(level, flowOf(schema, exchange), exchange);
         try {
           return await next(exchange);
         } finally {

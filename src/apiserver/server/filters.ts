@@ -26,6 +26,8 @@ export interface Exchange {
   readonly impersonator?: UserInfo;
   readonly warnings: string[];
   readonly annotations: Map<string, string>;
+  /** Sent with the response, whatever it is. */
+  readonly headers: Record<string, string>;
 }
 export type Handle = (exchange: Exchange) => Promise<ApiResponse>;
 export interface Filter {
@@ -70,8 +72,12 @@ export function chain(inputs: FilterInputs, last: Handle): (request: ApiRequest)
     const warnings: string[] = [];
     const id = idOf(request);
     try {
-      const exchange: Exchange = { request, id, info: noInfo, user: nobody, warnings, annotations: new Map() };
-      return finish(await handle(exchange), warnings, id);
+      const headers = {};
+      const annotations = new Map();
+      const exchange: Exchange = { request, id, info: noInfo, user: nobody, warnings, annotations, headers };
+      const response = await handle(exchange);
+      Object.assign(response.headers, headers);
+      return finish(response, warnings, id);
     } catch (e) {
       return finish(errorResponse(request, e, inputs), warnings, id);
     }
