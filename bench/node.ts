@@ -3,7 +3,7 @@
  * and containerd; what cannot run here is left out.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ContainerRuntime, SandboxConfig } from '../src/kubelet/runtime/contract.ts';
@@ -142,13 +142,21 @@ spec:
       containers: [{name: c, image: ${busyboxImage}, command: [sleep, "100000"]}]
 `;
 
+/** The program as users have it: bundled, without sources. Returns its path. */
+function installation(directory: string): string {
+  const root = join(import.meta.dirname, '..');
+  cpSync(join(root, 'bin'), join(directory, 'bin'), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
+  const build = [join(root, 'scripts', 'build.ts'), `--outdir=${join(directory, 'dist')}`];
+  execFileSync(process.execPath, build, { cwd: root, stdio: 'ignore' });
+  return join(directory, 'bin', 'tsukube');
+}
+
 /** A server and an agent as processes of their own, each in a namespace. */
 async function agentMemory(): Promise<BenchResult[]> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-node-'));
   const dir = (name: string) => join(directory, name);
-  const tsukube = join(import.meta.dirname, '..', 'bin', 'tsukube');
-  // What is installed is the bundle.
-  execFileSync(process.execPath, [join(import.meta.dirname, '..', 'scripts', 'build.ts')], { stdio: 'ignore' });
+  const tsukube = installation(dir('install'));
   const { machines, remove } = await createMachines(2);
   const parts: Part[] = [];
   try {
