@@ -52,3 +52,9 @@ export function containerHash(container: AnyContainer): string {
 
 export const hashAnnotationOf = (annotations: Record<string, string>): string | undefined =>
   annotations[hashAnnotation];
+
+export const allContainers = (pod: Pod): AnyContainer[] => [
+  ...(pod.spec.initContainers ?? []),
+  ...pod.spec.containers,
+  ...(pod.spec.ephemeralContainers ?? []),
+];

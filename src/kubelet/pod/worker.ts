@@ -20,7 +20,7 @@ import type { ContainerNotes } from './container-status.ts';
 import type { PodContext } from './context.ts';
 import { type Decision, decide } from './decide.ts';
 import { VolumeError } from './host.ts';
-import { type AnyContainer, isStaticPod, resourcesAnnotation, uidOf } from './names.ts';
+import { type AnyContainer, allContainers, isStaticPod, resourcesAnnotation, uidOf } from './names.ts';
 import { createProbeSet } from './probes.ts';
 import { containerResources, needsRestart, sameResources } from './resources.ts';
 import {
@@ -477,12 +477,6 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
     },
   };
 }
-
-const allContainers = (pod: Pod): AnyContainer[] => [
-  ...(pod.spec.initContainers ?? []),
-  ...pod.spec.containers,
-  ...(pod.spec.ephemeralContainers ?? []),
-];
 
 /** False for what the kubelet itself wrote: statuses come back on the watch. */
 function concernsKubelet(before: Pod, now: Pod): boolean {
