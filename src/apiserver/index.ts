@@ -129,6 +129,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     exchange => route(inputs, exchange),
   );
+  const objects = metrics.gauge('apiserver_storage_objects', 'Stored objects by resource.');
+  metrics.onCollect(() => {
+    for (const { info, store: kept } of resources.all())
+      if (kept)
+        objects.set(kept.cache.root.size, { resource: info.group ? `${info.plural}.${info.group}` : info.plural });
+  });
   const loopback = inProcessTransport(handle, loopbackUser);
   return {
     handle,

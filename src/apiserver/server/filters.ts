@@ -2,7 +2,6 @@
 
 import type { ApiRequest, ApiResponse, UserInfo } from '../../api/transport.ts';
 import { ApiError, errors, messageOf } from '../../base/errors.ts';
-import type { Labels } from '../../base/metrics.ts';
 import { uuid } from '../../base/random.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { healthPaths } from '../auth/authenticators/basic.ts';
@@ -11,6 +10,7 @@ import { forbiddenError } from '../auth/forbidden.ts';
 import { impersonate } from '../auth/impersonation.ts';
 import { toApiError } from '../storage/object-store.ts';
 import type { Fairness } from './fairness.ts';
+import { guardFilter } from './guard.ts';
 
 import { type Negotiated, negotiate, wantsPretty } from './negotiation.ts';
 import { plainJson, statusResponse } from './output.ts';
@@ -53,7 +53,7 @@ const nobody: UserInfo = { name: '', groups: [] };
 function filters(inputs: FilterInputs): readonly Filter[] {
   return [
     requestInfoFilter,
-    guardFilter(inputs),
+    guardFilter(inputs, (request, thrown) => errorResponse(request, thrown, inputs)),
     timeoutFilter(inputs),
     authenticationFilter(inputs),
     auditFilter(inputs),
@@ -153,76 +153,6 @@ const requestInfoFilter: Filter = {
   name: 'request-info',
   wrap: next => exchange => next({ ...exchange, info: requestInfo(exchange.request) }),
 };
-
-const knownVerbs = new Set([
-  'get',
-  'list',
-  'watch',
-  'create',
-  'update',
-  'patch',
-  'delete',
-  'deletecollection',
-  'post',
-  'put',
-  'head',
-  'options',
-]);
-const maxLabelSets = 5_000;
-
-/** Label sets as frozen values, so that their text is made once. What clients make up counts as "other". */
-function labelSets() {
-  const sets = new Map<string, Labels>();
-  function kept(key: string, make: () => Labels): Labels {
-    let set = sets.get(key);
-    if (!set) {
-      set = Object.freeze(make());
-      if (sets.size < maxLabelSets) sets.set(key, set);
-    }
-    return set;
-  }
-  const named = (verb: string) => (knownVerbs.has(verb) ? verb : 'other');
-  return {
-    verb: (verb: string) => kept(named(verb), () => ({ verb: named(verb) })),
-    request: (verb: string, resource: string, status: number) => {
-      // A resource that is not there is named by the client.
-      const name = status === 404 || status === 403 ? '' : resource;
-      return kept(`${named(verb)} ${name} ${status}`, () => ({
-        verb: named(verb),
-        resource: name,
-        code: String(status),
-      }));
-    },
-  };
-}
-
-/** Counts and measures. Unexpected failures become a Status here, so that audit and metrics see them. */
-function guardFilter(inputs: FilterInputs): Filter {
-  const { metrics, clock } = inputs;
-  const total = metrics.counter('apiserver_request_total', 'Requests by verb, resource and code.');
-  const duration = metrics.histogram('apiserver_request_duration_seconds', 'Time to the response, by verb.');
-  const labels = labelSets();
-  const inflight = metrics.gauge('apiserver_current_inflight_requests', 'Requests being served.');
-  return {
-    name: 'panic-guard',
-    wrap: next => async exchange => {
-      const started = clock.monotonic();
-      const { info } = exchange;
-      let response: ApiResponse;
-      inflight.add(1);
-      try {
-        response = await next(exchange);
-      } catch (e) {
-        response = errorResponse(exchange.request, e, inputs);
-      } finally {
-        inflight.add(-1);
-      }
-      total.inc(labels.request(info.verb, info.resource, response.status));
-      if (info.verb !== 'watch') duration.observe((clock.monotonic() - started) / 1_000, labels.verb(info.verb));
-      return response;
-    },
-  };
-}
 
 const requestTimeoutMs = 60_000;
 const longRunning = new Set(['exec', 'attach', 'portforward', 'proxy', 'log']);
