@@ -107,8 +107,8 @@ describe('kubectl', { skip: !hasKubectl() }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function kubectl(args: readonly string[], input = ''): Promise<Output> {
-    const env = { ...process.env, KUBECONFIG: join(folder, 'config'), HOME: folder };
+  function kubectl(args: readonly string[], input = '', more: Record<string, string> = {}): Promise<Output> {
+    const env = { ...process.env, KUBECONFIG: join(folder, 'config'), HOME: folder, ...more };
     return new Promise(resolve => {
       const child = execFile('kubectl', args, { env, timeout: 30_000 }, (error, out, err) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
@@ -158,6 +158,21 @@ describe('kubectl', { skip: !hasKubectl() }, () => {
     assert.equal(await ok(['get', 'deploy', 'web', '-o', 'jsonpath={.spec.replicas}']), '3');
     assert.match(await ok(['get', 'deploy', '-l', 'tier=front', '-A']), /^default +web/m);
     assert.match(await ok(['rollout', 'restart', 'deploy', 'web']), /restarted/);
+  });
+  it('edits, waits and replaces', async () => {
+    await ok(['create', 'configmap', 'edited', '--from-literal=colour=red']);
+    const { code, out, err } = await kubectl(['edit', 'cm', 'edited'], '', { KUBE_EDITOR: 'sed -i s/red/blue/' });
+    assert.equal(code, 0, err);
+    assert.match(out, /configmap\/edited edited/);
+    assert.equal(await ok(['get', 'cm', 'edited', '-o', 'jsonpath={.data.colour}']), 'blue');
+    await ok(['wait', '--for=jsonpath={.data.colour}=blue', 'cm/edited', '--timeout=10s']);
+    const yaml = await ok(['get', 'cm', 'edited', '-o', 'yaml']);
+    assert.match(await ok(['replace', '-f', '-'], yaml.replace('blue', 'green')), /replaced/);
+    const stale = await kubectl(['replace', '-f', '-'], yaml.replace('blue', 'black'));
+    assert.match(stale.err, /the object has been modified/);
+    const deleted = ok(['wait', '--for=delete', 'cm/edited', '--timeout=20s']);
+    await ok(['delete', 'cm', 'edited']);
+    await deleted;
   });
   it('applies on the server, and is told of conflicts', async () => {
     const map = (value: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {k: "${value}"}\n`;
