@@ -7,6 +7,7 @@ import { replayArguments, simulate } from '../../src/testing/simulation/index.ts
 const regressions: readonly (readonly [number, string])[] = [
   [1, 'the worker of a finished pod spun until its status was written'],
   [1009, 'pods of a node that had been silent stayed out of service'],
+  [3060, 'a rollout that did not see its own first set yet made the second one too large'],
   [12, 'a fixed one'],
   [18, 'a fixed one'],
 ];

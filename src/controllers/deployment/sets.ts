@@ -1,4 +1,4 @@
-import type { Draft } from '../../api/object.ts';
+import { controllerOf, type Draft } from '../../api/object.ts';
 import type { Deployment, ReplicaSet } from '../../api/types/apps-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
 import { isAlreadyExists, isConflict, isNotFound, messageOf } from '../../base/errors.ts';
@@ -14,7 +14,7 @@ import {
   setAnnotations,
   sizeAnnotations,
 } from './revisions.ts';
-import { newSetReplicas, replicasOf } from './rollout.ts';
+import { isRolling, newSetReplicas, replicasOf } from './rollout.ts';
 import { hasProgressDeadline, progressing, setCondition } from './status.ts';
 
 /** Writes a deployment's ReplicaSets. What it gives back is the server's answer, so that the next decision counts it. */
@@ -32,9 +32,14 @@ const scalingReason = 'ScalingReplicaSet';
 export function createSetWriter(context: ControllerContext): SetWriter {
   const { client, recorder } = context;
   const sets = (d: Deployment) => client.replicasets(d.metadata.namespace);
+  /** Asked of the server, once per rollout: a set that the cache does not show yet would make the new one too large. */
+  const siblings = async (d: Deployment): Promise<readonly ReplicaSet[]> => {
+    const { items } = await sets(d).list();
+    return items.filter(rs => controllerOf(rs)?.uid === d.metadata.uid);
+  };
   return {
     async create(d, others, revision) {
-      const draft = draftSet(d, others, revision);
+      const draft = draftSet(d, isRolling(d) ? await siblings(d) : others, revision);
       try {
         const made = await sets(d).create(draft);
         const size = replicasOf(made);
