@@ -35,6 +35,10 @@ export const nodeCapacity: Invariant = {
   },
 };
 
+/** A pod that should be gone, but whose node is silent, costs nothing any more. */
+const isCharged = (pod: Pod, now: number): boolean =>
+  !isTerminal(pod) && !(Date.parse(pod.metadata.deletionTimestamp ?? '') <= now);
+
 /** After a recount that lowered what is told as used: it may have missed a pod in the making, as upstream's may. */
 const recountMs = 60_000;
 
@@ -62,7 +66,7 @@ export function podQuota(): Invariant {
         const recounted = lowered.get(`${namespace}/${quota.metadata.name}`) ?? Number.NEGATIVE_INFINITY;
         if (quota.status?.used?.['pods'] === undefined || view.elapsed - recounted < recountMs) continue;
         const most = limits.highest(`${namespace}/${quota.metadata.name}`, view.elapsed);
-        const count = view.list<Pod>('pods', namespace).filter(pod => !isTerminal(pod)).length;
+        const count = view.list<Pod>('pods', namespace).filter(pod => isCharged(pod, view.now)).length;
         if (count > most && most > Number.NEGATIVE_INFINITY && count > Number(quota.status.used['pods']))
           yield `${change.key} is pod ${count} in ${namespace}, where ${most} are allowed`;
       }
@@ -70,7 +74,7 @@ export function podQuota(): Invariant {
     *unsettled(view) {
       for (const quota of view.list<ResourceQuota>('resourcequotas')) {
         const { namespace = '', name } = quota.metadata;
-        const count = view.list<Pod>('pods', namespace).filter(pod => !isTerminal(pod)).length;
+        const count = view.list<Pod>('pods', namespace).filter(pod => isCharged(pod, view.now)).length;
         const used = quota.status?.used?.['pods'];
         if (used !== undefined && Number(used) !== count)
           yield `quota ${namespace}/${name} tells ${used} pods, there are ${count}`;
