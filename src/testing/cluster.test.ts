@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { isForbidden } from '../base/errors.ts';
 import { type Cluster, createCluster, virtualClock } from './index.ts';
 
@@ -57,6 +62,26 @@ test('authorization and admission hold for other identities', async () => {
     await cluster.close();
   }
 });
+
+test('kubectl reaches a cluster in this process over HTTPS', {
+  skip: hasKubectl() ? false : 'needs kubectl',
+}, async () => {
+  const cluster = await createCluster({ nodes: 2 });
+  const directory = mkdtempSync(join(tmpdir(), 'https-'));
+  try {
+    const file = join(directory, 'kubeconfig');
+    writeFileSync(file, (await cluster.https()).kubeconfig, { mode: 0o600 });
+    const { stdout } = await promisify(execFile)('kubectl', ['--kubeconfig', file, 'get', 'nodes', '-o', 'name']);
+    assert.deepEqual(stdout.trim().split('\n').sort(), ['node/node-0', 'node/node-1']);
+  } finally {
+    rmSync(directory, { recursive: true });
+    await cluster.close();
+  }
+});
+
+function hasKubectl(): boolean {
+  return ['/usr/bin', '/usr/local/bin'].some(folder => existsSync(join(folder, 'kubectl')));
+}
 
 test('many clusters in one process leave nothing behind', async () => {
   for (let i = 0; i < 3; i++) {

@@ -20,6 +20,7 @@ import { allControllers } from '../controllers/all.ts';
 import { createSimulatedNodes, type SimulatedNodes, type SimulatedNodesOptions } from '../kubelet/index.ts';
 import { createScheduler } from '../scheduler/index.ts';
 import { createMemoryStore, type MemoryStore } from '../store/memory/index.ts';
+import type { HttpsAccess } from './https.ts';
 import { lazyTokenSigner } from './signer.ts';
 
 export interface ClusterOptions {
@@ -58,6 +59,8 @@ export interface Cluster {
   fork(options?: ClusterOptions): Promise<Cluster>;
   /** The API as it was at a revision (a resourceVersion), without controllers, scheduler and nodes. Throws 410 when that is too long ago. */
   at(revision: number | string): Promise<Cluster>;
+  /** Opens an HTTPS port on loopback (default: any free one) for kubectl and other clients. Needs Node.js. Closed with the cluster. */
+  https(port?: number): Promise<HttpsAccess>;
   /** Stops everything. Nothing is left: no timer, no promise that waits. */
   close(): Promise<void>;
 }
@@ -96,6 +99,11 @@ async function start(store: MemoryStore, clock: Clock, options: ClusterOptions):
       server,
       environment,
       as: user => clientFor(typeof user === 'string' ? { name: user, groups: ['system:authenticated'] } : user),
+      async https(port) {
+        const access = await (await import('./https.ts')).serveHttps(handler, port);
+        stops.push(() => access.close());
+        return access;
+      },
       fork: (changes = {}) => start(store.fork(), clock, { ...options, ...changes }),
       at: revision =>
         start(store.at(Number(revision)), clock, { ...options, nodes: 0, controllers: [], scheduler: false }),

@@ -88,7 +88,9 @@ export function jobBounds(): Invariant {
       if (kind === 'batch/jobs' && after) {
         const [old, job] = [before && typed<Job>(before), typed<Job>(after)];
         parallel.note(job.metadata.uid ?? '', view.elapsed, job.spec.parallelism ?? 1);
-        if ((job.status?.succeeded ?? 0) > (job.spec.completions ?? Number.POSITIVE_INFINITY))
+        // Without indexes, a pod that was replaced may succeed as well.
+        const isIndexed = job.spec.completionMode === 'Indexed';
+        if (isIndexed && (job.status?.succeeded ?? 0) > (job.spec.completions ?? Number.POSITIVE_INFINITY))
           yield `job ${key} succeeded ${job.status?.succeeded} times of ${job.spec.completions}`;
         if ((job.status?.succeeded ?? 0) < (old?.status?.succeeded ?? 0)) yield `job ${key} lost successes`;
         if (isOver(old) && !isOver(job)) yield `job ${key} was over and is no more`;

@@ -96,7 +96,7 @@ function* jobs(view: View): Generator<string> {
       over &&
       spec.completions &&
       status?.conditions?.some(c => c.type === 'Complete' && c.status === 'True') &&
-      status.succeeded !== spec.completions
+      (status.succeeded ?? 0) < spec.completions
     )
       yield `job ${idOf(job)} is complete with ${status.succeeded} successes of ${spec.completions}`;
   }
