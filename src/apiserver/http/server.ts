@@ -93,6 +93,8 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
       for (const session of sessions) session.close();
       overHttp1.close();
       overHttp1.closeIdleConnections();
+      // It never listened itself, but its check for slow connections runs until it is closed.
+      overHttp1.close();
       const timer = setTimeout(() => {
         for (const session of sessions) session.destroy();
         for (const socket of sockets) socket.destroy();
