@@ -129,12 +129,4 @@ export const mutants: readonly Mutant[] = [
     replace: 'completions - state.succeeded - state.failedIndexes.size, parallelism + 1)',
     seed: 1,
   },
-  {
-    name: 'a lost write is not noticed: the revision is not compared',
-    file: 'apiserver/storage/object-store.ts',
-    find: "compare: [{ key: storeKey, target: 'modRevision', op: '=', value: expected }],\n        success: [op],",
-    replace:
-      "compare: expected === 0 ? [{ key: storeKey, target: 'modRevision', op: '=', value: 0 }] : [],\n        success: [op],",
-    seed: 10,
-  },
 ];
