@@ -11,7 +11,8 @@ const regressions: readonly (readonly [number, string])[] = [
   [12, 'a fixed one'],
   [18, 'a fixed one'],
 ];
-const newSeeds = 2;
+/** Seeds that nobody tried, besides the fixed ones: `TSUKUBE_NEW_SEEDS=20 npm test -- simulation`. A failing one is printed with the command that replays it. */
+const newSeeds = Number(process.env['TSUKUBE_NEW_SEEDS'] ?? 0);
 
 test('a seed is a history: every request, answer and stored byte comes again', async () => {
   const first = await simulate({ seed: 7, steps: 40 });
@@ -29,7 +30,9 @@ for (const [seed, what] of regressions)
     assert.deepEqual(findings, [], `npm run simulate -- --seed ${seed}`);
   });
 
-test('seeds that nobody tried hold', async t => {
+test('seeds that nobody tried hold', {
+  skip: newSeeds > 0 ? false : 'set TSUKUBE_NEW_SEEDS=N to try N new ones',
+}, async t => {
   const start = Math.floor(Date.now() / 1000) % 1_000_000_000;
   let hours = 0;
   const began = performance.now();
