@@ -3,9 +3,9 @@
  * a pure function of the nodes; the difference to what this process set is applied.
  */
 import type { Node } from '../api/types/index.ts';
-import { messageOf } from '../base/errors.ts';
 import type { InformerFactory } from '../client/contract.ts';
 import type { Environment } from '../controller/contract.ts';
+import { createConvergence } from './convergence.ts';
 import { runProgram } from './host.ts';
 
 /** The way to one pod range. */
@@ -92,9 +92,6 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
   const applied = new Map<string, Route>();
   const neighbours = new Map<string, boolean>();
   let looked = false;
-  let stopped = false;
-  let dirty = true;
-  let running: Promise<void> | undefined;
 
   async function isNeighbour(address: string): Promise<boolean> {
     const known = neighbours.get(address);
@@ -178,25 +175,14 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
     await program('ip', ['link', 'set', options.device, 'up']);
   }
 
-  async function run(): Promise<void> {
-    while (dirty && !stopped) {
-      dirty = false;
-      try {
-        await apply();
-      } catch (error) {
-        log.error('routes to other nodes are not in place, trying again', { error: messageOf(error) });
-        dirty = true;
-        await new Promise<void>(resolve => clock.setTimer(resolve, retryMs, { background: true }));
-      }
-    }
-  }
-  const touch = () => {
-    dirty = true;
-    running ??= run().finally(() => {
-      running = undefined;
-      if (dirty && !stopped) touch();
-    });
-  };
+  const convergence = createConvergence({
+    clock,
+    log,
+    apply,
+    retryMs,
+    failure: 'routes to other nodes are not in place, trying again',
+  });
+  const { touch } = convergence;
   const routeFacts = (node: Node) => JSON.stringify([node.spec.podCIDRs, node.status?.addresses]);
   const unsubscribe = nodes.addHandler({
     onAdd: touch,
@@ -208,13 +194,10 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
   await nodes.synced();
   touch();
   return {
-    async flushed() {
-      while (running) await running;
-    },
-    async stop() {
-      stopped = true;
+    flushed: convergence.flushed,
+    stop() {
       unsubscribe();
-      await running;
+      return convergence.stop();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Enforces network policies for the pods of this node. */
-import { messageOf } from '../../base/errors.ts';
 import type { InformerFactory } from '../../client/contract.ts';
 import type { Environment } from '../../controller/contract.ts';
+import { createConvergence } from '../convergence.ts';
 import { runProgram } from '../host.ts';
 import { compilePolicies, type Family } from './model.ts';
 import { type PolicyTable, policyScript, policyTable } from './rules.ts';
@@ -32,9 +32,6 @@ export async function startNetworkPolicy(options: PolicyOptions): Promise<Policy
   const pods = options.informers.informer('v1/pods');
   const namespaces = options.informers.informer('v1/namespaces');
   const applied = new Map<Family, PolicyTable>();
-  let dirty = true;
-  let stopped = false;
-  let running: Promise<void> | undefined;
 
   async function apply(): Promise<void> {
     const view = {
@@ -59,26 +56,15 @@ export async function startNetworkPolicy(options: PolicyOptions): Promise<Policy
     for (const [family, table] of next) applied.set(family, table);
   }
 
-  async function work(): Promise<void> {
-    while (dirty && !stopped) {
-      await new Promise<void>(resolve => clock.setTimer(resolve, gatherMs));
-      dirty = false;
-      try {
-        await apply();
-      } catch (error) {
-        log.error('network policies are not in the packet filter, trying again', { error: messageOf(error) });
-        dirty = true;
-        await new Promise<void>(resolve => clock.setTimer(resolve, retryMs, { background: true }));
-      }
-    }
-  }
-  const touch = () => {
-    dirty = true;
-    running ??= work().finally(() => {
-      running = undefined;
-      if (dirty && !stopped) touch();
-    });
-  };
+  const convergence = createConvergence({
+    clock,
+    log,
+    apply,
+    retryMs,
+    gatherMs,
+    failure: 'network policies are not in the packet filter, trying again',
+  });
+  const { touch } = convergence;
 
   await Promise.all([policies.synced(), pods.synced(), namespaces.synced()]);
   const any = { onAdd: touch, onUpdate: touch, onDelete: touch };
@@ -105,13 +91,10 @@ export async function startNetworkPolicy(options: PolicyOptions): Promise<Policy
   );
   touch();
   return {
-    async flushed() {
-      while (running) await running;
-    },
-    async stop() {
-      stopped = true;
+    flushed: convergence.flushed,
+    stop() {
       for (const stop of unsubscribe) stop();
-      await running;
+      return convergence.stop();
     },
   };
 }
