@@ -39,7 +39,7 @@ function count(event: unknown, ok: boolean): void {
     todo?: string | boolean;
     name: string;
     file?: string;
-    details?: { type?: string };
+    details?: { type?: string; error?: { cause?: unknown } };
   };
   if (data.details?.type === 'suite') return;
   if (data.skip !== undefined && data.skip !== false) {
@@ -48,8 +48,15 @@ function count(event: unknown, ok: boolean): void {
   } else if (ok) passed += 1;
   else {
     failed += 1;
-    failures.push(`${data.file ?? ''}: ${data.name}`);
+    failures.push(`${data.file ?? ''}: ${data.name}${reason(data.details?.error)}`);
   }
+}
+
+/** The first line of what a test threw, so that the end of a long log says why. */
+function reason(error: { cause?: unknown } | undefined): string {
+  const cause = error?.cause ?? error;
+  const text = cause instanceof Error ? cause.message : String(cause ?? '');
+  return text === '' ? '' : `: ${text.split('\n')[0]}`;
 }
 
 if (patterns.length === 0) {

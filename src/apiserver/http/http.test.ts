@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
+import { closed } from '../../../test/support/closed.ts';
 import type { ApiRequest, Handler } from '../../api/transport.ts';
 import { systemClock } from '../../base/clock.ts';
 import { type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
@@ -114,7 +115,7 @@ describe('the HTTP adapter', () => {
     const stream = from.request({ ':path': '/slow', ':method': 'POST' });
     stream.on('error', () => {});
     stream.write('x');
-    await once(stream, 'close');
+    await closed(stream);
     assert.equal((await ask(from)).status, 200);
     from.destroy();
   });
@@ -138,7 +139,7 @@ describe('the HTTP adapter', () => {
     half.write('GET /x HTTP/1.1\r\nhost: x\r\nx-never: ');
     const all = [plain, secured, half];
     for (const socket of all) socket.resume();
-    await Promise.all(all.map(socket => once(socket, 'close')));
+    await Promise.all(all.map(socket => closed(socket)));
   });
   it('stops producing for a reader who does not read, and lets go when he goes', async () => {
     const from = session();

@@ -6,6 +6,7 @@ import { connect as connectTcp } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import tls, { type TLSSocket } from 'node:tls';
 import { type ApiProcess, freePort, startApiProcess, testFolder } from '../../support/api-process.ts';
+import { closed } from '../../support/closed.ts';
 
 interface Answer {
   readonly status: number;
@@ -174,12 +175,12 @@ describe('bad input', () => {
     const socket = await raw();
     socket.end('\x00\x01nonsense\r\n\r\n');
     socket.resume();
-    await once(socket, 'close');
+    await closed(socket);
     const plain = connectTcp(server.port, '127.0.0.1');
     plain.on('error', () => {});
     plain.write('GET / HTTP/1.1\r\n\r\n');
     plain.resume();
-    await once(plain, 'close');
+    await closed(plain);
   });
   it('half-open and slow connections hold nobody up', async () => {
     const silent = Array.from({ length: 100 }, () => connectTcp(server.port, '127.0.0.1').on('error', () => {}));
