@@ -162,40 +162,14 @@ export function isQualifiedName(value: string): string[] {
 }
 export const isLabelKey = isQualifiedName;
 
-/** A qualified name that must have a prefix. */
-export function isPrefixedName(value: string): string[] {
-  const complaints = isQualifiedName(value);
-  if (complaints.length > 0 || value.includes('/')) return complaints;
-  return ['must be a domain-prefixed key (such as "acme.io/foo")'];
-}
-
-/** `domain/path`, as controller names of ingress classes are. */
-export function isDomainPrefixedPath(value: string): string[] {
-  const slash = value.indexOf('/');
-  if (slash <= 0 || slash === value.length - 1) return ['must be a domain-prefixed path (such as "acme.io/foo")'];
-  const complaints = isDns1123Subdomain(value.slice(0, slash));
-  if (!httpPath.regexp.test(value.slice(slash + 1))) complaints.push(httpPath.complaint);
-  return complaints;
-}
+/** The path of a URL, as RFC 3986 has it. */
+export const isHttpPath = (value: string): string[] => (httpPath.regexp.test(value) ? [] : [httpPath.complaint]);
 
 /** At least three labels, as custom group names are. */
 export function isFullyQualifiedName(value: string): string[] {
   const complaints = isDns1123Subdomain(value);
   if (complaints.length > 0) return [complaints.join(',')];
   return value.split('.').length < 3 ? ['should be a domain with at least three segments separated by dots'] : [];
-}
-
-/** At least two labels; a final dot is fine. */
-export function isFullyQualifiedDomainName(value: string): string[] {
-  const name = value.endsWith('.') ? value.slice(0, -1) : value;
-  const complaints = isDns1123Subdomain(name);
-  if (complaints.length > 0) return [complaints.join(',')];
-  const labels = name.split('.');
-  if (labels.length < 2) return ['should be a domain with at least two segments separated by dots'];
-  return labels.flatMap(label => {
-    const bad = isDns1123Label(label);
-    return bad.length > 0 ? [bad.join(',')] : [];
-  });
 }
 
 export function isPortNumber(port: number): string[] {

@@ -4,6 +4,9 @@ import { isCidr, isIp } from '../../api/validation/ip.ts';
 import {
   isDns1123Label,
   isDns1123Subdomain,
+  isFullyQualifiedName,
+  isHttpPath,
+  isPathSegmentName,
   isPortName,
   isPortNumber,
   isQualifiedName,
@@ -85,8 +88,41 @@ const complain =
 export const dnsLabel: Check<string | undefined> = complain(isDns1123Label);
 export const dnsSubdomain: Check<string | undefined> = complain(isDns1123Subdomain);
 export const qualifiedName: Check<string | undefined> = complain(isQualifiedName);
-export const ipAddress: Check<string | undefined> = complain(value => isIp(value));
-export const cidrBlock: Check<string | undefined> = complain(value => isCidr(value));
+/**
+ * Addresses and blocks in the fields that are older than the strict rules: leading zeros, mapped addresses and bits past the prefix pass
+ * with a warning (`meta/ip-warnings.ts`), as the StrictIPCIDRValidation gate is off in v1.35 (IsValidIPForLegacyField).
+ */
+export const ipAddress: Check<string | undefined> = complain(value => isIp(value, false));
+export const cidrBlock: Check<string | undefined> = complain(value => isCidr(value, false));
+/** "domain/path" (IsDomainPrefixedPath): each complaint shows the part it is about. */
+export const domainPrefixedPath: Check<string | undefined> = (value, path) => {
+  if (!value) return [field.required(path)];
+  const slash = value.indexOf('/');
+  if (slash <= 0 || slash === value.length - 1) {
+    return [field.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  }
+  return [
+    ...dnsSubdomain(value.slice(0, slash), path),
+    ...invalidAll(path, value.slice(slash + 1), isHttpPath(value.slice(slash + 1))),
+  ];
+};
+/** At least two labels, a final dot is fine (IsFullyQualifiedDomainName). */
+export const fullyQualifiedDomain: Check<string | undefined> = (value, path) => {
+  if (!value) return [field.required(path)];
+  const name = value.endsWith('.') ? value.slice(0, -1) : value;
+  const complaints = isDns1123Subdomain(name);
+  if (complaints.length > 0) return [field.invalid(path, name, complaints.join(','))];
+  const labels = name.split('.');
+  if (labels.length < 2) {
+    return [field.invalid(path, name, 'should be a domain with at least two segments separated by dots')];
+  }
+  const wrong = labels.find(label => isDns1123Label(label).length > 0);
+  return wrong === undefined ? [] : [field.invalid(path, wrong, isDns1123Label(wrong).join(','))];
+};
+/** At least three labels (IsFullyQualifiedName). */
+export const fullyQualifiedName: Check<string | undefined> = (value, path) =>
+  value ? invalidAll(path, value, isFullyQualifiedName(value)) : [field.required(path)];
+export const pathSegment: Check<string | undefined> = complain(isPathSegmentName);
 /** The name of an object of another kind. */
 export const objectName =
   (check: NameCheck = nameIsDnsSubdomain): Check<string> =>

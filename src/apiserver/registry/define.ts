@@ -12,8 +12,8 @@ export interface Definition<T extends KubeObject> extends Strategy<T> {
   initialStatus?(obj: T): unknown;
   /** The kind has no `spec`. All others are given an empty one when the client sent none, as Go's zero value is. */
   readonly specless?: true;
-  /** Validate the whole new object on update, too. Default true. */
-  readonly revalidate?: boolean;
+  /** Rules for new objects only; those of `validate` hold for updates of the main resource, too. */
+  validateCreate?(obj: T, context: RequestContext): FieldError[];
 }
 
 interface WithStatus {
@@ -27,7 +27,7 @@ function keepStatus(obj: WithStatus, old: WithStatus): void {
 }
 
 function define<T extends KubeObject>(namespaced: boolean, definition: Definition<T>): Strategy<T> {
-  const { initialStatus, revalidate = true, specless = false, ...own } = definition;
+  const { initialStatus, validateCreate, specless = false, ...own } = definition;
   const meta = (obj: T) => validateObjectMeta(obj.metadata, namespaced, definition.validateName);
   return {
     generation: false,
@@ -47,10 +47,11 @@ function define<T extends KubeObject>(namespaced: boolean, definition: Definitio
     validate: (obj: T, context: RequestContext): FieldError[] => [
       ...meta(obj),
       ...(own.validate?.(obj, context) ?? []),
+      ...(validateCreate?.(obj, context) ?? []),
     ],
     validateUpdate: (obj: T, old: T, context: RequestContext): FieldError[] => [
       ...validateObjectMetaUpdate(obj.metadata, old.metadata),
-      ...(revalidate ? (own.validate?.(obj, context) ?? []) : []),
+      ...(own.validate?.(obj, context) ?? []),
       ...(own.validateUpdate?.(obj, old, context) ?? []),
     ],
   };
@@ -82,5 +83,6 @@ export function statusSubresource<T extends KubeObject>(own: SubresourceStrategy
       ...validateObjectMetaUpdate(obj.metadata, old.metadata),
       ...(own.validateUpdate?.(obj, old, context) ?? []),
     ],
+    ...(own.warnings && { warnings: own.warnings }),
   };
 }

@@ -66,12 +66,12 @@ export const field = {
   tooLong: (path: string, max: number): FieldError => ({
     type: 'FieldValueTooLong',
     field: path,
-    message: `Too long: may not be more than ${max} bytes`,
+    message: `Too long: may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`,
   }),
   tooMany: (path: string, actual: number, max: number): FieldError => ({
     type: 'FieldValueTooMany',
     field: path,
-    message: `Too many: ${actual}: must have at most ${max} items`,
+    message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
   }),
   internal: (path: string, detail: string): FieldError => ({
     type: 'InternalError',

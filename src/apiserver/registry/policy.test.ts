@@ -87,43 +87,6 @@ const creations: Record<string, Case[]> = {
       ['spec.nodeAffinity: Required value: Local volume requires node affinity'],
     ],
   ],
-  'networking.k8s.io/ingresses': [
-    ['nothing to route', 'spec', {}, ['spec: Invalid value: []: either `defaultBackend` or `rules` must be specified']],
-    [
-      'a path without type',
-      'spec.rules.0.http.paths.0.pathType',
-      undefined,
-      ['spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified'],
-    ],
-    [
-      'a host that is an address',
-      'spec.rules.0.host',
-      '10.0.0.1',
-      ['spec.rules[0].host: Invalid value: "10.0.0.1": must be a DNS name, not an IP address'],
-    ],
-  ],
-  'networking.k8s.io/networkpolicies': [
-    [
-      'an exception outside its block',
-      'spec.ingress',
-      [{ from: [{ ipBlock: { cidr: '10.0.0.0/24', except: ['10.0.1.0/28'] } }] }],
-      ['spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "10.0.1.0/28": must be a strict subset of `cidr`'],
-    ],
-    [
-      'an empty peer',
-      'spec.ingress',
-      [{ from: [{}] }],
-      ['spec.ingress[0].from[0]: Required value: must specify a peer'],
-    ],
-  ],
-  'networking.k8s.io/servicecidrs': [
-    [
-      'bits past the prefix',
-      'spec.cidrs',
-      ['10.0.0.1/24'],
-      ['spec.cidrs[0]: Invalid value: "10.0.0.1/24": must not have bits set beyond the prefix length'],
-    ],
-  ],
   'policy/poddisruptionbudgets': [
     [
       'both limits',
@@ -250,12 +213,6 @@ const updates: [resource: string, path: string, value: unknown, errors: string[]
     'provisioner',
     'example.com/other',
     ['provisioner: Forbidden: updates to provisioner are forbidden.'],
-  ],
-  [
-    'discovery.k8s.io/endpointslices',
-    'addressType',
-    'FQDN',
-    ['addressType: Invalid value: "FQDN": field is immutable'],
   ],
   ['node.k8s.io/runtimeclasses', 'handler', 'other', ['handler: Invalid value: "other": field is immutable']],
 ];

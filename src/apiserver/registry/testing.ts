@@ -60,3 +60,38 @@ export function withValue(obj: object, path: string, value: unknown): object {
   else at[last] = value;
   return copy;
 }
+
+/** One rule: the field that is changed (a dotted path; a new value of undefined removes it) and the exact complaints. */
+export type Rule = readonly [path: string, value: unknown, ...errors: string[]];
+
+/** What creating `base` with each change complains about, in the form of the rules themselves: compare the two. */
+export function onCreate<T extends KubeObject>(strategy: Strategy<T>, base: object, rules: readonly Rule[]): Rule[] {
+  return rules.map(([path, value]) => [path, value, ...createErrors(strategy, withValue(base, path, value))]);
+}
+
+/** The same for a change of the stored `base`. */
+export function onUpdate<T extends KubeObject>(strategy: Strategy<T>, base: object, rules: readonly Rule[]): Rule[] {
+  const change = (path: string, value: unknown) => (obj: T) => void Object.assign(obj, withValue(obj, path, value));
+  return rules.map(([path, value]) => [path, value, ...updateErrors(strategy, base, change(path, value))]);
+}
+
+/** The same for a write of `base`'s status (or of what another subresource may change). */
+export function onSubresource<T extends KubeObject>(
+  strategy: Strategy<T>,
+  name: string,
+  base: object,
+  rules: readonly Rule[],
+): Rule[] {
+  const own = strategy.subresources?.[name];
+  return rules.map(([path, value]) => {
+    const old = created(strategy, base);
+    const obj = withValue(old, path, value) as T;
+    own?.prepareForUpdate?.(obj, old, { ...context, subresource: name });
+    return [path, value, ...texts(own?.validateUpdate?.(obj, old, context))];
+  });
+}
+
+/** A table's cells of one object, by column. */
+export function cells<T extends KubeObject>(strategy: Strategy<T>, obj: T): Record<string, unknown> {
+  return Object.fromEntries((strategy.columns ?? []).map(column => [column.name, column.cell(obj, 0)]));
+}

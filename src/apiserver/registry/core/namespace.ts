@@ -26,8 +26,7 @@ function validatePhase({ metadata, status }: Namespace): Errors {
 export const namespaces = clusterScoped<Namespace>({
   resource: '/namespaces',
   validateName: nameIsDnsLabel,
-  revalidate: false,
-  validate: obj => each(obj.spec.finalizers, 'spec.finalizers', name => finalizer(name, 'spec.finalizers')),
+  validateCreate: obj => each(obj.spec.finalizers, 'spec.finalizers', name => finalizer(name, 'spec.finalizers')),
   default(namespace) {
     if (namespace.metadata.name)
       namespace.metadata.labels = { ...namespace.metadata.labels, [nameLabel]: namespace.metadata.name };

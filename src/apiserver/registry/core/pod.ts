@@ -80,11 +80,10 @@ function keepStatus(pod: Pod, old: Pod): void {
 export const pods = namespaced<Pod>({
   resource: '/pods',
   generation: true,
-  revalidate: false,
   default: defaultPod,
   initialStatus,
   prepareForCreate: mergeLabelKeys,
-  validate: validatePodCreate,
+  validateCreate: validatePodCreate,
   validateUpdate: (pod, old) => [...validatePod(pod), ...validatePodUpdate(pod, old)],
   warnings: pod => podWarnings(pod, ''),
   gracePeriod,

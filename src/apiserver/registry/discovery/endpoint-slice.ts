@@ -1,53 +1,79 @@
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../../api/types/discovery-v1.ts';
-import { isCanonicalIp, isIp, parseIp } from '../../../api/validation/ip.ts';
-import { isDns1123Label, isDns1123Subdomain, isLabelValue } from '../../../api/validation/names.ts';
+import { isCanonicalIp, parseIp } from '../../../api/validation/ip.ts';
+import { isDns1123Subdomain, isLabelValue } from '../../../api/validation/names.ts';
 import {
+  type Check,
+  dnsLabel,
   type Errors,
   each,
+  fullyQualifiedDomain,
   immutable,
   invalidAll,
+  ipAddress,
   nonEmpty,
   objectName,
+  oneOf,
   optional,
-  portNumber,
   qualifiedName,
   requiredOneOf,
+  same,
 } from '../checks.ts';
 import { ageColumn, firstFew, nameColumn, text } from '../columns.ts';
 import { protocols } from '../core/pod/containers.ts';
 import { nonSpecialIp } from '../core/service/special-ips.ts';
 import { namespaced } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { ipWarnings } from '../meta/ip-warnings.ts';
+import { validateLabels } from '../meta/object-meta.ts';
 
 const portCell = (port: EndpointPort) => (port.port !== undefined ? String(port.port) : (port.name ?? '*'));
 
 const addressTypes = ['FQDN', 'IPv4', 'IPv6'];
-const maxPorts = 100;
+const maxPorts = 20_000;
 const maxEndpoints = 1000;
 const maxAddresses = 100;
-const maxZones = 8;
+const maxHints = 8;
+const maxTopologyLabels = 16;
+const hostLabel = 'kubernetes.io/hostname';
+const managedBy = 'endpointslice.kubernetes.io/managed-by';
+const ownManagers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'];
 
-function validateAddress(address: string, path: string, type: string): Errors {
-  if (type === 'FQDN') return invalidAll(path, address, isDns1123Subdomain(address));
-  const family = type === 'IPv4' ? 4 : 6;
-  const complaints = type === 'IPv4' ? isIp(address) : isCanonicalIp(address);
-  if (complaints.length > 0) return invalidAll(path, address, complaints);
-  const other = parseIp(address)?.family !== family ? [field.invalid(path, address, `must be an ${type} address`)] : [];
-  return [...other, ...nonSpecialIp(address, path)];
+/** `list` is the path of all addresses: upstream reports the wrong family there. */
+function validateAddress(address: string, path: string, list: string, type: string): Errors {
+  if (type === 'FQDN') return fullyQualifiedDomain(address, path);
+  if (type !== 'IPv4' && type !== 'IPv6') return [];
+  const malformed = type === 'IPv4' ? ipAddress(address, path) : invalidAll(path, address, isCanonicalIp(address));
+  if (malformed.length > 0) return malformed;
+  const right = parseIp(address)?.family === (type === 'IPv4' ? 4 : 6);
+  return [
+    ...(right ? [] : [field.invalid(list, address, `must be an ${type} address`)]),
+    ...nonSpecialIp(address, path),
+  ];
 }
 
-function validateHints(endpoint: Endpoint, path: string): Errors {
-  const zones = endpoint.hints?.forZones ?? [];
+function validateNames(list: readonly { name: string }[], path: string, check: Check<string>): Errors {
+  if (list.length > maxHints) return [field.tooMany(path, list.length, maxHints)];
   const seen = new Set<string>();
-  if (zones.length > maxZones) return [field.tooMany(`${path}.forZones`, zones.length, maxZones)];
-  return each(zones, `${path}.forZones`, ({ name }, at) => {
+  return each(list, path, ({ name }, at) => {
     const twice = seen.has(name);
     seen.add(name);
-    return [
-      ...(twice ? [field.duplicate(`${at}.name`, name)] : []),
-      ...invalidAll(`${at}.name`, name, isLabelValue(name ?? '')),
-    ];
+    return [...(twice ? [field.duplicate(`${at}.name`, name)] : []), ...check(name ?? '', `${at}.name`)];
   });
+}
+
+function validateHints({ hints }: Endpoint, path: string): Errors {
+  return [
+    ...validateNames(hints?.forZones ?? [], `${path}.forZones`, (name, at) => invalidAll(at, name, isLabelValue(name))),
+    ...validateNames(hints?.forNodes ?? [], `${path}.forNodes`, objectName()),
+  ];
+}
+
+function validateTopology({ deprecatedTopology: topology }: Endpoint, path: string): Errors {
+  const count = Object.keys(topology ?? {}).length;
+  return [
+    ...(count > maxTopologyLabels ? [field.tooMany(path, count, maxTopologyLabels)] : []),
+    ...validateLabels(topology, path),
+  ];
 }
 
 function validateEndpoint(endpoint: Endpoint, path: string, type: string): Errors {
@@ -55,9 +81,10 @@ function validateEndpoint(endpoint: Endpoint, path: string, type: string): Error
   return [
     ...(addresses.length === 0 ? [field.required(`${path}.addresses`, 'must contain at least 1 address')] : []),
     ...(addresses.length > maxAddresses ? [field.tooMany(`${path}.addresses`, addresses.length, maxAddresses)] : []),
-    ...each(addresses, `${path}.addresses`, (address, at) => validateAddress(address, at, type)),
+    ...each(addresses, `${path}.addresses`, (address, at) => validateAddress(address, at, `${path}.addresses`, type)),
     ...optional(endpoint.nodeName, `${path}.nodeName`, objectName()),
-    ...optional(endpoint.hostname, `${path}.hostname`, (name, at) => invalidAll(at, name, isDns1123Label(name))),
+    ...validateTopology(endpoint, `${path}.deprecatedTopology`),
+    ...optional(endpoint.hostname, `${path}.hostname`, dnsLabel),
     ...validateHints(endpoint, `${path}.hints`),
   ];
 }
@@ -70,33 +97,65 @@ function validatePorts(ports: readonly EndpointPort[]): Errors {
     const twice = names.has(name);
     names.add(name);
     return [
-      ...nonEmpty(name, `${at}.name`, (value, where) => invalidAll(where, value, isDns1123Label(value))),
+      ...nonEmpty(name, `${at}.name`, dnsLabel),
       ...(twice ? [field.duplicate(`${at}.name`, name)] : []),
-      ...requiredOneOf(port.protocol, `${at}.protocol`, protocols),
-      ...optional(port.port, `${at}.port`, portNumber),
+      ...oneOf(protocols)(port.protocol, `${at}.protocol`),
       ...optional(port.appProtocol, `${at}.appProtocol`, qualifiedName),
     ];
   });
 }
 
+function validateEndpoints({ endpoints = [], addressType }: EndpointSlice): Errors {
+  return endpoints.length > maxEndpoints
+    ? [field.tooMany('endpoints', endpoints.length, maxEndpoints)]
+    : each(endpoints, 'endpoints', (endpoint, at) => validateEndpoint(endpoint, at, addressType));
+}
+
 function validateSlice(slice: EndpointSlice): Errors {
-  const endpoints = slice.endpoints ?? [];
+  return [...requiredOneOf(slice.addressType, 'addressType', addressTypes), ...validatePorts(slice.ports ?? [])];
+}
+
+/** Endpoints that stay may be such as an older version took. */
+function validateSliceUpdate(slice: EndpointSlice, old: EndpointSlice): Errors {
+  const found = validateEndpoints(slice);
   return [
-    ...(slice.addressType
-      ? requiredOneOf(slice.addressType, 'addressType', addressTypes)
-      : [field.required('addressType')]),
-    ...(endpoints.length > maxEndpoints
-      ? [field.tooMany('endpoints', endpoints.length, maxEndpoints)]
-      : each(endpoints, 'endpoints', (endpoint, at) => validateEndpoint(endpoint, at, slice.addressType))),
-    ...validatePorts(slice.ports ?? []),
+    ...(found.length > 0 && same(slice.endpoints, old.endpoints) ? [] : found),
+    ...immutable(slice.addressType, old.addressType, 'addressType'),
   ];
+}
+
+/** Topology is read-only in v1: new endpoints lose it, except for the node they were on. */
+function dropTopology(slice: EndpointSlice, old?: EndpointSlice): void {
+  if (old && same(slice.endpoints, old.endpoints)) return;
+  const hosts = new Set((old?.endpoints ?? []).map(e => e.deprecatedTopology?.[hostLabel]));
+  for (const endpoint of slice.endpoints ?? []) {
+    const host = endpoint.deprecatedTopology?.[hostLabel];
+    if (endpoint.nodeName === undefined && host && hosts.has(host) && isDns1123Subdomain(host).length === 0) {
+      endpoint.nodeName = host;
+    }
+    delete endpoint.deprecatedTopology;
+  }
+}
+
+function warnings(slice: EndpointSlice, old: EndpointSlice | undefined): string[] {
+  const fqdn = !old && slice.addressType === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : [];
+  // What our own controllers write is in order.
+  if (ownManagers.includes(slice.metadata.labels?.[managedBy] ?? '')) return fqdn;
+  const ofAddress = (address: string, i: number, j: number) => ipWarnings(address, `endpoints[${i}].addresses[${j}]`);
+  const ofEndpoint = (endpoint: Endpoint, i: number) =>
+    (endpoint.addresses ?? []).flatMap((address, j) => ofAddress(address, i, j));
+  return [...fqdn, ...(slice.endpoints ?? []).flatMap(ofEndpoint)];
 }
 
 export const endpointSlices = namespaced<EndpointSlice>({
   resource: 'discovery.k8s.io/endpointslices',
   specless: true,
   validate: validateSlice,
-  validateUpdate: (obj, old) => immutable(obj.addressType, old.addressType, 'addressType'),
+  validateCreate: validateEndpoints,
+  validateUpdate: validateSliceUpdate,
+  prepareForCreate: slice => dropTopology(slice),
+  prepareForUpdate: dropTopology,
+  warnings,
   generation: true,
   default(slice) {
     slice.endpoints ??= [];

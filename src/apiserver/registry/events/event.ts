@@ -68,8 +68,7 @@ export const events = namespaced<Event>({
   resource: 'events.k8s.io/events',
   specless: true,
   storedAs: '/events',
-  revalidate: false,
-  validate: validateStrictEvent,
+  validateCreate: validateStrictEvent,
   validateUpdate: validateStrictEventUpdate,
   conversions: [{ apiVersion: 'events.k8s.io/v1', toStorage: toCoreEvent, fromStorage: toNewEvent }],
 });

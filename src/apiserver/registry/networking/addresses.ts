@@ -1,18 +1,33 @@
-import type { IPAddress, ServiceCIDR } from '../../../api/types/networking-v1.ts';
+import type { IPAddress, ParentReference, ServiceCIDR } from '../../../api/types/networking-v1.ts';
 import { isCanonicalCidr, isCanonicalIp, parseCidr } from '../../../api/validation/ip.ts';
-import { isPathSegmentName } from '../../../api/validation/names.ts';
-import { dnsSubdomain, type Errors, each, immutable, invalidAll, nonEmpty, requiredAnd, same } from '../checks.ts';
+import {
+  dnsSubdomain,
+  type Errors,
+  each,
+  immutable,
+  invalidAll,
+  nonEmpty,
+  pathSegment,
+  requiredAnd,
+  same,
+} from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
 import { field } from '../field-errors.ts';
+
+/** As upstream shows the value in complaints: with the internal type's names. */
+const internal = (ref: ParentReference) => ({
+  Group: ref.group ?? '',
+  Resource: ref.resource ?? '',
+  Namespace: ref.namespace ?? '',
+  Name: ref.name ?? '',
+});
 
 function parent({ spec: { parentRef: ref } }: IPAddress): string {
   if (!ref) return '<none>';
   const resource = (ref.group ? `${ref.resource}.${ref.group}` : (ref.resource ?? '')).toLowerCase();
   return ref.namespace ? `${resource}/${ref.namespace}/${ref.name}` : `${resource}/${ref.name}`;
 }
-
-const pathSegment = (value: string, path: string) => invalidAll(path, value, isPathSegmentName(value));
 
 function validateParent({ spec }: IPAddress): Errors {
   const path = 'spec.parentRef';
@@ -31,35 +46,39 @@ function validateCidrs({ spec }: ServiceCIDR): Errors {
   const path = 'spec.cidrs';
   const cidrs = spec.cidrs ?? [];
   if (cidrs.length === 0) return [field.required(path, 'at least one CIDR required')];
-  if (cidrs.length > 2) return [field.invalid(path, spec, 'may only hold up to 2 values')];
-  const families = cidrs.map(text => parseCidr(text)?.family);
-  const twice = families.length === 2 && families[0] !== undefined && families[0] === families[1];
+  if (cidrs.length > 2) return [field.invalid(path, { CIDRs: cidrs }, 'may only hold up to 2 values')];
+  const [first, second] = cidrs.map(text => parseCidr(text)?.family);
+  const detail = 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64';
   return [
-    ...(twice ? [field.invalid(path, spec, 'may specify no more than one IP for each IP family')] : []),
     ...each(cidrs, path, (text, at) => invalidAll(at, text, isCanonicalCidr(text))),
+    ...(first !== undefined && first === second ? [field.invalid(path, cidrs, detail)] : []),
   ];
 }
 
 /** A second family may be added, nothing else. */
-function validateCidrsUpdate({ spec }: ServiceCIDR, { spec: old }: ServiceCIDR): Errors {
+function validateCidrsUpdate(cidr: ServiceCIDR, { spec: old }: ServiceCIDR): Errors {
+  const path = 'spec.cidrs';
+  const now = cidr.spec.cidrs ?? [];
   const before = old.cidrs ?? [];
-  const now = spec.cidrs ?? [];
-  const grows = before.length === 1 && now.length === 2 && same(now.slice(0, 1), before);
-  return grows ? [] : immutable(now, before, 'spec.cidrs');
+  const kept = each(before, path, (text, at, i) => immutable(now[i], text, at));
+  if (now.length === before.length) return kept;
+  return before.length === 1 && now.length === 2 ? [...kept, ...validateCidrs(cidr)] : immutable(now, before, path);
 }
 
 export const ipAddresses = clusterScoped<IPAddress>({
   resource: 'networking.k8s.io/ipaddresses',
   validateName: name => isCanonicalIp(name),
   validate: validateParent,
-  validateUpdate: (obj, old) => immutable(obj.spec.parentRef, old.spec.parentRef, 'spec.parentRef'),
-  columns: [nameColumn, text('ParentRef', parent), ageColumn],
+  validateUpdate: ({ spec: { parentRef: ref } }, old) =>
+    same(ref, old.spec.parentRef) ? [] : immutable(ref && internal(ref), null, 'spec.parentRef'),
+  // Upstream's definition of this table ends here, too.
+  columns: [nameColumn, text('ParentRef', parent)],
   selectableFields: { 'spec.parentRef.name': obj => obj.spec.parentRef?.name ?? '' },
 });
 
 export const serviceCidrs = clusterScoped<ServiceCIDR>({
   resource: 'networking.k8s.io/servicecidrs',
-  validate: validateCidrs,
+  validateCreate: validateCidrs,
   validateUpdate: validateCidrsUpdate,
   default: obj => {
     obj.status ??= {};

@@ -4,6 +4,8 @@ import type {
   Ingress,
   IngressBackend,
   IngressClass,
+  IngressClassParametersReference,
+  IngressRule,
   IngressServiceBackend,
 } from '../../../api/types/networking-v1.ts';
 import { parseIp } from '../../../api/validation/ip.ts';
@@ -17,14 +19,17 @@ import {
 import {
   type Check,
   dnsSubdomain,
+  domainPrefixedPath,
   type Errors,
   each,
   forbidden,
   invalidAll,
+  ipAddress,
   nonEmpty,
   objectName,
   oneOf,
   optional,
+  pathSegment,
   portNumber,
   required,
   requiredAnd,
@@ -34,38 +39,31 @@ import { field } from '../field-errors.ts';
 const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix'];
 const badParts = ['//', '/./', '/../', '%2f', '%2F'];
 const badEnds = ['/..', '/.'];
-const unsafeController = /[^A-Za-z0-9._~!$&'()*+,;=:@%/-]/;
 
 function validateServicePort(service: IngressServiceBackend, path: string): Errors {
   const { name, number } = service.port ?? {};
-  if (name && number) return [field.invalid(path, service.name, 'cannot set both port name & port number')];
-  if (name) return invalidAll(`${path}.port.name`, name, isPortName(name));
-  if (number) return portNumber(number, `${path}.port.number`);
+  if (name && number) return [field.invalid(path, '', 'cannot set both port name & port number')];
+  if (name) return invalidAll(`${path}.service.port.name`, name, isPortName(name));
+  if (number) return portNumber(number, `${path}.service.port.number`);
   return [field.required(path, 'port name or number is required')];
 }
 
+/** A reference to an object in the same namespace. An API group that is there may not be empty. */
+function validateReference(ref: { apiGroup?: string; kind?: string; name?: string }, path: string): Errors {
+  return [
+    ...optional(ref.apiGroup, `${path}.apiGroup`, dnsSubdomain),
+    ...requiredAnd(ref.kind, `${path}.kind`, pathSegment),
+    ...requiredAnd(ref.name, `${path}.name`, pathSegment),
+  ];
+}
+
 const backend: Check<IngressBackend> = ({ service, resource }, path) => {
-  if (service && resource) {
-    return [
-      field.invalid(
-        path,
-        'cannot set both resource and service backends',
-        'cannot set both resource and service backends',
-      ),
-    ];
-  }
-  if (resource) {
-    const at = `${path}.resource`;
-    return [
-      ...nonEmpty(resource.apiGroup, `${at}.apiGroup`, dnsSubdomain),
-      ...required(resource.kind, `${at}.kind`),
-      ...required(resource.name, `${at}.name`),
-    ];
-  }
-  if (!service) return [field.required(path, 'resource or service backend is required')];
+  if (service && resource) return [field.invalid(path, '', 'cannot set both resource and service backends')];
+  if (resource) return validateReference(resource, `${path}.resource`);
+  if (!service) return [field.invalid(path, '', 'resource or service backend is required')];
   return [
     ...requiredAnd(service.name, `${path}.service.name`, objectName(nameIsDns1035Label)),
-    ...validateServicePort(service, `${path}.service`),
+    ...validateServicePort(service, path),
   ];
 };
 
@@ -86,11 +84,7 @@ function validatePath(item: HTTPIngressPath, path: string): Errors {
   const value = item.path ?? '';
   const at = `${path}.path`;
   const type = item.pathType;
-  if (!type)
-    return [
-      field.required(`${path}.pathType`, 'pathType must be specified'),
-      ...backend(item.backend ?? {}, `${path}.backend`),
-    ];
+  if (type === undefined || type === null) return [field.required(`${path}.pathType`, 'pathType must be specified')];
   const paths =
     type === 'ImplementationSpecific'
       ? validateImplementationSpecific(value, at)
@@ -100,71 +94,69 @@ function validatePath(item: HTTPIngressPath, path: string): Errors {
   return [...paths, ...backend(item.backend ?? {}, `${path}.backend`)];
 }
 
-function validateHost(host: string | undefined, path: string): Errors {
-  if (!host) return [];
-  if (parseIp(host)) return [field.invalid(path, host, 'must be a DNS name, not an IP address')];
-  return invalidAll(path, host, host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host));
+const hostName: Check<string> = (host, path) =>
+  invalidAll(path, host, host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host));
+
+/** A literal address is refused, but may look like a name for the rest. */
+const notAnAddress: Check<string> = (host, path) =>
+  parseIp(host) ? [field.invalid(path, host, 'must be a DNS name, not an IP address')] : [];
+
+const ruleHost: Check<string> = (host, path) => [...notAnAddress(host, path), ...hostName(host, path)];
+
+function validateRule(rule: IngressRule, path: string): Errors {
+  const at = `${path}.http.paths`;
+  return [
+    ...nonEmpty(rule.host, `${path}.host`, ruleHost),
+    ...(rule.http ? [...required(rule.http.paths, at), ...each(rule.http.paths, at, validatePath)] : []),
+  ];
 }
 
 function validateTls({ spec }: Ingress): Errors {
   return each(spec.tls, 'spec.tls', (tls, at) => [
-    ...each(tls.hosts, `${at}.hosts`, (host, where) =>
-      invalidAll(where, host, host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host)),
-    ),
+    ...each(tls.hosts, `${at}.hosts`, hostName),
     ...nonEmpty(tls.secretName, `${at}.secretName`, objectName()),
   ]);
 }
 
 export function validateIngress(ingress: Ingress): Errors {
   const { spec } = ingress;
-  if (!spec.rules?.length && !spec.defaultBackend) {
-    return [field.invalid('spec', spec.rules ?? [], 'either `defaultBackend` or `rules` must be specified')];
-  }
+  const nothing = !spec.rules?.length && !spec.defaultBackend;
   return [
+    ...(nothing ? [field.invalid('spec', spec.rules, 'either `defaultBackend` or `rules` must be specified')] : []),
     ...optional(spec.defaultBackend, 'spec.defaultBackend', backend),
-    ...each(spec.rules, 'spec.rules', (rule, at) => [
-      ...validateHost(rule.host, `${at}.host`),
-      ...(rule.http
-        ? [...required(rule.http.paths, `${at}.http.paths`), ...each(rule.http.paths, `${at}.http.paths`, validatePath)]
-        : []),
-    ]),
+    ...each(spec.rules, 'spec.rules', validateRule),
     ...validateTls(ingress),
     ...optional(spec.ingressClassName, 'spec.ingressClassName', objectName()),
   ];
 }
 
-function validateController(controller: string | undefined): Errors {
-  const path = 'spec.controller';
-  if (!controller) return [field.required(path)];
-  const [domain = '', ...rest] = controller.split('/');
-  if (controller.length > 250) return [field.tooLong(path, 250)];
-  if (rest.length === 0 || rest.join('/') === '') {
-    return [field.invalid(path, controller, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  }
-  return [
-    ...isDns1123Subdomain(domain).map(why => field.invalid(path, domain, why)),
-    ...(unsafeController.test(rest.join('/')) ? [field.invalid(path, rest.join('/'), 'Invalid path')] : []),
-  ];
+export function validateIngressStatus({ status }: Ingress): Errors {
+  return each(status?.loadBalancer?.ingress, 'status.loadBalancer.ingress', ({ ip, hostname }, at) => [
+    ...nonEmpty(ip, `${at}.ip`, ipAddress),
+    ...nonEmpty(hostname, `${at}.hostname`, (name, where) => [
+      ...dnsSubdomain(name, where),
+      ...notAnAddress(name, where),
+    ]),
+  ]);
 }
 
+function validateScope(ref: IngressClassParametersReference, path: string): Errors {
+  const { scope, namespace } = ref;
+  if (scope === undefined || scope === null) return [field.required(`${path}.scope`)];
+  const why = `\`parameters.scope\` is set to '${scope}'`;
+  const at = `${path}.namespace`;
+  if (scope === 'Cluster') return forbidden(namespace !== undefined, at, why);
+  if (scope !== 'Namespace') return oneOf(['Cluster', 'Namespace'])(scope, `${path}.scope`);
+  return namespace === undefined ? [field.required(at, why)] : objectName(nameIsDnsLabel)(namespace, at);
+}
+
+const maxController = 250;
+
 export function validateIngressClass({ spec }: IngressClass): Errors {
-  const path = 'spec.parameters';
-  const ref = spec.parameters;
-  if (!ref) return validateController(spec.controller);
-  const namespaced = ref.scope === 'Namespace';
+  const { controller = '', parameters } = spec;
   return [
-    ...validateController(spec.controller),
-    ...nonEmpty(ref.apiGroup, `${path}.apiGroup`, dnsSubdomain),
-    ...required(ref.kind, `${path}.kind`, 'kind is required'),
-    ...required(ref.name, `${path}.name`, 'name is required'),
-    ...(ref.scope ? oneOf(['Cluster', 'Namespace'])(ref.scope, `${path}.scope`) : [field.required(`${path}.scope`)]),
-    ...(namespaced
-      ? requiredAnd(
-          ref.namespace,
-          `${path}.namespace`,
-          objectName(nameIsDnsLabel),
-          "`parameters.scope` is set to 'Namespace'",
-        )
-      : forbidden(ref.namespace !== undefined, `${path}.namespace`, "`parameters.scope` is set to 'Cluster'")),
+    ...(controller.length > maxController ? [field.tooLong('spec.controller', maxController)] : []),
+    ...domainPrefixedPath(controller, 'spec.controller'),
+    ...optional(parameters, 'spec.parameters', (ref, at) => [...validateReference(ref, at), ...validateScope(ref, at)]),
   ];
 }

@@ -12,42 +12,42 @@ import {
   requiredAnd,
 } from '../checks.ts';
 import { ageColumn, formatSelector, nameColumn, text } from '../columns.ts';
-import { protocols } from '../core/pod/containers.ts';
 import { namespaced } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { cidrWarnings } from '../meta/ip-warnings.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 
-function validatePort({ port, endPort, protocol }: NetworkPolicyPort, path: string): Errors {
-  const errors = [
-    ...optional(protocol, `${path}.protocol`, oneOf(protocols)),
-    ...optional(port, `${path}.port`, portNumberOrName),
-  ];
-  if (endPort === undefined) return errors;
-  const at = `${path}.endPort`;
-  const from = typeof port === 'number' ? port : undefined;
+/** The end of a range needs a numeric start. */
+function validateEndPort(endPort: number, port: number | string | undefined, path: string): Errors {
+  if (port === undefined) return [field.invalid(path, endPort, 'may not be specified when `port` is not specified')];
+  if (typeof port === 'string')
+    return [field.invalid(path, endPort, 'may not be specified when `port` is non-numeric')];
   return [
-    ...errors,
-    ...(port === undefined ? [field.invalid(at, endPort, 'may not be specified when `port` is not specified')] : []),
-    ...(typeof port === 'string'
-      ? [field.invalid(at, endPort, 'may not be specified when `port` is non-numeric')]
-      : []),
-    ...(from !== undefined && from > endPort
-      ? [field.invalid(at, from, 'must be greater than or equal to `port`')]
-      : []),
-    ...portNumber(endPort, at),
+    ...(endPort < port ? [field.invalid(path, endPort, 'must be greater than or equal to `port`')] : []),
+    ...portNumber(endPort, path),
+  ];
+}
+
+function validatePort({ port, endPort, protocol }: NetworkPolicyPort, path: string): Errors {
+  return [
+    ...optional(protocol, `${path}.protocol`, oneOf(['TCP', 'UDP', 'SCTP'])),
+    ...optional(port, `${path}.port`, portNumberOrName),
+    ...optional(endPort, `${path}.endPort`, (value, at) => validateEndPort(value, port, at)),
   ];
 }
 
 /** Exceptions lie strictly inside the block. */
 function validateIpBlock(block: IPBlock, path: string): Errors {
   const whole = parseCidr(block.cidr ?? '');
+  if (!whole) return requiredAnd(block.cidr, `${path}.cidr`, cidrBlock);
   return [
-    ...requiredAnd(block.cidr, `${path}.cidr`, cidrBlock),
     ...each(block.except, `${path}.except`, (text, at) => {
       const part = parseCidr(text);
-      const malformed = cidrBlock(text, at);
-      if (!part || !whole || malformed.length > 0) return malformed;
-      const inside = part.family === whole.family && cidrContains(whole, part.address) && part.prefix > whole.prefix;
+      if (!part) return cidrBlock(text, at);
+      const inside =
+        part.family === whole.family &&
+        cidrContains(whole, { ...part.address, value: part.network }) &&
+        part.prefix > whole.prefix;
       return inside ? [] : [field.invalid(at, text, 'must be a strict subset of `cidr`')];
     }),
   ];
@@ -67,7 +67,7 @@ function validatePeer(peer: NetworkPolicyPeer, path: string): Errors {
 function validatePolicyTypes(types: readonly string[] | undefined): Errors {
   const path = 'spec.policyTypes';
   if ((types?.length ?? 0) > 2) return [field.invalid(path, types, 'may not specify more than two policyTypes')];
-  return each(types, path, oneOf(['Egress', 'Ingress']));
+  return each(types, path, oneOf(['Ingress', 'Egress']));
 }
 
 function validatePolicy({ spec }: NetworkPolicy): Errors {
@@ -85,10 +85,24 @@ function validatePolicy({ spec }: NetworkPolicy): Errors {
   ];
 }
 
+function warnings({ spec }: NetworkPolicy): string[] {
+  const ofBlock = ({ ipBlock }: NetworkPolicyPeer, path: string) => [
+    ...cidrWarnings(ipBlock?.cidr, `${path}.ipBlock.cidr`),
+    ...(ipBlock?.except ?? []).flatMap((text, i) => cidrWarnings(text, `${path}.ipBlock.except[${i}]`)),
+  ];
+  const ofPeers = (peers: readonly NetworkPolicyPeer[] | undefined, path: string) =>
+    (peers ?? []).flatMap((peer, i) => ofBlock(peer, `${path}[${i}]`));
+  return [
+    ...(spec.ingress ?? []).flatMap((rule, i) => ofPeers(rule.from, `spec.ingress[${i}].from`)),
+    ...(spec.egress ?? []).flatMap((rule, i) => ofPeers(rule.to, `spec.egress[${i}].to`)),
+  ];
+}
+
 export const networkPolicies = namespaced<NetworkPolicy>({
   resource: 'networking.k8s.io/networkpolicies',
   generation: true,
   validate: validatePolicy,
+  warnings,
   default({ spec }) {
     spec.podSelector ??= {};
     for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) {

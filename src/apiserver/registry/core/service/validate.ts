@@ -9,6 +9,7 @@ import {
   each,
   forbidden,
   invalidAll,
+  ipAddress,
   oneOf,
   optional,
   portNumber,
@@ -225,7 +226,7 @@ export function validateService(service: Service): Errors {
     ...validateFamilies(spec),
     ...validateClusterIps(spec),
     ...each(spec.externalIPs, 'spec.externalIPs', (ip, at) => {
-      const complaints = invalidAll(at, ip, isIp(ip));
+      const complaints = ipAddress(ip, at);
       return complaints.length > 0 ? complaints : nonSpecialIp(ip, at);
     }),
     ...requiredOneOf(spec.type, 'spec.type', types),
