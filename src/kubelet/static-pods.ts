@@ -1,7 +1,6 @@
 /** Pods from files or a URL, run without the API server and shown in it as mirror pods. Upstream: pkg/kubelet/config, pkg/kubelet/pod. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { load } from 'js-yaml';
 import type { Pod } from '../api/types/core-v1.ts';
 import { type Clock, rfc3339, sleep } from '../base/clock.ts';
 import { isAlreadyExists, messageOf } from '../base/errors.ts';
@@ -92,7 +91,9 @@ export async function startStaticPods(options: StaticPodOptions): Promise<void> 
   const known = new Map<string, Pod>();
   async function read(): Promise<Map<string, Pod>> {
     const found = new Map<string, Pod>();
-    const add = (text: string, source: 'file' | 'http', origin: string) => {
+    const add = async (text: string, source: 'file' | 'http', origin: string) => {
+      // Most nodes have no static pods, and need no parser.
+      const { load } = await import('js-yaml');
       const value = load(text) as Partial<Pod> & { items?: Partial<Pod>[] };
       for (const raw of value?.items ?? [value]) {
         const pod = staticPod(raw, source, origin, nodeName, clock.now());
@@ -104,7 +105,7 @@ export async function startStaticPods(options: StaticPodOptions): Promise<void> 
         if (name.startsWith('.')) continue;
         const path = `${options.directory}/${name}`;
         try {
-          add(await readFile(path, 'utf8'), 'file', path);
+          await add(await readFile(path, 'utf8'), 'file', path);
         } catch (e) {
           log.warn('static pod cannot be read', { path, error: messageOf(e) });
         }
@@ -112,7 +113,7 @@ export async function startStaticPods(options: StaticPodOptions): Promise<void> 
     }
     if (options.url) {
       const response = await fetch(options.url, { signal });
-      if (response.ok) add(await response.text(), 'http', options.url);
+      if (response.ok) await add(await response.text(), 'http', options.url);
     }
     return found;
   }

@@ -1,6 +1,7 @@
 /** Health-check ports of services with externalTrafficPolicy: Local, as cloud load balancers ask them. */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { Logger } from '../base/log.ts';
+import { http } from '../client/node/http.ts';
 import type { HealthPort } from './model.ts';
 
 export interface HealthServers {
@@ -13,7 +14,7 @@ export function createHealthServers(log: Logger): HealthServers {
 
   function start(service: string, health: HealthPort): void {
     const [namespace = '', name = ''] = service.split('/');
-    const entry = { port: health.port, localEndpoints: health.localEndpoints, server: createServer() };
+    const entry = { port: health.port, localEndpoints: health.localEndpoints, server: http.createServer() };
     entry.server.on('request', (_request, response) => {
       const body = JSON.stringify({
         service: { namespace, name },

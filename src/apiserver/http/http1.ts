@@ -1,8 +1,9 @@
 /** HTTP/1.1 requests and upgrades as `ApiRequest`s. */
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ApiResponse, ByteStream, Handler, Peer } from '../../api/transport.ts';
 import { byteStreamOf } from '../../client/node/byte-stream.ts';
+import { http } from '../../client/node/http.ts';
 import { type Departure, departure, plainHeaders, readBody, splitTarget, tooLargeResponse } from './http2.ts';
 import type { HttpLimits } from './limits.ts';
 import { pump } from './pump.ts';
@@ -110,7 +111,7 @@ export async function serveUpgrade(
 
 function headText(status: number, headers: Record<string, string>): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value.replace(/[\r\n]/g, ' ')}\r\n`);
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n${lines.join('')}\r\n`;
+  return `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? 'Unknown'}\r\n${lines.join('')}\r\n`;
 }
 
 async function refuse(socket: Socket, { status, headers, body }: ApiResponse): Promise<void> {

@@ -1,9 +1,10 @@
 /** HTTP/2 (stream API) and HTTP/1.1 over TLS in front of a `Handler`. */
-import http from 'node:http';
+import type { Server } from 'node:http';
 import http2 from 'node:http2';
 import type { Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import type { Handler, Peer } from '../../api/transport.ts';
+import { http } from '../../client/node/http.ts';
 import { serveRequest1, serveUpgrade } from './http1.ts';
 import { serveStream } from './http2.ts';
 import { defaultLimits, type HttpLimits } from './limits.ts';
@@ -105,7 +106,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   };
 }
 
-function http1Server(handle: Handler, limits: HttpLimits): http.Server {
+function http1Server(handle: Handler, limits: HttpLimits): Server {
   const server = http.createServer({
     maxHeaderSize: limits.headers,
     headersTimeout: limits.handshakeMs,

@@ -1,4 +1,4 @@
-import http, { type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import { readAll } from '../lines.ts';
 import { byteStreamOf } from './byte-stream.ts';
 import { authorizationOf, type CredentialSource, type Credentials, fixedCredentials } from './credentials.ts';
+import { http } from './http.ts';
 import { createSessionPool, isRefused, type SessionPool } from './sessions.ts';
 
 export interface TransportOptions extends Credentials {

@@ -1,7 +1,7 @@
 /** Probes' and hooks' network checks from the node, with the messages that Go's clients give. */
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import https from 'node:https';
 import { connect } from 'node:net';
+import { http } from '../../client/node/http.ts';
 import { createCodec } from '../grpc/codec.ts';
 import { createGrpcClient, GrpcError } from '../grpc/unix-client.ts';
 import type { CheckResult, HttpCheck, NetworkChecks } from '../pod/host.ts';
@@ -27,7 +27,7 @@ function dialError(host: string, port: number, e: NodeJS.ErrnoException): string
   return text ? `dial tcp ${bracket(host)}:${port}: ${text}` : e.message;
 }
 
-function http({ scheme, host, port, path, headers, timeoutMs }: HttpCheck): Promise<CheckResult> {
+function httpCheck({ scheme, host, port, path, headers, timeoutMs }: HttpCheck): Promise<CheckResult> {
   const secure = scheme.toUpperCase() === 'HTTPS';
   const url = `${scheme.toLowerCase()}://${bracket(host)}:${port}${path.startsWith('/') ? '' : '/'}${path}`;
   const own = Object.fromEntries(headers.map(h => [h.name, h.value]));
@@ -38,7 +38,7 @@ function http({ scheme, host, port, path, headers, timeoutMs }: HttpCheck): Prom
       agent: false,
       ...(secure && { rejectUnauthorized: false }),
     } as const;
-    const req = (secure ? httpsRequest : httpRequest)(url, options, response => {
+    const req = (secure ? https : http).request(url, options, response => {
       const code = response.statusCode ?? 0;
       let size = 0;
       response.on('data', (chunk: Buffer) => {
@@ -106,4 +106,4 @@ async function grpc(host: string, port: number, service: string, timeoutMs: numb
   }
 }
 
-export const networkChecks: NetworkChecks = { http, tcp, grpc };
+export const networkChecks: NetworkChecks = { http: httpCheck, tcp, grpc };

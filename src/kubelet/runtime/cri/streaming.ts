@@ -1,6 +1,6 @@
 /** CRI streaming: the runtime answers exec, attach and port-forward with a URL, on which it speaks SPDY/3.1. */
-import { request } from 'node:http';
 import type { ByteStream } from '../../../api/transport.ts';
+import { http } from '../../../client/node/http.ts';
 import { byteStreamOf } from '../../streaming/bytes.ts';
 import { createSpdyConnection, type SpdyConnection, type SpdyStream } from '../../streaming/spdy.ts';
 import { RuntimeError, type StreamOptions, type StreamSession } from '../contract.ts';
@@ -10,7 +10,7 @@ const forwardProtocol = 'portforward.k8s.io';
 
 function upgrade(url: string, protocol: string): Promise<SpdyConnection> {
   return new Promise((resolve, reject) => {
-    const req = request(url, {
+    const req = http.request(url, {
       method: 'POST',
       headers: { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': protocol },
       agent: false,
