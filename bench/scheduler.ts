@@ -57,11 +57,11 @@ function measure(row: Row): BenchResult {
       placed++;
       continue;
     }
-    const outcome = runPostFilters(input, found);
-    if (outcome.evict) {
+    const { room } = runPostFilters(input, found);
+    if (room) {
       placed++;
-      for (const victim of outcome.evict.victims) cache.removePod(victim.key);
-      cache.assume(info, outcome.node ?? '');
+      for (const victim of room.evict.victims) cache.removePod(victim.key);
+      cache.assume(info, room.node);
     }
   }
   const seconds = (performance.now() - began) / 1000;

@@ -8,6 +8,8 @@ export interface Gauge {
   add(by: number, labels?: Labels): void;
   value(labels?: Labels): number;
   remove(labels?: Labels): void;
+  /** Forgets all series. */
+  clear(): void;
 }
 export interface Histogram {
   observe(value: number, labels?: Labels): void;
@@ -86,6 +88,7 @@ export function createMetrics(): Metrics {
         add: (by, labels) => bump(series, seriesKey(labels), by),
         value: labels => series.get(seriesKey(labels)) ?? 0,
         remove: labels => series.delete(seriesKey(labels)),
+        clear: () => series.clear(),
       })),
     histogram: (name, help, buckets = defaultBuckets) =>
       family<Histogram>(name, help, 'histogram', series => {

@@ -8,8 +8,10 @@ import type { Profile } from './cycle/profile.ts';
 import type { Extender } from './extenders.ts';
 import type { EffectContext, Plugin } from './framework/plugin.ts';
 import { type Rejection, rejections } from './framework/status.ts';
+import type { Meters } from './meters.ts';
 import type { Nominations } from './queue/nominations.ts';
 import type { Entry, Queue } from './queue/queue.ts';
+import { patchNomination } from './report.ts';
 import type { NodeInfo, Snapshot } from './snapshot/snapshot.ts';
 import type { WaitingPods } from './waiting-pods.ts';
 
@@ -20,6 +22,7 @@ export interface BinderOptions {
   readonly queue: Queue;
   readonly nominations: Nominations;
   readonly waiting: WaitingPods;
+  readonly meters: Meters;
   readonly extenders: readonly Extender[];
   readonly signal: AbortSignal;
   recorderFor(schedulerName: string): EventRecorder;
@@ -35,6 +38,7 @@ const failed = rejections('');
 
 export function createBinder(options: BinderOptions): Binder {
   const { cache, queue, nominations, client, signal, waiting } = options;
+  const { log } = options.environment;
 
   function giveUp(entry: Entry, profile: Profile, context: EffectContext, reserved: readonly Plugin[], why: Rejection) {
     for (const plugin of [...reserved].reverse()) plugin.unreserve?.(context);
@@ -62,8 +66,7 @@ export function createBinder(options: BinderOptions): Binder {
     return waits;
   }
   async function bind(profile: Profile, context: EffectContext): Promise<Rejection | undefined> {
-    for (const plugin of profile.preBind) {
-      if (plugin.needsPreBind?.(context) === false) continue;
+    for (const plugin of preBinders(profile, context)) {
       const rejection = await plugin.preBind?.(context);
       if (rejection) return rejection;
     }
@@ -86,13 +89,22 @@ export function createBinder(options: BinderOptions): Binder {
     reserved: readonly Plugin[],
     waits: ReadonlyMap<string, number>,
   ): Promise<void> {
+    // Others, such as an autoscaler, should know where a pod goes that takes its time (KEP-5278).
+    const slow = waits.size > 0 || preBinders(profile, context).length > 0;
+    const nominate = (node: string | null) => patchNomination({ client, log, signal }, entry.info.pod, node);
+    const fail = async (why: Rejection) => {
+      giveUp(entry, profile, context, reserved, why);
+      if (slow) await nominate(null);
+    };
     try {
+      if (slow && entry.info.pod.status?.nominatedNodeName !== context.node.name) await nominate(context.node.name);
       const denied = waits.size > 0 ? await waiting.wait(entry.info, waits, signal) : undefined;
       const rejection = denied ?? (await bind(profile, context));
-      if (rejection) return giveUp(entry, profile, context, reserved, rejection);
+      if (rejection) return await fail(rejection);
     } catch (error) {
-      return giveUp(entry, profile, context, reserved, { ...failed('Error', messageOf(error)) });
+      return await fail({ ...failed('Error', messageOf(error)) });
     }
+    options.meters.attempted('scheduled', profile.schedulerName, entry);
     queue.done(entry);
     const recorder = options.recorderFor(profile.schedulerName);
     const message = `Successfully assigned ${entry.info.key} to ${context.node.name}`;
@@ -113,4 +125,9 @@ export function createBinder(options: BinderOptions): Binder {
       return finish(entry, profile, context, reserved, waits);
     },
   };
+}
+
+/** The plugins whose PreBind has something to do. */
+function preBinders(profile: Profile, context: EffectContext): Plugin[] {
+  return profile.preBind.filter(plugin => plugin.needsPreBind?.(context) !== false);
 }

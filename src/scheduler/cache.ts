@@ -21,7 +21,7 @@ export interface Cache {
   hasNode(name: string): boolean;
   /** Brought up to date. Holds until the next call. */
   snapshot(): Snapshot;
-  readonly podCount: number;
+  sizes(): { nodes: number; pods: number; assumed_pods: number };
   /** Labels of a namespace changed. */
   namespacesChanged(): void;
 }
@@ -108,8 +108,10 @@ export function createCache(lookup: Lookup): Cache {
     namespacesChanged() {
       changes.push(() => snapshot.groups.forget());
     },
-    get podCount() {
-      return pods.size;
+    sizes() {
+      let assumed = 0;
+      for (const placed of pods.values()) if (placed.assumed) assumed++;
+      return { nodes: nodes.size, pods: pods.size, assumed_pods: assumed };
     },
   };
 }

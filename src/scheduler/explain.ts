@@ -147,8 +147,8 @@ function attempt({ environment }: ExplainOptions, profile: Profile, info: PodInf
     message,
   });
   const schedulerName = profile.schedulerName;
-  const preemption = outcome.node &&
-    outcome.evict && { node: outcome.node, victims: outcome.evict.victims.map(v => v.key) };
+  const { room } = outcome;
+  const preemption = room && { node: room.node, victims: room.evict.victims.map(v => v.key) };
   const base = { pod: info.key, schedulerName, place: 'unschedulable' as const, attempts: 0 };
   return { kind: 'pending', report: { ...base, ...report, ...(preemption && { preemption }) } };
 }

@@ -1,6 +1,7 @@
 /** Extenders: other processes that are asked over HTTP (k8s.io/kube-scheduler/extender/v1). The HTTP client is given. */
 import { messageOf } from '../base/errors.ts';
 import type { ExtenderConfiguration } from './config/types.ts';
+import type { Candidate } from './framework/plugin.ts';
 import type { PodInfo } from './framework/pod-info.ts';
 import { type Rejection, rejections } from './framework/status.ts';
 import type { NodeInfo } from './snapshot/snapshot.ts';
@@ -18,7 +19,17 @@ export interface Extender {
   filter(pod: PodInfo, nodes: readonly NodeInfo[], signal: AbortSignal): Promise<{ rejected: Map<number, Rejection> }>;
   /** Weighted, by node. */
   prioritize(pod: PodInfo, nodes: readonly NodeInfo[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  /** The candidates for preemption that are left, some with fewer victims. */
+  readonly preempt?: (
+    pod: PodInfo,
+    candidates: readonly Candidate[],
+    signal: AbortSignal,
+  ) => Promise<readonly Candidate[]>;
   readonly bind?: (pod: PodInfo, node: string, signal: AbortSignal) => Promise<void>;
+}
+
+interface PreemptionResult {
+  nodeNameToMetaVictims?: Record<string, { pods?: { uid: string }[]; numPDBViolations?: number }>;
 }
 
 interface FilterResult {
@@ -57,7 +68,8 @@ export function createExtender(config: ExtenderConfiguration, call: ExtenderCall
     }
     return rejected;
   }
-  const { bindVerb } = config;
+  const { bindVerb, preemptVerb } = config;
+  const failed = (error: unknown) => new Error(`extender ${config.urlPrefix} failed: ${messageOf(error)}`);
   return {
     isInterested: pod => managed.size === 0 || [...pod.requests.amounts.keys()].some(name => managed.has(name)),
     async filter(pod, nodes, signal) {
@@ -68,7 +80,7 @@ export function createExtender(config: ExtenderConfiguration, call: ExtenderCall
         };
       } catch (error) {
         if (config.ignorable) return { rejected: new Map() };
-        throw new Error(`extender ${config.urlPrefix} failed: ${messageOf(error)}`);
+        throw failed(error);
       }
     },
     async prioritize(pod, nodes, signal) {
@@ -84,6 +96,17 @@ export function createExtender(config: ExtenderConfiguration, call: ExtenderCall
         return new Map();
       }
     },
+    ...(preemptVerb && {
+      async preempt(pod, candidates, signal) {
+        try {
+          const body = { pod: pod.pod, ...victimsOf(candidates, config.nodeCacheCapable ?? false) };
+          return readVictims((await post(preemptVerb, body, signal)) as PreemptionResult, candidates, config);
+        } catch (error) {
+          if (config.ignorable) return candidates;
+          throw failed(error);
+        }
+      },
+    }),
     ...(bindVerb && {
       async bind(pod, node, signal) {
         const { name, namespace, uid } = pod.pod.metadata;
@@ -93,4 +116,37 @@ export function createExtender(config: ExtenderConfiguration, call: ExtenderCall
       },
     }),
   };
+}
+
+/** A caching extender knows the pods: their uids are enough. */
+function victimsOf(candidates: readonly Candidate[], cached: boolean): object {
+  const byNode = Object.fromEntries(
+    candidates.map(({ node, victims, violations }) => {
+      const pods = victims.map(v => (cached ? { uid: v.uid } : v.pod));
+      return [node.name, { pods, numPDBViolations: violations }];
+    }),
+  );
+  return cached ? { nodeNameToMetaVictims: byNode } : { nodeNameToVictims: byNode };
+}
+
+/** @throws when the answer names a node or a pod that does not exist, or a node without victims (unless the extender may be ignored). */
+function readVictims(
+  { nodeNameToMetaVictims = {} }: PreemptionResult,
+  candidates: readonly Candidate[],
+  { ignorable }: ExtenderConfiguration,
+): Candidate[] {
+  const left: Candidate[] = [];
+  for (const [name, { pods = [], numPDBViolations = 0 }] of Object.entries(nodeNameToMetaVictims)) {
+    const node = candidates.find(c => c.node.name === name)?.node;
+    if (!node) throw new Error(`it names node "${name}", which is no candidate`);
+    const byUid = new Map([...node.pods.values()].map(p => [p.uid, p]));
+    const victims = pods.map(({ uid }) => {
+      const victim = byUid.get(uid);
+      if (!victim) throw new Error(`it preempts pod ${uid}, which is not on node "${name}"`);
+      return victim;
+    });
+    if (victims.length > 0) left.push({ node, victims, violations: numPDBViolations });
+    else if (!ignorable) throw new Error(`expected at least one victim pod on node "${name}"`);
+  }
+  return left;
 }

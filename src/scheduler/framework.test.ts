@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { conditionOf, withCluster } from '../../test/support/scheduler/live.ts';
+import { createMetrics } from '../base/metrics.ts';
 import type { Client } from '../client/contract.ts';
 import { createInformer } from '../client/index.ts';
-import { definePlugin, type ExtenderCall, type PluginFactory, rejections } from './index.ts';
+import { definePlugin, type ExtenderCall, type PluginFactory, type Rejection, rejections } from './index.ts';
 
+const twoCores = { nodeOptions: { machine: () => ({ cpus: 2 }) } };
 const enabled = (name: string) => ({ profiles: [{ plugins: { multiPoint: { enabled: [{ name }] } } }] });
 
 test('a plugin of the user reserves, permits, prepares and hears of the binding, in order', () =>
@@ -119,6 +121,103 @@ test('an extender that fails fails the pod, unless it may be ignored', () =>
     await until('b', p => p.spec.nodeName === 'node-0');
     const pod = await until('a', p => conditionOf(p)?.reason === 'SchedulerError');
     assert.equal(conditionOf(pod)?.message, 'extender http://x failed: no answer');
+  }));
+
+test('an extender has a say in who makes room', () =>
+  withCluster({ nodes: 2, scheduler: false, ...twoCores }, async ({ cluster, create, until, scheduler }) => {
+    await cluster.client.priorityclasses().create({ metadata: { name: 'high' }, value: 1000 });
+    const asked: Record<string, string[]>[] = [];
+    const extenderCall: ExtenderCall = async (_config, _url, body) => {
+      const { nodeNameToMetaVictims: victims } = body as {
+        nodeNameToMetaVictims: Record<string, { pods: { uid: string }[] }>;
+      };
+      const uids = Object.entries(victims).map(([node, { pods }]) => [node, pods.map(p => p.uid)] as const);
+      asked.push(Object.fromEntries(uids));
+      return { nodeNameToMetaVictims: { 'node-1': victims['node-1'] } };
+    };
+    const extender = { urlPrefix: 'http://extender', preemptVerb: 'preempt', nodeCacheCapable: true };
+    await scheduler({ extenderCall, configuration: { extenders: [extender] } });
+    const low = [await create('low-0', { cpu: '1500m' }), await create('low-1', { cpu: '1500m' })];
+    const placed = await Promise.all(low.map(p => until(p.metadata.name, q => Boolean(q.spec.nodeName))));
+    await create('high', { cpu: '1500m' }, { priorityClassName: 'high' });
+    await until('high', p => p.spec.nodeName === 'node-1');
+    assert.deepEqual(asked[0], Object.fromEntries(placed.map(p => [p.spec.nodeName, [p.metadata.uid]])));
+  }));
+
+test('no room is made when the extender leaves no candidate, or names a pod that is not there', () =>
+  withCluster({ nodes: 1, scheduler: false, ...twoCores }, async ({ cluster, create, until, scheduler }) => {
+    await cluster.client.priorityclasses().create({ metadata: { name: 'high' }, value: 1000 });
+    const answers = [{}, { 'node-0': { pods: [{ uid: 'unknown' }] } }];
+    let calls = 0;
+    const extenderCall: ExtenderCall = async () => ({ nodeNameToMetaVictims: answers[calls++ % 2] });
+    await scheduler({
+      extenderCall,
+      configuration: { extenders: [{ urlPrefix: 'http://extender', preemptVerb: 'preempt' }] },
+    });
+    await create('low', { cpu: '1500m' });
+    await until('low', p => Boolean(p.spec.nodeName));
+    for (const name of ['first', 'second']) {
+      await create(name, { cpu: '1500m' }, { priorityClassName: 'high' });
+      const pod = await until(name, p => conditionOf(p)?.reason === 'Unschedulable');
+      assert.equal(pod.status?.nominatedNodeName, undefined);
+    }
+    assert.equal((await cluster.client.pods('default').get('low')).metadata.deletionTimestamp, undefined);
+    assert.ok(calls >= 2);
+  }));
+
+test('a pod whose binding takes its time says where it will go; once it is there, or failed, it does not', () =>
+  withCluster({ nodes: 1, scheduler: false }, async ({ create, until, scheduler }) => {
+    const verdicts = new Map<string, (rejection?: Rejection) => void>();
+    const plugin: PluginFactory = {
+      name: 'Slow',
+      create: () =>
+        definePlugin({
+          name: 'Slow',
+          events: [],
+          needsPreBind: ({ pod }) => pod.labels.slow === 'yes',
+          preBind: ({ pod }) => new Promise(resolve => verdicts.set(pod.key, resolve)),
+        }),
+    };
+    await scheduler({ plugins: [plugin], configuration: enabled('Slow') });
+    for (const name of ['good', 'bad']) {
+      await create(name, {}, {}, { slow: 'yes' });
+      await until(name, p => p.status?.nominatedNodeName === 'node-0');
+    }
+    verdicts.get('default/good')?.();
+    const good = await until('good', p => p.spec.nodeName === 'node-0');
+    assert.equal(good.status?.nominatedNodeName, undefined);
+    verdicts.get('default/bad')?.(rejections('Slow')('Unschedulable', 'no'));
+    await until('bad', p => conditionOf(p)?.message === 'no' && p.status?.nominatedNodeName === undefined);
+  }));
+
+test('metrics tell of attempts, waiting pods and the cache', () =>
+  withCluster({ nodes: 1, scheduler: false, ...twoCores }, async ({ cluster, create, until, scheduler }) => {
+    const metrics = createMetrics();
+    await scheduler({ environment: { ...cluster.environment, metrics } });
+    await create('placed');
+    await create('big', { cpu: '100' });
+    await create('gated', {}, { schedulingGates: [{ name: 'example.com/wait' }] });
+    await until('placed', p => p.spec.nodeName === 'node-0');
+    await until('big', p => conditionOf(p)?.reason === 'Unschedulable');
+    const lines = new Set(metrics.text().split('\n'));
+    for (const line of [
+      'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"} 1',
+      'scheduler_schedule_attempts_total{profile="default-scheduler",result="unschedulable"} 1',
+      'scheduler_pod_scheduling_attempts_count 1',
+      'scheduler_pod_scheduling_sli_duration_seconds_count{attempts="1"} 1',
+      'scheduler_pending_pods{queue="unschedulable"} 1',
+      'scheduler_pending_pods{queue="gated"} 1',
+      'scheduler_pending_pods{queue="active"} 0',
+      'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1',
+      'scheduler_unschedulable_pods{plugin="SchedulingGates",profile="default-scheduler"} 1',
+      'scheduler_cache_size{type="nodes"} 1',
+      'scheduler_queue_incoming_pods_total{event="UnschedulablePodAdd",queue="active"} 2',
+      'scheduler_queue_incoming_pods_total{event="ScheduleAttemptFailure",queue="unschedulable"} 1',
+    ])
+      assert.ok(
+        lines.has(line),
+        `${line} is missing in:\n${[...lines].filter(l => l.startsWith('scheduler_')).join('\n')}`,
+      );
   }));
 
 /** Does what a provisioner would do. */

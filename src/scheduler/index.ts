@@ -16,10 +16,12 @@ import type { Profile } from './cycle/profile.ts';
 import { createExtender, type ExtenderCall } from './extenders.ts';
 import type { PluginFactory } from './framework/plugin.ts';
 import { connect, createSources } from './informers.ts';
+import { createMeters, type Meters } from './meters.ts';
+import type { Attempt } from './misfits.ts';
 import { builtInPlugins } from './plugins/index.ts';
 import { createNominations } from './queue/nominations.ts';
 import { createQueue } from './queue/queue.ts';
-import { type Attempt, createLoop } from './scheduler.ts';
+import { createLoop } from './scheduler.ts';
 import { createWaitingPods } from './waiting-pods.ts';
 import { createWhy, type PendingReport, type Why } from './why.ts';
 
@@ -63,11 +65,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const stopping = new AbortController();
   let finished: Promise<void> = Promise.resolve();
   let why: Why | undefined;
+  const meters = createMeters(options.environment.metrics, options.environment.clock);
   return {
     async start() {
       const { leaderElection, environment, client } = options;
       const run = (signal: AbortSignal) => {
-        const running = runScheduler(options, signal);
+        const running = runScheduler(options, meters, signal);
         why = running.why;
         return running;
       };
@@ -101,7 +104,7 @@ interface Running {
   readonly why: Why;
 }
 
-function runScheduler(options: SchedulerOptions, signal: AbortSignal): Running {
+function runScheduler(options: SchedulerOptions, meters: Meters, signal: AbortSignal): Running {
   const { environment, client, configuration = {} } = options;
   const { clock, random, log } = environment;
   const informers = createInformerFactory(client, { ...environment, freeze: options.freeze ?? false });
@@ -128,7 +131,9 @@ function runScheduler(options: SchedulerOptions, signal: AbortSignal): Running {
     initialBackoffMs: (configuration.podInitialBackoffSeconds ?? 1) * 1000,
     maxBackoffMs: (configuration.podMaxBackoffSeconds ?? 10) * 1000,
     onDue: () => loop.nudge(),
+    onIncoming: meters.incoming,
   });
+  meters.observe(queue, cache);
   const attempts = new Map<string, Attempt>();
   const why = createWhy({ queue, attempts });
   const loop = createLoop({
@@ -139,6 +144,7 @@ function runScheduler(options: SchedulerOptions, signal: AbortSignal): Running {
     nominations,
     profiles,
     waiting,
+    meters,
     recorderFor,
     signal,
     extenders: (configuration.extenders ?? []).map(e => createExtender(e, options.extenderCall ?? noExtenders)),

@@ -67,18 +67,19 @@ function statusPatch(clock: Clock, pod: Pod, { reason, message, nominated }: Fai
   };
 }
 
-/** Never rejects. */
-export async function clearNomination(
+/** Says for which node the pod is meant, or with null that it is for none any more. Never rejects. */
+export async function patchNomination(
   { client, log, signal }: Pick<ReportContext, 'client' | 'log' | 'signal'>,
   pod: Pod,
+  node: string | null,
 ): Promise<void> {
   const { name, namespace, uid } = pod.metadata;
-  const patch = { metadata: { uid }, status: { nominatedNodeName: null } };
+  const patch = { metadata: { uid }, status: { nominatedNodeName: node } };
   await client
     .pods(namespace)
     .patch(name, 'strategic', patch, { subresource: 'status', signal })
     .catch((error: unknown) => {
       if (!isNotFound(error) && !signal.aborted)
-        log.warn('A nomination could not be withdrawn', { pod: name, error: messageOf(error) });
+        log.warn('The nomination of a pod could not be written', { pod: name, node, error: messageOf(error) });
     });
 }

@@ -1,8 +1,8 @@
 /** Why a pod is pending, as data. */
 import { rfc3339 } from '../base/clock.ts';
 import type { RejectionCode } from './framework/status.ts';
+import type { Attempt } from './misfits.ts';
 import type { Place, Queue } from './queue/queue.ts';
-import type { Attempt } from './scheduler.ts';
 
 export interface NodeVerdict {
   readonly node: string;

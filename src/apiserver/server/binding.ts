@@ -100,5 +100,7 @@ function assign(pod: Pod, binding: Binding, now: number): void {
   const others = conditions.filter(c => c.type !== 'PodScheduled');
   const known = conditions.find(c => c.type === 'PodScheduled' && c.status === 'True');
   const scheduled = known ?? { type: 'PodScheduled', status: 'True', lastTransitionTime: rfc3339(now) };
-  pod.status = { ...pod.status, conditions: [...others, scheduled] };
+  // What was expected has come to pass (upstream: ClearingNominatedNodeNameAfterBinding).
+  const { nominatedNodeName: _, ...status } = pod.status ?? {};
+  pod.status = { ...status, conditions: [...others, scheduled] };
 }

@@ -1,14 +1,13 @@
 /** PostFilter: when no node fits, what could be done about it. */
-import type { Evict, PostFilterContext } from '../framework/plugin.ts';
+import type { PostFilterContext, Room } from '../framework/plugin.ts';
 import { type CycleInput, type Feasible, nominatedBefore } from './cycle.ts';
 import { runAll } from './filter.ts';
 
 export interface PostFilterResult {
   readonly message: string;
-  /** Room is made here. */
-  readonly node?: string;
+  readonly room?: Room;
+  /** A nomination the pod has is of no more use. */
   readonly clear: boolean;
-  readonly evict?: Evict;
 }
 
 export function runPostFilters(input: CycleInput, found: Feasible): PostFilterResult {
@@ -38,8 +37,7 @@ export function runPostFilters(input: CycleInput, found: Feasible): PostFilterRe
   for (const plugin of input.profile.postFilter) {
     const outcome = plugin.postFilter?.(context);
     if (!outcome) continue;
-    if ('evict' in outcome)
-      return { message: messages.join(', '), node: outcome.node, clear: false, evict: outcome.evict };
+    if ('evict' in outcome) return { message: messages.join(', '), clear: false, room: outcome };
     if (outcome.message) messages.push(outcome.message);
     clear ||= outcome.clear === true;
   }

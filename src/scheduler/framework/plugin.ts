@@ -61,8 +61,22 @@ export interface Evict {
   readonly victims: readonly PodInfo[];
   run(context: { client: Client; recorder: EventRecorder; signal: AbortSignal }): Promise<void>;
 }
+/** A node where room could be made. */
+export interface Candidate {
+  readonly node: NodeInfo;
+  /** Most important first. */
+  readonly victims: readonly PodInfo[];
+  /** Victims that a disruption budget protects. */
+  readonly violations: number;
+}
+export interface Room {
+  readonly node: string;
+  readonly evict: Evict;
+  /** What the choice was made from: extenders may leave fewer candidates, or spare victims. */
+  readonly among?: { readonly candidates: readonly Candidate[]; choose(left: readonly Candidate[]): Room | undefined };
+}
 export type PostFilterOutcome =
-  | { readonly node: string; readonly evict: Evict }
+  | Room
   /** `clear`: a nomination the pod has is of no more use. */
   | { readonly message: string; readonly clear?: boolean };
 

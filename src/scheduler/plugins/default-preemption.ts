@@ -4,11 +4,13 @@ import { rfc3339 } from '../../base/clock.ts';
 import { isNotFound } from '../../base/errors.ts';
 import { histogram } from '../cycle/message.ts';
 import {
+  type Candidate,
   definePlugin,
   type Evict,
   type PluginFactory,
   type PluginHandle,
   type PostFilterContext,
+  type Room,
 } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { type Rejection, rejections } from '../framework/status.ts';
@@ -18,14 +20,6 @@ const name = 'DefaultPreemption';
 const reject = rejections(name);
 const notHelpful = reject('UnschedulableAndUnresolvable', 'Preemption is not helpful for scheduling');
 const noVictims = reject('UnschedulableAndUnresolvable', 'No preemption victims found for incoming pod');
-
-interface Candidate {
-  readonly node: NodeInfo;
-  /** Most important first. */
-  readonly victims: readonly PodInfo[];
-  /** Victims that a disruption budget protects. */
-  readonly violations: number;
-}
 
 interface Args {
   minCandidateNodesPercentage?: number;
@@ -107,7 +101,7 @@ function selectVictims(
 
 /** Smaller is better, field by field (pickOneNodeForPreemption). */
 function cost({ victims, violations }: Candidate): readonly (number | string)[] {
-  const highest = victims[0]?.priority ?? -Infinity;
+  const highest = Math.max(...victims.map(v => v.priority));
   // Shifted so that pods of negative priority do not make more victims look cheaper.
   const sum = victims.reduce((total, p) => total + p.priority + 2 ** 31, 0);
   const earliest =
@@ -210,10 +204,15 @@ export const defaultPreemption: PluginFactory = {
         const not = whyNot(context.pod, context);
         if (not !== undefined) return { message: `preemption: ${not}` };
         const { found, statuses } = candidatesOf(context, args);
-        const [first, ...rest] = found;
-        if (!first) return { message: message(context, statuses), clear: true };
-        const best = rest.reduce((a, b) => (better(b, a) ? b : a), first);
-        return { node: best.node.name, evict: evict(context, best, handle) };
+        const choose = (left: readonly Candidate[]): Room | undefined => {
+          const [first, ...rest] = left;
+          if (!first) return undefined;
+          const best = rest.reduce((a, b) => (better(b, a) ? b : a), first);
+          return { node: best.node.name, evict: evict(context, best, handle) };
+        };
+        const room = choose(found);
+        if (!room) return { message: message(context, statuses), clear: true };
+        return { ...room, among: { candidates: found, choose } };
       },
     });
   },

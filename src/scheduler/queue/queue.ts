@@ -2,11 +2,12 @@
  * Pods that wait to be scheduled (pkg/scheduler/backend/queue): those that are due, those that back off after a failure, and those that can
  * only be helped by a change in the cluster. A change wakes a pod when a plugin that rejected it says it may help.
  */
-import type { Clock, Timer } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { ClusterEvent, Plugin, QueuedPod } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import type { Rejection } from '../framework/status.ts';
-import { createHeap } from './heap.ts';
+import { createEventLog } from './event-log.ts';
+import { createLanes } from './lanes.ts';
 
 export type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'in-flight' | 'gone';
 
@@ -14,7 +15,10 @@ export interface Entry extends QueuedPod {
   info: PodInfo;
   queuedAt: number;
   attempts: number;
-  readonly firstAt: number;
+  /** When no gate held it any more for the first time, in milliseconds of the wall clock. */
+  dueSince: number | undefined;
+  /** When the last attempt began, in milliseconds of the wall clock. */
+  attemptAt: number;
   place: Place;
   /** Plugins that rejected it in the last attempt. Empty after an error. */
   rejectedBy: ReadonlySet<string>;
@@ -26,7 +30,8 @@ export interface Entry extends QueuedPod {
   errors: number;
   /** Its number among the entries of a heap: a newer push makes older ones void. */
   ticket: number;
-  seenEvents: number;
+  /** In the log of events: where its attempt began. */
+  mark: number;
 }
 
 export interface Failure {
@@ -51,6 +56,8 @@ export interface QueueOptions {
   readonly maxUnschedulableMs?: number;
   /** A pod became due. */
   onDue(): void;
+  /** A pod came to a place, for a cause that upstream's metrics name. */
+  onIncoming?(place: Place, cause: string): void;
 }
 
 export interface Queue {
@@ -68,87 +75,58 @@ export interface Queue {
   /** Makes a pod due at once, whatever it waits for. */
   activate(key: string): void;
   get(key: string): Entry | undefined;
+  entries(): Iterable<Entry>;
   sizes(): Record<Place, number>;
   close(): void;
 }
 
-const eventLogLimit = 4096;
+/** How often pods that wait too long are looked for. */
+const staleCheckMs = 30_000;
+
+type Verdict = 'skip' | 'queue' | 'immediately';
 
 export function createQueue(options: QueueOptions): Queue {
-  const { clock, less } = options;
+  const { clock } = options;
   const initialBackoff = options.initialBackoffMs ?? 1_000;
   const maxBackoff = options.maxBackoffMs ?? 10_000;
   const maxUnschedulable = options.maxUnschedulableMs ?? 300_000;
   const entries = new Map<string, Entry>();
-  const unschedulable = new Set<Entry>();
-  type Slot = { entry: Entry; ticket: number };
-  const valid = (place: Place) => (slot: Slot) => slot.entry.place === place && slot.entry.ticket === slot.ticket;
-  const active = createHeap<Slot>((a, b) => less(a.entry, b.entry), valid('active'));
-  const backoff = createHeap<Slot>((a, b) => a.entry.backoffUntil < b.entry.backoffUntil, valid('backoff'));
-  /** Events since pods went in flight. */
-  let log: ClusterEvent[] = [];
-  let logStart = 0;
-  let inFlight = 0;
-  let backoffTimer: Timer | undefined;
-  let closed = false;
+  const missed = createEventLog();
+  const lanes = createLanes({ ...options, backoffOver: entry => enqueue(entry, 'BackoffComplete') });
+  let staleTimer = clock.setTimer(flushStale, staleCheckMs, { background: true });
 
-  function place(entry: Entry, where: Place): void {
-    if (entry.place === 'unschedulable') unschedulable.delete(entry);
-    entry.place = where;
-    entry.ticket++;
-    if (where === 'unschedulable') unschedulable.add(entry);
-    if (where === 'active') {
-      active.push({ entry, ticket: entry.ticket });
-      options.onDue();
-    } else if (where === 'backoff') {
-      backoff.push({ entry, ticket: entry.ticket });
-      armBackoff();
-    }
-  }
-  function armBackoff(): void {
-    backoffTimer?.cancel();
-    backoffTimer = undefined;
-    const next = backoff.peek();
-    if (!next || closed) return;
-    const wait = Math.max(0, next.entry.backoffUntil - clock.now());
-    backoffTimer = clock.setTimer(flushBackoff, wait, { background: true });
-  }
-  function flushBackoff(): void {
-    const now = clock.now();
-    for (let next = backoff.peek(); next && next.entry.backoffUntil <= now; next = backoff.peek()) {
-      backoff.pop();
-      enqueue(next.entry);
-    }
-    armBackoff();
+  function put(entry: Entry, place: Place, cause: string): void {
+    lanes.put(entry, place);
+    if (place !== 'in-flight' && place !== 'gone') options.onIncoming?.(place, cause);
   }
   /** Into the active queue, unless a gate holds it. */
-  function enqueue(entry: Entry): void {
-    const profile = options.profileOf(entry.info);
-    for (const plugin of profile?.preEnqueue ?? []) {
+  function enqueue(entry: Entry, cause: string): void {
+    for (const plugin of options.profileOf(entry.info)?.preEnqueue ?? []) {
       const rejection = plugin.preEnqueue?.(entry.info);
       if (!rejection) continue;
       entry.gate = rejection;
       entry.rejectedBy = new Set([plugin.name]);
       entry.pendingBy = new Set();
-      place(entry, 'gated');
+      put(entry, 'gated', cause);
       return;
     }
     entry.gate = undefined;
-    place(entry, 'active');
+    entry.dueSince ??= clock.now();
+    put(entry, 'active', cause);
   }
-  function backoffOf(entry: Entry): number {
-    const count = entry.errors > 0 ? entry.errors : entry.failures;
+  function backoffOf({ errors, failures }: Entry): number {
+    const count = errors > 0 ? errors : failures;
     return count === 0 ? 0 : Math.min(maxBackoff, initialBackoff * 2 ** Math.min(count - 1, 30));
   }
-  function wake(entry: Entry, immediately: boolean): void {
+  function wake(entry: Entry, immediately: boolean, cause: string): void {
     entry.queuedAt = clock.now();
-    if (!immediately && entry.backoffUntil > entry.queuedAt) place(entry, 'backoff');
-    else enqueue(entry);
+    if (!immediately && entry.backoffUntil > entry.queuedAt) put(entry, 'backoff', cause);
+    else enqueue(entry, cause);
   }
   /** What the plugins that rejected a pod think of an event. */
-  function judge(entry: Entry, event: ClusterEvent): 'skip' | 'queue' | 'immediately' {
+  function judge(entry: Entry, event: ClusterEvent): Verdict {
     if (entry.rejectedBy.size === 0) return 'queue';
-    let verdict: 'skip' | 'queue' = 'skip';
+    let verdict: Verdict = 'skip';
     for (const plugin of options.profileOf(entry.info)?.plugins ?? []) {
       if (!entry.rejectedBy.has(plugin.name) || !mayHelp(plugin, entry.info, event)) continue;
       if (entry.pendingBy.has(plugin.name)) return 'immediately';
@@ -156,64 +134,48 @@ export function createQueue(options: QueueOptions): Queue {
     }
     return verdict;
   }
-  function newEntry(info: PodInfo): Entry {
-    const now = clock.now();
-    return {
-      info,
-      queuedAt: now,
-      firstAt: now,
-      attempts: 0,
-      place: 'gone',
-      rejectedBy: new Set(),
-      pendingBy: new Set(),
-      gate: undefined,
-      backoffUntil: 0,
-      failures: 0,
-      errors: 0,
-      ticket: 0,
-      seenEvents: 0,
-    };
-  }
-  function landed(): void {
-    inFlight--;
-    if (inFlight > 0) return;
-    logStart += log.length;
-    log = [];
+  function wakeIfHelped(entry: Entry, event: ClusterEvent): void {
+    const verdict = judge(entry, event);
+    if (verdict !== 'skip') wake(entry, verdict === 'immediately', causeOf(event));
   }
   function leave(entry: Entry): void {
-    if (entry.place === 'in-flight') landed();
-    unschedulable.delete(entry);
-    entry.place = 'gone';
+    if (entry.place === 'in-flight') missed.land();
+    lanes.put(entry, 'gone');
   }
   function flushStale(): void {
     const before = clock.now() - maxUnschedulable;
-    for (const entry of unschedulable) if (entry.queuedAt <= before) wake(entry, false);
-    if (!closed) staleTimer = clock.setTimer(flushStale, 30_000, { background: true });
+    for (const entry of lanes.unschedulable) if (entry.queuedAt <= before) wake(entry, false, 'UnschedulableTimeout');
+    staleTimer = clock.setTimer(flushStale, staleCheckMs, { background: true });
   }
-  let staleTimer = clock.setTimer(flushStale, 30_000, { background: true });
+  function noteFailure(entry: Entry, { rejectedBy, pendingBy, error }: Failure): void {
+    const nobody = new Set<string>();
+    entry.rejectedBy = error ? nobody : rejectedBy;
+    entry.pendingBy = error ? nobody : pendingBy;
+    entry.queuedAt = clock.now();
+    entry.errors = error ? entry.errors + 1 : 0;
+    if (!error) entry.failures++;
+    entry.backoffUntil = entry.queuedAt + backoffOf(entry);
+  }
 
   return {
     add(info) {
       const known = entries.get(info.key);
       if (known && known.info.uid === info.uid) return;
-      const entry = newEntry(info);
+      const entry = newEntry(info, clock.now());
       entries.set(info.key, entry);
       if (known) leave(known);
-      enqueue(entry);
+      enqueue(entry, 'UnschedulablePodAdd');
     },
     update(info, old) {
       const entry = entries.get(info.key);
       if (!entry) return this.add(info);
       entry.info = info;
       const event: ClusterEvent = { resource: 'TargetPod', action: 'update', object: info.pod, old: old.pod };
-      if (entry.place === 'gated') {
-        // Each change of a gated pod is a chance to leave.
-        enqueue(entry);
-      } else if (entry.place === 'unschedulable') {
-        const verdict = judge(entry, event);
-        if (verdict !== 'skip') wake(entry, verdict === 'immediately');
-      } else if (entry.place === 'active' && info.priority !== old.priority) place(entry, 'active');
-      else if (entry.place === 'in-flight') log.push(event);
+      // Each change of a gated pod is a chance to leave.
+      if (entry.place === 'gated') enqueue(entry, causeOf(event));
+      else if (entry.place === 'unschedulable') wakeIfHelped(entry, event);
+      else if (entry.place === 'active' && info.priority !== old.priority) lanes.put(entry, 'active');
+      else if (entry.place === 'in-flight') missed.add(event);
     },
     delete(key) {
       const entry = entries.get(key);
@@ -222,73 +184,77 @@ export function createQueue(options: QueueOptions): Queue {
       leave(entry);
     },
     pop() {
-      let entry = active.pop()?.entry;
-      // With nothing else to do, waiting out a back-off after "does not fit" would be idle time.
-      if (!entry && backoff.peek()?.entry.errors === 0) entry = backoff.pop()?.entry;
+      const entry = lanes.take();
       if (!entry) return undefined;
-      entry.place = 'in-flight';
+      lanes.put(entry, 'in-flight');
       entry.attempts++;
-      entry.seenEvents = logStart + log.length;
-      inFlight++;
+      entry.attemptAt = clock.now();
+      entry.mark = missed.depart();
       return entry;
     },
-    failed(entry, { rejectedBy, pendingBy, error }) {
+    failed(entry, failure) {
       if (entry.place !== 'in-flight') return;
-      const now = clock.now();
-      entry.rejectedBy = error ? new Set() : rejectedBy;
-      entry.pendingBy = error ? new Set() : pendingBy;
-      entry.queuedAt = now;
-      if (error) entry.errors++;
-      else {
-        entry.errors = 0;
-        entry.failures++;
-      }
-      entry.backoffUntil = now + backoffOf(entry);
-      const missed = log.slice(Math.max(0, entry.seenEvents - logStart));
-      const lost = entry.seenEvents < logStart;
-      landed();
-      if (error) return place(entry, 'backoff');
-      const verdicts = missed.map(event => judge(entry, event));
-      if (lost) verdicts.push('queue');
-      if (verdicts.includes('immediately')) wake(entry, true);
-      else if (verdicts.includes('queue')) wake(entry, false);
-      else place(entry, 'unschedulable');
+      noteFailure(entry, failure);
+      const events = missed.since(entry.mark);
+      missed.land();
+      const cause = 'ScheduleAttemptFailure';
+      if (failure.error) return put(entry, 'backoff', cause);
+      const verdicts = events?.map(event => judge(entry, event)) ?? ['queue'];
+      if (verdicts.includes('immediately')) wake(entry, true, cause);
+      else if (verdicts.includes('queue')) wake(entry, false, cause);
+      else put(entry, 'unschedulable', cause);
     },
     done(entry) {
       if (entry.place !== 'in-flight') return;
       entries.delete(entry.info.key);
-      entry.place = 'gone';
-      landed();
+      leave(entry);
     },
     happened(event) {
-      if (inFlight > 0) {
-        log.push(event);
-        if (log.length > eventLogLimit) {
-          log = log.slice(eventLogLimit / 2);
-          logStart += eventLogLimit / 2;
-        }
-      }
-      for (const entry of unschedulable) {
-        const verdict = judge(entry, event);
-        if (verdict !== 'skip') wake(entry, verdict === 'immediately');
-      }
+      missed.add(event);
+      for (const entry of lanes.unschedulable) wakeIfHelped(entry, event);
     },
     activate(key) {
       const entry = entries.get(key);
-      if (entry?.place === 'unschedulable' || entry?.place === 'backoff') wake(entry, true);
+      if (entry?.place === 'unschedulable' || entry?.place === 'backoff') wake(entry, true, 'ForceActivate');
     },
     get: key => entries.get(key),
+    entries: () => entries.values(),
     sizes() {
       const sizes = { active: 0, backoff: 0, unschedulable: 0, gated: 0, 'in-flight': 0, gone: 0 };
       for (const entry of entries.values()) sizes[entry.place]++;
       return sizes;
     },
     close() {
-      closed = true;
-      backoffTimer?.cancel();
+      lanes.close();
       staleTimer.cancel();
     },
   };
+}
+
+function newEntry(info: PodInfo, now: number): Entry {
+  const nobody = new Set<string>();
+  return {
+    info,
+    queuedAt: now,
+    dueSince: undefined,
+    attempts: 0,
+    attemptAt: now,
+    place: 'gone',
+    rejectedBy: nobody,
+    pendingBy: nobody,
+    gate: undefined,
+    backoffUntil: 0,
+    failures: 0,
+    errors: 0,
+    ticket: 0,
+    mark: 0,
+  };
+}
+
+/** An event as upstream's metrics name it, such as "NodeAdd". */
+function causeOf({ resource, action }: ClusterEvent): string {
+  const names: Record<string, string> = { Pod: 'AssignedPod', TargetPod: 'UnschedulablePod' };
+  return `${names[resource] ?? resource}${action.charAt(0).toUpperCase()}${action.slice(1)}`;
 }
 
 function mayHelp(plugin: Plugin, pod: PodInfo, event: ClusterEvent): boolean {

@@ -143,8 +143,8 @@ export function createWorld(options: WorldOptions = {}) {
       scores: new Map((choice?.scores ?? []).map(s => [s.plugin, byNode(s.scores)])),
       rejected,
       ...(post && { message: fitMessage(found.diagnosis, post.message) }),
-      ...(post?.node && { nominated: post.node }),
-      victims: (post?.evict?.victims ?? []).map(v => v.pod.metadata.name),
+      ...(post?.room && { nominated: post.room.node }),
+      victims: (post?.room?.evict.victims ?? []).map(v => v.pod.metadata.name),
     };
   }
   return { cache, nominations, schedule, profiles };
