@@ -22,6 +22,7 @@ import { definitionHooks } from './extensions/hooks.ts';
 import { ensureFlowControl } from './registry/flowcontrol/ensure.ts';
 import type { Strategy } from './registry/strategy.ts';
 import { createBookmarks } from './server/bookmarks.ts';
+import { createBroadcasts } from './server/broadcast.ts';
 import { builtinServed, corePlurals, storageFor } from './server/builtin.ts';
 import { serveResource } from './server/dispatch.ts';
 import { createFairness } from './server/fairness.ts';
@@ -45,6 +46,8 @@ export interface ApiServerOptions extends Environment {
   readonly security?: (environment: SecurityEnvironment) => Security | Promise<Security>;
   readonly audit?: AuditSink;
   readonly gzip?: Core['gzip'];
+  /** When watchers are told: once everything at hand has been seen to, so that it goes out together. Default: at once. */
+  readonly atEndOfTurn?: (fn: () => void) => void;
   /** Ranges of cluster IPs, the first family first; default 10.96.0.0/16. */
   readonly serviceCidrs?: readonly string[];
   readonly nodePortRange?: PortRange;
@@ -88,6 +91,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     cacher,
     resources,
     bookmarks: createBookmarks(clock),
+    broadcasts: createBroadcasts(options.atEndOfTurn ?? queueMicrotask),
     get admission() {
       return security.admission;
     },

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { type ClusterRanges, dnsAddressIn, type Family } from './ranges.ts';
 
-export interface ClusterConfig {
+export interface ClusterConfig extends ClusterRanges {
   /** The kubeconfig context. */
   readonly name: string;
   /** Tells this cluster's devices, tables, sockets and cgroups from those of others on the machine: six characters. */
@@ -13,11 +14,10 @@ export interface ClusterConfig {
   readonly port: number;
   /** HTTPS port of the node's kubelet. */
   readonly kubeletPort: number;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
-  readonly dnsAddress: string;
-  /** An address of this machine that only this machine routes: the node's own, and the API server's for pods. */
-  readonly hostAddress: string;
+  /** Addresses of this machine that only this machine routes, one per family: beside them are those of load balancers. */
+  readonly hostAddresses: readonly string[];
+  /** The node's own addresses, and the API server's for pods: those of `hostAddresses` unless told otherwise. */
+  readonly nodeAddresses: readonly string[];
   readonly nodeName: string;
   /** Real containers, or so many simulated nodes. */
   readonly node:
@@ -48,7 +48,20 @@ export function clusterPaths(dataDir: string) {
 export function readClusterConfig(dataDir: string): ClusterConfig | undefined {
   const path = clusterPaths(dataDir).config;
   if (!existsSync(path)) return undefined;
-  return JSON.parse(readFileSync(path, 'utf8')) as ClusterConfig;
+  return upgraded(JSON.parse(readFileSync(path, 'utf8')) as ClusterConfig & SingleFamily);
+}
+
+/** How 0.1.0 wrote the ranges of a cluster, which had one family. */
+interface SingleFamily {
+  readonly podCidr?: string;
+  readonly serviceCidr?: string;
+  readonly hostAddress?: string;
+}
+
+function upgraded({ podCidr, serviceCidr, hostAddress, ...config }: ClusterConfig & SingleFamily): ClusterConfig {
+  if (!podCidr || !serviceCidr || !hostAddress) return config;
+  const own = [hostAddress];
+  return { ...config, podCidrs: [podCidr], serviceCidrs: [serviceCidr], hostAddresses: own, nodeAddresses: own };
 }
 
 export function writeClusterConfig(dataDir: string, config: ClusterConfig): void {
@@ -68,19 +81,24 @@ export function writeFileAtomic(path: string, text: string): void {
 const candidates = [42, 52, 62, 72, 82, 92, 102, 112, 122, 132, 142, 152, 162, 172, 182, 192];
 
 /**
- * The first ranges that no interface address or route of this machine touches, so that two clusters do not collide.
- * `used` are IPv4 addresses and CIDRs.
+ * A range of each family, and what goes with it. The IPv4 ranges are the first that no interface address or route of this machine touches, so
+ * that two clusters do not collide; the IPv6 ones are unique local addresses made from the cluster's id. `used` are addresses and CIDRs.
  */
 export function chooseRanges(
+  id: string,
   used: readonly string[],
-): Pick<ClusterConfig, 'podCidr' | 'serviceCidr' | 'dnsAddress' | 'hostAddress'> {
+  families: readonly Family[],
+): Pick<ClusterConfig, 'podCidrs' | 'serviceCidrs' | 'dnsAddress' | 'hostAddresses'> {
   const taken = new Set(used.filter(u => u.startsWith('10.')).map(u => Number(u.split('.')[1])));
   const octet = candidates.find(n => [n, n + 1, n + 2].every(o => !taken.has(o))) ?? 42;
+  const unique = (part: number) => `fd54:${id.slice(0, 4)}:${id.slice(4, 6)}0${part}::`;
+  const of = (v4: string, v6: string) => families.map(family => (family === 4 ? v4 : v6));
+  const serviceCidrs = of(`10.${octet + 1}.0.0/16`, `${unique(2)}/112`);
   return {
-    podCidr: `10.${octet}.0.0/16`,
-    serviceCidr: `10.${octet + 1}.0.0/16`,
-    dnsAddress: `10.${octet + 1}.0.10`,
-    hostAddress: `10.${octet + 2}.0.1`,
+    podCidrs: of(`10.${octet}.0.0/16`, `${unique(1)}/48`),
+    serviceCidrs,
+    dnsAddress: dnsAddressIn(serviceCidrs),
+    hostAddresses: of(`10.${octet + 2}.0.1`, `${unique(3)}1`),
   };
 }
 

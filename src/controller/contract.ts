@@ -23,7 +23,10 @@ export interface Environment {
 }
 
 export interface ControllerContext extends Environment {
+  /** Acts as the controller. */
   readonly client: Client;
+  /** Lists live what `informers` cache, with their rights. */
+  readonly reader: Client;
   readonly informers: InformerFactory;
   readonly recorder: EventRecorder;
   /** Aborted when the manager stops. */
@@ -56,6 +59,11 @@ export interface Loop {
 export interface Controller {
   /** As upstream's `--controllers` names it, e.g. "deployment-controller". */
   readonly name: string;
+  /**
+   * The service account in kube-system that it acts as, where upstream's name for that differs from the controller's. `null`: the
+   * manager's own identity, for the controller that makes the accounts' tokens.
+   */
+  readonly account?: string | null;
   /** Who its events come from, where upstream's name for that differs from the controller's. */
   readonly component?: string;
   /** Older names that `--controllers` also takes. */

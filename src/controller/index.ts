@@ -1,3 +1,4 @@
+export { type AccountClients, createAccountClients } from './accounts.ts';
 export type * from './contract.ts';
 export { watch } from './contract.ts';
 export { atLeast, createWriteLedger, type WriteLedger } from './ledger.ts';

@@ -18,8 +18,10 @@ export interface ManagerOptions {
     LeaderElectionOptions,
     'namespace' | 'name' | 'identity' | 'leaseMs' | 'renewDeadlineMs' | 'retryMs' | 'onLeader'
   >;
-  /** A client with a controller's own identity. Default: `client` for all. */
-  clientFor?(controller: string): Client;
+  /**
+   * A client that acts as a controller's service account; `client` then only reads for all of them. Default: `client` for all.
+   */
+  clientFor?(account: string): Client;
   /** Freezes cached objects, so that a controller that changes one fails. For tests. */
   readonly freeze?: boolean;
   /** The instance, in events' source. */
@@ -103,12 +105,13 @@ function contextFor(
   informers: InformerFactory,
   signal: AbortSignal,
 ): ControllerContext {
-  const own = clientFor?.(controller.name) ?? client;
+  const { account = controller.name } = controller;
+  const own = account === null ? client : (clientFor?.(account) ?? client);
   const log = environment.log.with({ controller: controller.name });
   const component = controller.component ?? controller.name;
   const { clock, random, metrics } = environment;
   const recorder = createEventRecorder({ client: own, clock, log, component, signal, ...(host && { host }) });
-  return { clock, random, metrics, log, client: own, informers, recorder, signal };
+  return { clock, random, metrics, log, client: own, reader: client, informers, recorder, signal };
 }
 
 /** A view of the shared factory that knows which informers were asked for through it. */

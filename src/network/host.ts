@@ -1,6 +1,7 @@
 /** What the node's own network needs besides pods: forwarding, masquerading of pods that leave the cluster, and a device that holds the cluster's service addresses. */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { messageOf } from '../base/errors.ts';
 
 /** Runs a program; rejects with its standard error. */
 export function runProgram(file: string, args: readonly string[], input?: string): Promise<string> {
@@ -61,23 +62,35 @@ function sysctlIfThere(name: string, value: string): void {
   if (existsSync(`/proc/sys/${name.replaceAll('.', '/')}`)) sysctl(name, value);
 }
 
-/** Idempotent. `masquerades` is false where there is no packet filter: pods then reach only what has a way back to them. */
-export async function ensureHostNetwork(options: HostNetworkOptions): Promise<{ masquerades: boolean }> {
-  sysctl('net.ipv4.ip_forward', '1');
-  const v6 = [...options.podCidrs, ...options.serviceCidrs].some(cidr => familyOf(cidr) === 'ip6');
-  if (v6) sysctl('net.ipv6.conf.all.forwarding', '1');
+/** A router ignores other routers' advertisements, unless told otherwise: a machine that got its own default route from them would lose it. */
+function forwardV6(): void {
+  const directory = '/proc/sys/net/ipv6/conf';
+  if (!existsSync(directory)) throw new Error('this machine has no IPv6, which the cluster’s ranges ask for');
+  if (readFileSync(`${directory}/all/forwarding`, 'utf8').trim() === '1') return;
+  // Devices made later, those of pods above all, are not to be believed.
+  for (const device of readdirSync(directory).filter(name => name !== 'all' && name !== 'default')) {
+    const path = `${directory}/${device}/accept_ra`;
+    if (readFileSync(path, 'utf8').trim() === '1') writeFileSync(path, '2');
+  }
+  sysctl('net.ipv6.conf.all.forwarding', '1');
+}
+
+/** Without masquerading, where there is no packet filter, pods reach only what has a way back to them. */
+export type HostNetwork = { readonly masquerades: true } | { readonly masquerades: false; readonly reason: string };
+
+/** Idempotent. */
+export async function ensureHostNetwork(options: HostNetworkOptions): Promise<HostNetwork> {
+  const cidrs = [...options.podCidrs, ...options.serviceCidrs];
+  if (cidrs.some(cidr => familyOf(cidr) === 'ip')) sysctl('net.ipv4.ip_forward', '1');
+  if (cidrs.some(cidr => familyOf(cidr) === 'ip6')) forwardV6();
   // Packets between pods of one bridge must pass the packet filter too: services and policies are there. Kernels without the module have no file.
   for (const name of ['iptables', 'ip6tables']) sysctlIfThere(`net.bridge.bridge-nf-call-${name}`, '1');
   await runProgram('ip', ['link', 'add', options.device, 'type', 'bridge']).catch(ignoreExists);
   await runProgram('ip', ['link', 'set', options.device, 'up']);
   for (const address of options.localAddresses) {
-    await runProgram('ip', [
-      'address',
-      'replace',
-      `${address}/${familyOf(address) === 'ip6' ? 128 : 32}`,
-      'dev',
-      options.device,
-    ]);
+    // A device without a carrier never ends the search for duplicates, and its IPv6 addresses could not be used.
+    const [bits, ...flags] = familyOf(address) === 'ip6' ? ['128', 'nodad'] : ['32'];
+    await runProgram('ip', ['address', 'replace', `${address}/${bits}`, 'dev', options.device, ...flags]);
   }
   for (const cidr of options.serviceCidrs) {
     await runProgram('ip', [
@@ -91,7 +104,7 @@ export async function ensureHostNetwork(options: HostNetworkOptions): Promise<{ 
   }
   return runProgram('nft', ['-f', '-'], masqueradeScript(options)).then(
     () => ({ masquerades: true }),
-    () => ({ masquerades: false }),
+    error => ({ masquerades: false, reason: messageOf(error) }),
   );
 }
 

@@ -2,6 +2,7 @@
  * Pod ranges of other nodes: a plain route where the node is on the same subnet, VXLAN where a router stands between. What should be there is
  * a pure function of the nodes; the difference to what this process set is applied.
  */
+import { createHash } from 'node:crypto';
 import type { Node } from '../api/types/index.ts';
 import type { InformerFactory } from '../client/contract.ts';
 import type { Environment } from '../controller/contract.ts';
@@ -26,15 +27,19 @@ export function desiredRoutes(nodes: readonly Node[], own: string, isNeighbour: 
     return cidrs.flatMap((cidr): Route[] => {
       const nodeAddress = addresses.find(a => isV6(a) === isV6(cidr));
       if (nodeAddress === undefined) return [];
-      return [{ cidr, nodeAddress, via: isNeighbour(nodeAddress) || isV6(nodeAddress) ? 'direct' : 'vxlan' }];
+      return [{ cidr, nodeAddress, via: isNeighbour(nodeAddress) ? 'direct' : 'vxlan' }];
     });
   });
 }
 
-/** A locally administered address made from the node's IPv4 address, so that no node has to tell the others. */
+/** A locally administered address made from the node's address (the last 32 bits of its hash for IPv6), so that no node has to tell the others. */
 export function vtepMac(nodeAddress: string): string {
-  const bytes = nodeAddress.split('.').map(part => Number(part).toString(16).padStart(2, '0'));
-  return ['0e', '54', ...bytes].join(':');
+  const bytes = isV6(nodeAddress)
+    ? createHash('sha256').update(nodeAddress).digest().subarray(-4)
+    : Buffer.from(nodeAddress.split('.').map(Number));
+  return ['0e', isV6(nodeAddress) ? '56' : '54', ...[...bytes].map(byte => byte.toString(16).padStart(2, '0'))].join(
+    ':',
+  );
 }
 
 /** The address of a VXLAN device: the first one of the node's pod range, which no pod gets. */
@@ -45,9 +50,9 @@ export function vtepAddress(cidr: string): string {
 export interface RouteOptions extends Environment {
   readonly informers: InformerFactory;
   readonly nodeName: string;
-  /** This node's InternalIP (IPv4), for VXLAN. */
-  readonly nodeAddress: string;
-  /** VXLAN device name, at most 15 characters. */
+  /** This node's InternalIPs, at most one per family: VXLAN packets of a family of pods travel between nodes' addresses of the same one. */
+  readonly nodeAddresses: readonly string[];
+  /** Name of the VXLAN device for IPv4; the one for IPv6 has a "6" behind it. At most 14 characters. */
   readonly device: string;
   /** VXLAN network identifier; each cluster on a network needs its own. */
   readonly vni: number;
@@ -78,36 +83,47 @@ export async function removeNodeRoutes(options: {
   const run = options.run ?? runProgram;
   for (const cidr of options.podCidrs)
     await run('ip', [...familyFlag(cidr), 'route', 'flush', 'root', cidr, 'proto', routeProtocol]).catch(() => '');
-  await run('ip', ['link', 'delete', options.device]).catch(() => '');
+  for (const device of [options.device, `${options.device}6`])
+    await run('ip', ['link', 'delete', device]).catch(() => '');
 }
 
 const familyFlag = (text: string) => (isV6(text) ? ['-6'] : []);
 
 const retryMs = 2000;
 
+/** How packets to an address leave this machine. */
+interface Way {
+  /** No router stands between. */
+  readonly direct: boolean;
+  readonly device: string | undefined;
+}
+
+/** Bytes of the headers that VXLAN puts around a packet: Ethernet, VXLAN, UDP and IP. */
+const overhead = { v4: 50, v6: 70 } as const;
+
 export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes> {
   const { clock, log } = options;
   const program = options.run ?? runProgram;
   const nodes = options.informers.informer('v1/nodes');
   const applied = new Map<string, Route>();
-  const neighbours = new Map<string, boolean>();
+  const ways = new Map<string, Way>();
   let looked = false;
 
-  async function isNeighbour(address: string): Promise<boolean> {
-    const known = neighbours.get(address);
-    if (known !== undefined) return known;
-    const route = await program('ip', ['route', 'get', address]).catch(() => 'via');
-    const direct = !/\bvia\b/.test(route);
-    neighbours.set(address, direct);
-    return direct;
+  const deviceOf = (text: string) => (isV6(text) ? `${options.device}6` : options.device);
+
+  async function findWays(list: readonly Node[]): Promise<void> {
+    for (const { type, address } of list.flatMap(node => node.status?.addresses ?? [])) {
+      if (type !== 'InternalIP' || ways.has(address)) continue;
+      const route = await program('ip', ['route', 'get', address]).catch(() => 'via');
+      ways.set(address, { direct: !/\bvia\b/.test(route), device: /\bdev (\S+)/.exec(route)?.[1] });
+    }
   }
 
   async function apply(): Promise<void> {
     const list = nodes.store.list();
-    for (const node of list)
-      for (const a of node.status?.addresses ?? [])
-        if (a.type === 'InternalIP' && !isV6(a.address)) await isNeighbour(a.address);
-    const wanted = new Map(desiredRoutes(list, options.nodeName, a => neighbours.get(a) ?? true).map(r => [r.cidr, r]));
+    await findWays(list);
+    const isNeighbour = (address: string) => ways.get(address)?.direct ?? true;
+    const wanted = new Map(desiredRoutes(list, options.nodeName, isNeighbour).map(r => [r.cidr, r]));
     for (const cidr of await leftovers()) if (!wanted.has(cidr)) await deleteRoute(cidr);
     for (const [cidr, route] of applied) {
       const next = wanted.get(cidr);
@@ -116,10 +132,14 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
       if (route.via === 'vxlan') await forgetPeer(route, wanted.values());
       applied.delete(cidr);
     }
-    if ([...wanted.values()].some(r => r.via === 'vxlan')) await ensureVxlan(list);
+    const tunnels = Map.groupBy(
+      wanted.values().filter(r => r.via === 'vxlan'),
+      r => deviceOf(r.cidr),
+    );
+    for (const [device, [first]] of tunnels) if (first) await ensureVxlan(device, first, list);
     for (const route of wanted.values()) {
       if (applied.has(route.cidr)) continue;
-      await addRoute(route, options.device, program);
+      await addRoute(route, deviceOf(route.cidr), program);
       applied.set(route.cidr, route);
     }
   }
@@ -143,36 +163,40 @@ export async function startNodeRoutes(options: RouteOptions): Promise<NodeRoutes
   /** A node that went, or moved: its entries on the VXLAN device would send packets to whoever has the address next. */
   async function forgetPeer(route: Route, wanted: Iterable<Route>): Promise<void> {
     const gateway = vtepAddress(route.cidr);
-    await program('ip', ['neigh', 'delete', gateway, 'dev', options.device]).catch(() => '');
+    const device = deviceOf(route.cidr);
+    await program('ip', ['neigh', 'delete', gateway, 'dev', device]).catch(() => '');
     for (const other of wanted) if (other.via === 'vxlan' && other.nodeAddress === route.nodeAddress) return;
-    const peer = [vtepMac(route.nodeAddress), 'dst', route.nodeAddress, 'dev', options.device];
+    const peer = [vtepMac(route.nodeAddress), 'dst', route.nodeAddress, 'dev', device];
     await program('bridge', ['fdb', 'delete', ...peer]).catch(() => '');
   }
 
-  async function ensureVxlan(list: readonly Node[]): Promise<void> {
+  /** A tunnel for the family of `route`; one that an earlier run made for another address or number is replaced. */
+  async function ensureVxlan(device: string, route: Route, list: readonly Node[]): Promise<void> {
+    const v6 = isV6(route.cidr);
     const self = list.find(n => n.metadata.name === options.nodeName);
-    const ownCidr = (self?.spec.podCIDRs ?? [self?.spec.podCIDR ?? '']).find(cidr => cidr !== '' && !isV6(cidr));
-    if (ownCidr === undefined) throw new Error('this node has no pod range yet');
-    await program('ip', ['link', 'show', options.device]).catch(async () => {
-      await program('ip', [
-        'link',
-        'add',
-        options.device,
-        'address',
-        vtepMac(options.nodeAddress),
-        'type',
-        'vxlan',
-        'id',
-        String(options.vni),
-        'dstport',
-        String(options.port ?? 8472),
-        'local',
-        options.nodeAddress,
-        'nolearning',
-      ]);
-    });
-    await program('ip', ['address', 'replace', `${vtepAddress(ownCidr)}/32`, 'dev', options.device]);
-    await program('ip', ['link', 'set', options.device, 'up']);
+    const ownCidr = (self?.spec.podCIDRs ?? [self?.spec.podCIDR ?? '']).find(cidr => cidr !== '' && isV6(cidr) === v6);
+    const local = options.nodeAddresses.find(address => isV6(address) === v6);
+    if (ownCidr === undefined || local === undefined)
+      throw new Error(`this node has no ${v6 ? 'IPv6' : 'IPv4'} ${local === undefined ? 'address' : 'pod range'} yet`);
+    const present = await program('ip', ['-d', 'link', 'show', device]).catch(() => '');
+    if (!present.includes(`vxlan id ${options.vni} local ${local} `)) {
+      if (present !== '') await program('ip', ['link', 'delete', device]);
+      const mtu = await mtuTo(route.nodeAddress);
+      const link = [device, ...(mtu === undefined ? [] : ['mtu', String(mtu)]), 'address', vtepMac(local)];
+      const tunnel = ['id', String(options.vni), 'dstport', String(options.port ?? 8472), 'local', local, 'nolearning'];
+      await program('ip', ['link', 'add', ...link, 'type', 'vxlan', ...tunnel]);
+    }
+    const [bits, ...flags] = v6 ? ['128', 'nodad'] : ['32'];
+    await program('ip', ['address', 'replace', `${vtepAddress(ownCidr)}/${bits}`, 'dev', device, ...flags]);
+    await program('ip', ['link', 'set', device, 'up']);
+  }
+
+  /** What fits the tunnel, so that senders are told instead of routers having to split packets. */
+  async function mtuTo(nodeAddress: string): Promise<number | undefined> {
+    const device = ways.get(nodeAddress)?.device;
+    if (device === undefined) return undefined;
+    const mtu = Number(/\bmtu (\d+)/.exec(await program('ip', ['link', 'show', device]).catch(() => ''))?.[1] ?? 0);
+    return mtu > 0 ? mtu - overhead[isV6(nodeAddress) ? 'v6' : 'v4'] : undefined;
   }
 
   const convergence = createConvergence({
@@ -213,5 +237,5 @@ async function addRoute(route: Route, device: string, program: typeof runProgram
   await program('bridge', ['fdb', 'replace', mac, 'dst', route.nodeAddress, 'dev', device]);
   await program('ip', ['neigh', 'replace', gateway, 'lladdr', mac, 'dev', device, 'nud', 'permanent']);
   const way = [route.cidr, 'via', gateway, 'dev', device, 'onlink', 'proto', routeProtocol];
-  await program('ip', ['route', 'replace', ...way]);
+  await program('ip', [...familyFlag(route.cidr), 'route', 'replace', ...way]);
 }

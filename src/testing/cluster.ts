@@ -15,13 +15,19 @@ import { type Random, seededRandom, systemRandom } from '../base/random.ts';
 import type { Client } from '../client/contract.ts';
 import { createClient, inProcessTransport } from '../client/index.ts';
 import type { Controller, Environment } from '../controller/contract.ts';
-import { createManager } from '../controller/index.ts';
-import { allControllers } from '../controllers/all.ts';
-import { createSimulatedNodes, type SimulatedNodes, type SimulatedNodesOptions } from '../kubelet/index.ts';
+import { createManager, type Manager } from '../controller/index.ts';
+import {
+  createSimulatedNodes,
+  type SimulatedNodes,
+  type SimulatedNodesOptions,
+  simulatedNodesBinding,
+  simulatedNodesUser,
+} from '../kubelet/index.ts';
 import { createScheduler } from '../scheduler/index.ts';
 import { createMemoryStore, type MemoryStore } from '../store/memory/index.ts';
 import type { HttpsAccess } from './https.ts';
 import { lazyTokenSigner } from './signer.ts';
+import { authenticated, componentUser, managerParts, masters } from './users.ts';
 
 export interface ClusterOptions {
   /** Simulated nodes; default 1. */
@@ -37,7 +43,7 @@ export interface ClusterOptions {
   readonly log?: Logger;
   /** As `--controllers`; default all. Give ["-*"]-style lists to leave some out, [] for none. */
   readonly controllers?: readonly string[];
-  /** Your own controllers, run beside the built-in ones. */
+  /** Your own controllers, run beside the built-in ones, with all rights. */
   readonly extraControllers?: readonly Controller[];
   /** Default true. */
   readonly scheduler?: boolean;
@@ -70,8 +76,6 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Clust
   return start(createMemoryStore({ clock }), clock, options);
 }
 
-const masters: UserInfo = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
-
 async function start(store: MemoryStore, clock: Clock, options: ClusterOptions): Promise<Cluster> {
   const random: Random = options.seed === undefined ? systemRandom : seededRandom(options.seed);
   const environment: Environment = { clock, random, log: options.log ?? silentLogger, metrics: createMetrics() };
@@ -84,7 +88,8 @@ async function start(store: MemoryStore, clock: Clock, options: ClusterOptions):
   });
   const server = createApiServer({ ...environment, store, strategies, security });
   const handler = options.intercept?.(server.handle) ?? server.handle;
-  const clientFor = (user: UserInfo) => createClient(inProcessTransport(handler, user));
+  const clientFor = (user: UserInfo, userAgent?: string) =>
+    createClient(inProcessTransport(handler, user), { ...(userAgent && { userAgent }) });
   const stops: (() => Promise<void>)[] = [() => store.close(), () => server.close()];
   const close = async () => {
     for (const stop of stops.splice(0).reverse()) await stop();
@@ -98,7 +103,7 @@ async function start(store: MemoryStore, clock: Clock, options: ClusterOptions):
       nodes,
       server,
       environment,
-      as: user => clientFor(typeof user === 'string' ? { name: user, groups: ['system:authenticated'] } : user),
+      as: user => clientFor(typeof user === 'string' ? { name: user, groups: [authenticated] } : user),
       async https(port) {
         const access = await (await import('./https.ts')).serveHttps(handler, port);
         stops.push(() => access.close());
@@ -115,45 +120,43 @@ async function start(store: MemoryStore, clock: Clock, options: ClusterOptions):
   }
 }
 
+type ClientFor = (user: UserInfo, userAgent?: string) => Client;
+
 async function startParts(
   options: ClusterOptions,
   environment: Environment,
-  clientFor: (user: UserInfo) => Client,
+  clientFor: ClientFor,
   stops: (() => Promise<void>)[],
 ): Promise<SimulatedNodes | undefined> {
-  const enabled = options.controllers ?? ['*'];
-  const component = (name: string) =>
-    clientFor({ name: `system:${name}`, groups: ['system:masters', 'system:authenticated'] });
   const begin: Promise<void>[] = [];
-  if (enabled.length > 0) {
-    const controllers = [
-      ...allControllers({ nodeIpam: { clusterCidrs: ['10.128.0.0/9'] } }),
-      ...(options.extraControllers ?? []),
-    ];
-    const manager = createManager({
-      environment,
-      client: component('kube-controller-manager'),
-      controllers,
-      enabled,
-      freeze: options.freeze ?? true,
-    });
-    stops.push(() => manager.stop());
-    begin.push(manager.start());
-  }
-  if (options.scheduler ?? true) {
-    const scheduler = createScheduler({ environment, client: component('kube-scheduler') });
-    stops.push(() => scheduler.stop());
-    begin.push(scheduler.start());
-  }
-  const count = options.nodes ?? 1;
-  const nodes =
-    count > 0
-      ? createSimulatedNodes({ count, client: component('node'), environment, ...options.nodeOptions })
-      : undefined;
-  if (nodes) {
-    stops.push(() => nodes.stop());
-    begin.push(nodes.start());
+  const keep = <T extends { start(): Promise<void>; stop(): Promise<void> }>(part: T): T => {
+    stops.push(() => part.stop());
+    begin.push(part.start());
+    return part;
+  };
+  if (options.controllers?.length !== 0) keep(managerOf(options, environment, clientFor));
+  if (options.scheduler ?? true)
+    keep(createScheduler({ environment, client: clientFor(componentUser('kube-scheduler'), 'kube-scheduler') }));
+  const { nodes: count = 1 } = options;
+  let nodes: SimulatedNodes | undefined;
+  if (count > 0) {
+    await clientFor(masters).clusterrolebindings().apply(simulatedNodesBinding, { fieldManager: 'tsukube' });
+    const client = clientFor(simulatedNodesUser, 'kubelet');
+    nodes = keep(createSimulatedNodes({ count, client, environment, ...options.nodeOptions }));
   }
   await Promise.all(begin);
   return nodes;
+}
+
+/** Each controller acts as its service account, so that authorization and admission apply to it. */
+function managerOf(options: ClusterOptions, environment: Environment, clientFor: ClientFor): Manager {
+  const { controllers, userOf } = managerParts(options.extraControllers);
+  return createManager({
+    environment,
+    client: clientFor(componentUser('kube-controller-manager'), 'kube-controller-manager'),
+    clientFor: account => clientFor(userOf(account), `kube-controller-manager/${account}`),
+    controllers,
+    freeze: options.freeze ?? true,
+    ...(options.controllers && { enabled: options.controllers }),
+  });
 }

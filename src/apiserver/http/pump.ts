@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { isPushSource, type PushSource } from '../server/push-source.ts';
+import { type ByteSink, isPushSource, type PushSource } from '../server/push-source.ts';
 
 /** Writes a stream of bytes at the pace of the reader. Ends the source when the reader goes away. */
 export function pump(source: AsyncIterable<Uint8Array>, target: Writable): Promise<void> {
@@ -16,13 +16,25 @@ function asBuffer(chunk: Uint8Array): Buffer {
   return lastBuffer;
 }
 
+/** A class, because there are thousands: one object for each is all that an event has to touch. */
+class StreamSink implements ByteSink {
+  readonly #target: Writable;
+
+  constructor(target: Writable) {
+    this.#target = target;
+  }
+  write(chunk: Uint8Array): boolean {
+    return this.#target.write(asBuffer(chunk));
+  }
+  end(): void {
+    this.#target.end();
+  }
+}
+
 /** Without a promise per chunk: what makes one event for a thousand watchers cheap. */
 function pumpPushed(source: PushSource, target: Writable): Promise<void> {
   return new Promise(resolve => {
-    const { resume, cancel } = source.attach({
-      write: chunk => target.write(asBuffer(chunk)),
-      end: () => target.end(),
-    });
+    const { resume, cancel } = source.attach(new StreamSink(target));
     target.on('drain', resume);
     target.once('close', () => {
       target.removeListener('drain', resume);

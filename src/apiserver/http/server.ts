@@ -57,9 +57,8 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   const limits = { ...defaultLimits, ...options.limits };
   let frontProxies = fingerprintsOf(options.tls.frontProxyCa);
   const sockets = new Set<Socket>();
-  const sessions = new Set<http2.ServerHttp2Session>();
   const overHttp1 = http1Server(handle, limits);
-  const overHttp2 = http2Server(handle, limits, sessions);
+  const overHttp2 = http2Server(handle, limits);
   const secure = tls.createServer({
     ...secureOptions(options.tls),
     ALPNProtocols: ['h2', 'http/1.1'],
@@ -74,7 +73,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   secure.on('secureConnection', (socket: TLSSocket) => {
     (socket as PeerSocket)[peerKey] = peerOf(socket, frontProxies);
     socket.on('error', () => socket.destroy());
-    (socket.alpnProtocol === 'h2' ? overHttp2 : overHttp1).emit('connection', socket);
+    (socket.alpnProtocol === 'h2' ? overHttp2.server : overHttp1).emit('connection', socket);
   });
   secure.on('tlsClientError', (_error, socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
@@ -91,13 +90,13 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
     },
     async close(graceMs = 0) {
       const closed = new Promise<void>(resolve => secure.close(() => resolve()));
-      for (const session of sessions) session.close();
+      overHttp2.close();
       overHttp1.close();
       overHttp1.closeIdleConnections();
       // It never listened itself, but its check for slow connections runs until it is closed.
       overHttp1.close();
       const timer = setTimeout(() => {
-        for (const session of sessions) session.destroy();
+        overHttp2.destroy();
         for (const socket of sockets) socket.destroy();
       }, graceMs);
       await closed;
@@ -106,13 +105,16 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   };
 }
 
+/** How often connections are looked at that may be too slow. */
+const sweepInterval = (limits: HttpLimits) => Math.min(5_000, limits.handshakeMs);
+
 function http1Server(handle: Handler, limits: HttpLimits): Server {
   const server = http.createServer({
     maxHeaderSize: limits.headers,
     headersTimeout: limits.handshakeMs,
     requestTimeout: limits.bodyMs,
     keepAliveTimeout: limits.idleMs,
-    connectionsCheckingInterval: Math.min(5_000, limits.handshakeMs),
+    connectionsCheckingInterval: sweepInterval(limits),
   });
   const peer = (socket: unknown) => (socket as PeerSocket)[peerKey] ?? {};
   server.on('request', (request, response) => serveRequest1(handle, request, response, peer(request.socket), limits));
@@ -126,7 +128,18 @@ function http1Server(handle: Handler, limits: HttpLimits): Server {
   return server;
 }
 
-function http2Server(handle: Handler, limits: HttpLimits, sessions: Set<http2.ServerHttp2Session>): http2.Http2Server {
+interface Connection {
+  readonly peer: Peer;
+  openStreams: number;
+  /** When it was opened, or when its last stream ended. */
+  quietSince: number;
+  /** How long it may go without a stream. */
+  patience: number;
+}
+
+/** Connections are handed to it; it never listens itself. */
+function http2Server(handle: Handler, limits: HttpLimits) {
+  const connections = new Map<http2.Http2Session, Connection>();
   const server = http2.createServer({
     maxHeaderListPairs: 256,
     maxSessionMemory: 100,
@@ -138,26 +151,40 @@ function http2Server(handle: Handler, limits: HttpLimits, sessions: Set<http2.Se
     },
   });
   server.on('session', session => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
+    const peer = (session.socket as PeerSocket)[peerKey] ?? {};
+    const quietSince = performance.now();
+    connections.set(session, { peer, openStreams: 0, quietSince, patience: limits.handshakeMs });
+    session.once('close', () => connections.delete(session));
     session.on('error', () => session.destroy());
-    // Streams that are open keep a session alive however quiet they are.
-    let open = 0;
-    session.setTimeout(limits.handshakeMs, () => {
-      if (open === 0) session.close();
-    });
-    session.on('stream', stream => {
-      if (open++ === 0) session.setTimeout(limits.idleMs);
-      stream.once('close', () => {
-        open -= 1;
-      });
-    });
   });
   server.on('stream', (stream, headers) => {
-    const { session } = stream;
-    const peer = session ? ((session.socket as PeerSocket)[peerKey] ?? {}) : {};
-    serveStream(handle, stream as http2.ServerHttp2Stream, headers, peer, limits);
+    const connection = stream.session && connections.get(stream.session);
+    if (!connection) return stream.destroy();
+    connection.openStreams += 1;
+    connection.patience = limits.idleMs;
+    stream.on('close', () => {
+      connection.openStreams -= 1;
+      if (connection.openStreams === 0) connection.quietSince = performance.now();
+    });
+    serveStream(handle, stream as http2.ServerHttp2Stream, headers, connection.peer, limits);
   });
   server.on('sessionError', () => {});
-  return server;
+  // One timer for all: one for each would be set anew with every frame. Open streams keep a connection however quiet they are.
+  const sweep = setInterval(() => {
+    const now = performance.now();
+    for (const [session, { openStreams, quietSince, patience }] of connections)
+      if (openStreams === 0 && now - quietSince >= patience) session.close();
+  }, sweepInterval(limits));
+  sweep.unref();
+  return {
+    server,
+    /** Lets streams in work end. */
+    close() {
+      clearInterval(sweep);
+      for (const session of connections.keys()) session.close();
+    },
+    destroy() {
+      for (const session of connections.keys()) session.destroy();
+    },
+  };
 }

@@ -4,133 +4,133 @@ import type { ByteSink, PushSource } from './push-source.ts';
 /** A watcher that is so far behind is closed: it must list again. */
 const maxFrames = 10_000;
 const maxBytes = 16 << 20;
-/** Frames waiting together are sent together. */
-const joinBytes = 64 << 10;
+/** Frames waiting together are sent together, up to about so many bytes. */
+export const joinBytes = 64 << 10;
 
-export interface FrameQueue extends PushSource {
-  push(frame: Uint8Array): void;
-  /** No more frames; what is waiting is still delivered. */
-  end(): void;
-}
-
-/** Gives `initial` first, then what is pushed. `closed` is called once, when either side ends. */
-export function frameQueue(initial: Iterator<Uint8Array> | undefined, closed: () => void): FrameQueue {
-  let first = initial;
-  let frames: Uint8Array[] = [];
-  let bytes = 0;
-  let done = false;
-  let notified = false;
-  let sink: ByteSink | undefined;
+/**
+ * Gives what it begins with first, then what is pushed. `closed` is called once, when either side ends.
+ *
+ * There are thousands of these, and an event goes to all of them: a class, so that each is one object in memory.
+ */
+export class FrameQueue implements PushSource {
+  #first: Iterator<Uint8Array> | undefined;
+  #frames: Uint8Array[] = [];
+  #bytes = 0;
+  #done = false;
+  #closed: (() => void) | undefined;
+  #sink: ByteSink | undefined;
   /** The sink takes more, and nothing waits that must go before. */
-  let open = false;
-  let waiting: ((result: IteratorResult<Uint8Array>) => void) | undefined;
+  #open = false;
+  #waiting: ((result: IteratorResult<Uint8Array>) => void) | undefined;
 
-  function close(): void {
-    if (notified) return;
-    notified = true;
-    closed();
+  constructor(first: Iterator<Uint8Array> | undefined, closed: () => void) {
+    this.#first = first;
+    this.#closed = closed;
   }
-  function end(): void {
-    if (done) return;
-    done = true;
-    close();
-    waiting?.({ done: true, value: undefined });
-    waiting = undefined;
-    if (open) flush();
+
+  push(frame: Uint8Array): void {
+    if (this.#open && this.#sink) this.#open = this.#sink.write(frame);
+    else if (!this.#done) this.#keep(frame);
   }
-  function push(frame: Uint8Array): void {
-    if (done) return;
-    if (sink && open) {
-      open = sink.write(frame);
-      return;
-    }
-    if (waiting) {
-      const resolve = waiting;
-      waiting = undefined;
-      resolve({ done: false, value: frame });
-      return;
-    }
-    frames.push(frame);
-    bytes += frame.length;
-    if (frames.length > maxFrames || bytes > maxBytes) {
-      first = undefined;
-      frames = [];
-      end();
-    }
+  #keep(frame: Uint8Array): void {
+    if (this.#waiting) return this.#answer({ done: false, value: frame });
+    this.#frames.push(frame);
+    this.#bytes += frame.length;
+    if (this.#frames.length <= maxFrames && this.#bytes <= maxBytes) return;
+    this.#first = undefined;
+    this.#frames = [];
+    this.end();
   }
-  function take(): Uint8Array | undefined {
+  /** No more frames; what is waiting is still delivered. */
+  end(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#closed?.();
+    this.#closed = undefined;
+    this.#answer({ done: true, value: undefined });
+    if (this.#open) this.#flush();
+  }
+  #answer(result: IteratorResult<Uint8Array>): void {
+    this.#waiting?.(result);
+    this.#waiting = undefined;
+  }
+
+  attach(sink: ByteSink): { resume(): void; cancel(): void } {
+    this.#sink = sink;
+    return { resume: () => this.#flush(), cancel: () => this.#cancel() };
+  }
+  /** Writes what waits, as far as the sink takes it. */
+  #flush(): void {
+    const sink = this.#sink;
+    if (!sink) return;
+    this.#open = true;
+    while (this.#open) {
+      const chunk = this.#take();
+      if (!chunk) break;
+      this.#open = sink.write(chunk);
+    }
+    if (!this.#done || !this.#open) return;
+    this.#release();
+    sink.end();
+  }
+  #cancel(): void {
+    this.#frames = [];
+    this.#first = undefined;
+    this.#release();
+    this.end();
+  }
+  #release(): void {
+    this.#sink = undefined;
+    this.#open = false;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return {
+      next: () => {
+        const chunk = this.#take();
+        if (chunk) return Promise.resolve({ done: false, value: chunk });
+        if (this.#done) return Promise.resolve({ done: true, value: undefined });
+        return new Promise(resolve => {
+          this.#waiting = resolve;
+        });
+      },
+      return: () => {
+        this.#cancel();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  /** What goes next, joined. */
+  #take(): Uint8Array | undefined {
     const batch: Uint8Array[] = [];
     let size = 0;
-    while (first && size < joinBytes) {
-      const next = first.next();
-      if (next.done) first = undefined;
+    while (this.#first && size < joinBytes) {
+      const next = this.#first.next();
+      if (next.done) this.#first = undefined;
       else {
         batch.push(next.value);
         size += next.value.length;
       }
     }
-    if (first === undefined && size < joinBytes && frames.length > 0) {
-      let count = 0;
-      while (count < frames.length && (size < joinBytes || batch.length === 0)) {
-        const frame = frames[count++] as Uint8Array;
-        batch.push(frame);
-        size += frame.length;
-        bytes -= frame.length;
-      }
-      frames = count === frames.length ? [] : frames.slice(count);
+    let count = 0;
+    while (!this.#first && count < this.#frames.length && size < joinBytes) {
+      const frame = this.#frames[count++] as Uint8Array;
+      batch.push(frame);
+      size += frame.length;
+      this.#bytes -= frame.length;
     }
-    return batch.length > 1 ? join(batch, size) : batch[0];
+    this.#frames = count === this.#frames.length ? [] : this.#frames.slice(count);
+    return batch.length > 1 ? joinFrames(batch, size) : batch[0];
   }
-  /** Writes what waits, as far as the sink takes it. */
-  function flush(): void {
-    if (!sink) return;
-    open = true;
-    while (open) {
-      const chunk = take();
-      if (!chunk) break;
-      open = sink.write(chunk);
-    }
-    if (!done || !open) return;
-    const ended = sink;
-    sink = undefined;
-    ended.end();
-  }
-  function cancel(): void {
-    frames = [];
-    first = undefined;
-    sink = undefined;
-    end();
-  }
-  return {
-    push,
-    end,
-    attach(to) {
-      sink = to;
-      return { resume: flush, cancel };
-    },
-    [Symbol.asyncIterator]: () => ({
-      next() {
-        const chunk = take();
-        if (chunk) return Promise.resolve({ done: false, value: chunk });
-        if (done) return Promise.resolve({ done: true, value: undefined });
-        return new Promise(resolve => {
-          waiting = resolve;
-        });
-      },
-      return() {
-        cancel();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    }),
-  };
 }
 
-function join(parts: readonly Uint8Array[], size: number): Uint8Array {
+export function joinFrames(frames: readonly Uint8Array[], size: number): Uint8Array {
   const out = new Uint8Array(size);
   let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+  for (const frame of frames) {
+    out.set(frame, at);
+    at += frame.length;
   }
   return out;
 }

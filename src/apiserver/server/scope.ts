@@ -13,6 +13,7 @@ import type { Cacher } from '../storage/cacher.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Bookmarks } from './bookmarks.ts';
+import type { Broadcasts } from './broadcast.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { ResourceTable } from './resources.ts';
 import type { Security } from './security-contract.ts';
@@ -85,6 +86,7 @@ export interface Core extends Environment {
   readonly loopback: Handler;
   readonly gzip: ((bytes: Uint8Array | AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined;
   readonly bookmarks: Bookmarks;
+  readonly broadcasts: Broadcasts;
   /** How to reach nodes; absent where there is no network. */
   readonly dialer: Dialer | undefined;
   readonly issueToken: Security['issueToken'] | undefined;

@@ -6,7 +6,7 @@ import { utf8 } from '../storage/encoding.ts';
 import type { CacheEvent, Entry, KindCache } from '../storage/kind-cache.ts';
 import { toApiError } from '../storage/object-store.ts';
 import { protobufBytes, watchFrameProtobuf } from './codec.ts';
-import { frameQueue } from './frame-queue.ts';
+import { FrameQueue } from './frame-queue.ts';
 import type { Negotiated } from './negotiation.ts';
 import { negotiate } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
@@ -149,24 +149,11 @@ interface WatchInputs {
   revision: number | undefined;
 }
 
-/** Watches with the same answer get the same frame of an event. Undefined: tables, whose first frame differs. */
+/** Watches of the same name get the same frames. Undefined: tables, whose first frame differs. */
 function sharedName({ scope, encoder, parameters }: WatchInputs): string | undefined {
   if (encoder.name === undefined) return undefined;
   const { labelSelector, fieldSelector } = parameters;
   return `${encoder.name}|for|${scope.info.namespace}|${JSON.stringify([labelSelector, fieldSelector])}`;
-}
-
-const unseen = new Uint8Array(0);
-
-/** `frameFor`, once for all watches of this name. */
-function sharedFrame(name: string, event: CacheEvent, make: () => Uint8Array | undefined): Uint8Array | undefined {
-  event.frames ??= new Map();
-  let frame = event.frames.get(name);
-  if (!frame) {
-    frame = make() ?? unseen;
-    event.frames.set(name, frame);
-  }
-  return frame === unseen ? undefined : frame;
 }
 
 /** The frame for an event as this selection sees it; undefined when it does not. */
@@ -198,29 +185,24 @@ const minimumMs = 1_800_000;
 function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
   const { scope, served, cache, selection, encoder, parameters, media } = inputs;
   const { core } = scope;
-  const queue = frameQueue(initialFrames(inputs), () => close());
+  const queue = new FrameQueue(initialFrames(inputs), () => close());
   const stop = () => queue.end();
-  const name = sharedName(inputs);
-  const unsubscribe = cache.subscribe({
-    onEvent(event) {
-      const make = () => frameFor(event, selection, encoder);
-      const frame = name === undefined ? make() : sharedFrame(name, event, make);
-      if (frame) queue.push(frame);
-    },
-    onReset: stop,
-  });
-  const sendBookmark = (initial = false) =>
-    queue.push(encoder.value('BOOKMARK', bookmark(served, media, core.cacher.revision, initial)));
+  const channel = core.broadcasts.channel(cache, sharedName(inputs), event => frameFor(event, selection, encoder));
+  const leave = channel.join(queue);
+  const sendBookmark = () => {
+    channel.flush();
+    queue.push(encoder.value('BOOKMARK', bookmark(served, media, core.cacher.revision, false)));
+  };
   const lasts =
     parameters.timeoutSeconds !== undefined && parameters.timeoutSeconds > 0
       ? parameters.timeoutSeconds * 1_000
       : minimumMs * (1 + core.random.next());
   const timer = core.clock.setTimer(stop, lasts, { background: true });
-  const unmark = parameters.allowWatchBookmarks ? core.bookmarks.add(() => sendBookmark()) : undefined;
+  const unmark = parameters.allowWatchBookmarks ? core.bookmarks.add(sendBookmark) : undefined;
   scope.request.signal.addEventListener('abort', stop, { once: true });
   core.stopping.addEventListener('abort', stop, { once: true });
   function close(): void {
-    unsubscribe();
+    leave();
     timer.cancel();
     unmark?.();
     scope.request.signal.removeEventListener('abort', stop);

@@ -34,7 +34,6 @@ export interface KindCache {
   /** Events after `revision` in order. Only for `revision >= oldest`. */
   eventsAfter(revision: number): readonly CacheEvent[];
   subscribe(listener: Listener): () => void;
-  readonly listeners: number;
   put(kv: KeyValue, hint: WriteHint | undefined): Entry;
   remove(key: string, revision: number): void;
   /** Replaces everything (in key order), at `revision`; ends watches that were there. */
@@ -149,9 +148,6 @@ export function createKindCache(prefix: string, revision: number, limits: Window
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
-    },
-    get listeners() {
-      return listeners.size;
     },
     put(kv, hint) {
       const key = kv.key.slice(prefix.length);

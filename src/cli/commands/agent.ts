@@ -16,29 +16,27 @@ export const agent = command({
     token: { type: 'string', help: 'what the server printed' },
     'node-name': { type: 'string', default: hostname().toLowerCase(), help: 'name of the node' },
     'node-ip': {
-      type: 'string',
-      help: 'address by which other nodes reach this one (default: the first of this machine)',
+      type: 'list',
+      help: 'addresses by which other nodes reach this one, one per family (default: the first of this machine)',
     },
     'kubelet-port': { type: 'number', default: 10_250, help: 'HTTPS port of the kubelet' },
   },
   async run(flags) {
     if (flags.server.length === 0 || flags.token === undefined) throw new UsageError('--server and --token are needed');
     const token = parseJoinToken(flags.token);
-    const nodeIp = flags['node-ip'] ?? hostAddresses()[0];
-    if (nodeIp === undefined)
-      throw new UsageError('this machine has no address that others reach; give one with --node-ip');
+    const nodeIps = flags['node-ip'].length > 0 ? flags['node-ip'] : hostAddresses();
     const environment = hostEnvironment('agent');
     try {
       const node = await runAgent({
         environment,
         token,
-        nodeIp,
+        nodeIps,
         dataDir: flags['data-dir'],
         servers: flags.server,
         nodeName: flags['node-name'],
         kubeletPort: flags['kubelet-port'],
       });
-      environment.log.info('The node has joined', { node: flags['node-name'], address: nodeIp });
+      environment.log.info('The node has joined', { node: flags['node-name'] });
       reportReady();
       await stopSignal({ withParent: true });
       await node.stop();

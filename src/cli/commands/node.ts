@@ -15,7 +15,7 @@ export const node = command({
     if (!config) throw new UsageError(`there is no cluster in ${flags['data-dir']}`);
     try {
       const dataDir = flags['data-dir'];
-      const settings = { ...config, dataDir, address: config.hostAddress };
+      const settings = { ...config, dataDir };
       const running = await runNode({ environment, settings, identity: localIdentity(environment, dataDir, config) });
       reportReady();
       await stopSignal({ withParent: true });

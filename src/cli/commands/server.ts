@@ -3,6 +3,7 @@ import { hostAddresses } from '../../kubelet/host/machine.ts';
 import { clusterPaths } from '../cluster.ts';
 import { command } from '../command.ts';
 import { UsageError } from '../flags.ts';
+import { type ClusterRanges, checkRanges, dnsAddressIn, familyOf, urlHost } from '../ranges.ts';
 import { hostEnvironment, stopSignal } from '../run/environment.ts';
 import { runServer } from '../run/server.ts';
 import { dataDirFlag } from './shared.ts';
@@ -15,18 +16,21 @@ export const server = command({
       help: 'directory of certificates and keys; servers of one cluster share its contents (default: in the data directory)',
     },
     'secure-port': { type: 'number', default: 6443, help: 'HTTPS port' },
-    'bind-address': { type: 'list', default: ['0.0.0.0'], help: 'addresses to listen on' },
+    'bind-address': { type: 'list', help: 'addresses to listen on (default: all of the cluster’s families)' },
     'advertise-address': {
       type: 'string',
       help: 'address by which nodes and pods reach this server (default: the first of this machine)',
     },
     'tls-san': { type: 'list', help: 'more names and addresses for the serving certificate' },
-    'cluster-cidr': { type: 'string', default: '10.42.0.0/16', help: 'range of pod addresses' },
-    'service-cluster-ip-range': { type: 'string', default: '10.43.0.0/16', help: 'range of service addresses' },
+    'cluster-cidr': { type: 'list', default: ['10.42.0.0/16'], help: 'ranges of pod addresses, one per family' },
+    'service-cluster-ip-range': {
+      type: 'list',
+      default: ['10.43.0.0/16'],
+      help: 'ranges of service addresses, one per family',
+    },
     'cluster-dns': {
       type: 'string',
-      default: '10.43.0.10',
-      help: 'address of the cluster’s DNS, in the range of services',
+      help: 'address of the cluster’s DNS, in the first range of services (default: its tenth)',
     },
     token: {
       type: 'string',
@@ -39,9 +43,14 @@ export const server = command({
   },
   async run(flags) {
     const environment = hostEnvironment('server');
-    const advertiseAddress = flags['advertise-address'] ?? hostAddresses()[0];
+    const ranges = rangesOf(flags);
+    const primary = familyOf(ranges.serviceCidrs[0] ?? '');
+    const advertiseAddress = flags['advertise-address'] ?? hostAddresses().find(own => familyOf(own) === primary);
     if (advertiseAddress === undefined)
       throw new UsageError('this machine has no address that others reach; give one with --advertise-address');
+    const bindAddresses = flags['bind-address'];
+    const every = ranges.serviceCidrs.some(cidr => familyOf(cidr) === 6) ? '::' : '0.0.0.0';
+    const url = `https://${urlHost(advertiseAddress)}:${flags['secure-port']}`;
     if (flags.token !== undefined && !/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(flags.token))
       throw new UsageError('--token must look like "abcdef.0123456789abcdef"');
     const passOn = (['etcd-cafile', 'etcd-certfile', 'etcd-keyfile'] as const).flatMap(name =>
@@ -51,13 +60,9 @@ export const server = command({
       environment,
       dataDir: flags['data-dir'],
       pkiDirectory: flags['cert-dir'] ?? clusterPaths(flags['data-dir']).pki,
-      facts: {
-        podCidr: flags['cluster-cidr'],
-        serviceCidr: flags['service-cluster-ip-range'],
-        dnsAddress: flags['cluster-dns'],
-      },
+      ranges,
       port: flags['secure-port'],
-      bindAddresses: flags['bind-address'],
+      bindAddresses: bindAddresses.length > 0 ? bindAddresses : [every],
       advertiseAddress,
       names: [hostname().toLowerCase(), ...flags['tls-san']],
       apiserverFlags: [
@@ -66,14 +71,22 @@ export const server = command({
       ],
       ...(flags.token !== undefined && { bootstrapToken: flags.token }),
     });
-    console.log(
-      `API server ready at https://${advertiseAddress}:${flags['secure-port']}; kubeconfig ${running.kubeconfig}`,
-    );
-    console.log(
-      `Join a node:  tsukube agent --server https://${advertiseAddress}:${flags['secure-port']} --token ${running.joinToken}`,
-    );
+    console.log(`API server ready at ${url}; kubeconfig ${running.kubeconfig}`);
+    console.log(`Join a node:  tsukube agent --server ${url} --token ${running.joinToken}`);
     process.send?.({ type: 'ready' });
     await stopSignal();
     await running.stop();
   },
 });
+
+function rangesOf(flags: {
+  readonly 'cluster-cidr': readonly string[];
+  readonly 'service-cluster-ip-range': readonly string[];
+  readonly 'cluster-dns': string | undefined;
+}): ClusterRanges {
+  const serviceCidrs = flags['service-cluster-ip-range'];
+  const dnsAddress = flags['cluster-dns'] ?? dnsAddressIn(serviceCidrs);
+  const ranges = { podCidrs: flags['cluster-cidr'], serviceCidrs, dnsAddress };
+  checkRanges(ranges);
+  return ranges;
+}

@@ -18,6 +18,7 @@ import { command } from '../command.ts';
 import { claimDaemon, runningDaemon } from '../daemon.ts';
 import { UsageError } from '../flags.ts';
 import { userKubeconfig } from '../kubeconfig-merge.ts';
+import { checkRanges, dnsAddressIn, familiesOf, nodeAddresses } from '../ranges.ts';
 import { type ProgressLine, superviseCluster } from '../run/cluster.ts';
 import { hostEnvironment, stopSignal } from '../run/environment.ts';
 import { dataDirFlag } from './shared.ts';
@@ -31,6 +32,15 @@ const flags = {
   nodes: { type: 'string', help: '"real", or "simulated:N" for N nodes without containers' },
   'no-node': { type: 'boolean', help: 'control plane only' },
   'node-name': { type: 'string', help: 'name of the real node (default: the host’s)' },
+  'node-ip': {
+    type: 'list',
+    help: 'addresses of the real node, one per family (default: addresses of its own that only this machine routes)',
+  },
+  'cluster-cidr': { type: 'list', help: 'ranges of pod addresses, one per family (default: a free one, IPv4)' },
+  'service-cluster-ip-range': {
+    type: 'list',
+    help: 'ranges of service addresses, one per family (default: free ones)',
+  },
 } as const;
 
 export const up = command({
@@ -55,30 +65,58 @@ interface UpValues {
   readonly nodes: string | undefined;
   readonly 'no-node': boolean;
   readonly 'node-name': string | undefined;
+  readonly 'node-ip': readonly string[];
+  readonly 'cluster-cidr': readonly string[];
+  readonly 'service-cluster-ip-range': readonly string[];
 }
 
 /** What the cluster is: as it was made, with what the flags say now. */
 async function configure(dataDir: string, values: UpValues): Promise<ClusterConfig> {
   const before = readClusterConfig(dataDir);
   const kind = nodeKind(values) ?? before?.node ?? realIfPossible();
+  const id = before?.id ?? clusterId(dataDir);
+  const ranges = before ? unchangedRanges(before, values) : newRanges(id, values);
+  const given = values['node-ip'];
   const config: ClusterConfig = {
     name: values.name ?? before?.name ?? 'tsukube',
-    id: before?.id ?? clusterId(dataDir),
+    id,
     port: values.port ?? before?.port ?? (await freePort(6443)),
     kubeletPort: before?.kubeletPort ?? 10_250,
-    ...(before
-      ? {
-          podCidr: before.podCidr,
-          serviceCidr: before.serviceCidr,
-          dnsAddress: before.dnsAddress,
-          hostAddress: before.hostAddress,
-        }
-      : chooseRanges(usedAddresses())),
+    ...ranges,
+    nodeAddresses:
+      given.length > 0 ? nodeAddresses(given, ranges.podCidrs) : (before?.nodeAddresses ?? ranges.hostAddresses),
     nodeName: values['node-name'] ?? before?.nodeName ?? hostname().toLowerCase(),
     node: kind,
   };
   writeClusterConfig(dataDir, config);
   return config;
+}
+
+type Ranges = Pick<ClusterConfig, 'podCidrs' | 'serviceCidrs' | 'dnsAddress' | 'hostAddresses'>;
+
+function newRanges(id: string, values: UpValues): Ranges {
+  const [pods, services] = [values['cluster-cidr'], values['service-cluster-ip-range']];
+  const given = [...pods, ...services];
+  const families = familiesOf(pods.length > 0 ? pods : services);
+  const chosen = chooseRanges(id, [...usedAddresses(), ...given], families.length > 0 ? families : [4]);
+  const serviceCidrs = services.length > 0 ? services : chosen.serviceCidrs;
+  const podCidrs = pods.length > 0 ? pods : chosen.podCidrs;
+  const ranges = { ...chosen, podCidrs, serviceCidrs, dnsAddress: dnsAddressIn(serviceCidrs) };
+  checkRanges(ranges);
+  return ranges;
+}
+
+/** Pods and services have addresses of the ranges: those of a cluster stay as they were made. */
+function unchangedRanges(before: ClusterConfig, values: UpValues): Ranges {
+  for (const [flag, made] of [
+    ['cluster-cidr', before.podCidrs],
+    ['service-cluster-ip-range', before.serviceCidrs],
+  ] as const) {
+    if (values[flag].length > 0 && values[flag].join() !== made.join())
+      throw new UsageError(`the cluster was made with --${flag}=${made.join()}, which cannot be changed`);
+  }
+  const { podCidrs, serviceCidrs, dnsAddress, hostAddresses } = before;
+  return { podCidrs, serviceCidrs, dnsAddress, hostAddresses };
 }
 
 /** The first port from `first` on that nobody listens on. */

@@ -2,7 +2,8 @@
 import type { Draft, KubeObject } from '../../api/object.ts';
 import type { Client, ResourceName } from '../../client/contract.ts';
 import { localProvisioner } from '../../cloud/local/volumes.ts';
-import { type ClusterFacts, factsName, factsNamespace } from './join.ts';
+import type { ClusterRanges } from '../ranges.ts';
+import { factsName, factsNamespace, formatFacts } from './join.ts';
 
 interface Addon {
   readonly resource: ResourceName;
@@ -12,7 +13,7 @@ interface Addon {
 const readers = ['get', 'list', 'watch'];
 const all = { 'app.kubernetes.io/managed-by': 'tsukube' };
 
-export function addons(facts: ClusterFacts): readonly Addon[] {
+export function addons(facts: ClusterRanges): readonly Addon[] {
   return [
     {
       resource: 'v1/services',
@@ -72,7 +73,7 @@ export function addons(facts: ClusterFacts): readonly Addon[] {
         apiVersion: 'v1',
         kind: 'ConfigMap',
         metadata: { name: factsName, namespace: factsNamespace, labels: all },
-        data: { podCidr: facts.podCidr, serviceCidr: facts.serviceCidr, dnsAddress: facts.dnsAddress },
+        data: formatFacts(facts),
       },
     },
     {

@@ -2,11 +2,12 @@
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import { createClient } from '../../client/index.ts';
-import { http2Transport } from '../../client/node/index.ts';
+import { http2Transport } from '../../client/node/transport.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { createNodeCertificate } from '../../kubelet/bootstrap/certificates.ts';
 import { createAuthority } from '../../pki/index.ts';
 import { clusterId, clusterPaths } from '../cluster.ts';
+import { nodeAddresses } from '../ranges.ts';
 import { startForwarder } from './forwarder.ts';
 import { fetchAuthority, type JoinToken, readFacts } from './join.ts';
 import { type NodeIdentity, type NodeSettings, type RunningNode, runNode } from './node.ts';
@@ -19,13 +20,13 @@ export interface AgentOptions {
   readonly servers: readonly string[];
   readonly token: JoinToken;
   readonly nodeName: string;
-  /** The node's InternalIP. */
-  readonly nodeIp: string;
+  /** The node's InternalIPs to choose from: the first of each family that the cluster has. */
+  readonly nodeIps: readonly string[];
   readonly kubeletPort: number;
 }
 
 export async function runAgent(options: AgentOptions): Promise<RunningNode> {
-  const { environment, dataDir, nodeName, nodeIp } = options;
+  const { environment, dataDir, nodeName } = options;
   const { clock, log } = environment;
   const ca = await firstAuthority(options);
   const forwarder = await startForwarder(options.servers, log);
@@ -42,7 +43,8 @@ export async function runAgent(options: AgentOptions): Promise<RunningNode> {
     kind: 'client',
     client: () => bootstrap,
   });
-  const facts = await readFacts(bootstrap);
+  const ranges = await readFacts(bootstrap);
+  const addresses = nodeAddresses(options.nodeIps, ranges.podCidrs);
   const { certificate: cert, key } = await clientCertificate.ensure(stopping.signal);
   const client = createClient(
     http2Transport({
@@ -62,21 +64,21 @@ export async function runAgent(options: AgentOptions): Promise<RunningNode> {
   );
   await bootstrap.transport.close();
   const settings: NodeSettings = {
-    ...facts,
+    ...ranges,
     dataDir,
     id: clusterId(dataDir),
     nodeName,
-    address: nodeIp,
+    nodeAddresses: addresses,
     kubeletPort: options.kubeletPort,
   };
-  await prepareNodeNetwork(settings, [facts.dnsAddress]);
+  await prepareNodeNetwork(settings, [ranges.dnsAddress], log);
   void clientCertificate
     .keep(stopping.signal)
     .catch(error => log.error('The node certificate is not renewed', { error: messageOf(error) }));
   const node = await runNode({
     environment,
     settings,
-    identity: servingIdentity(options, client, ca, common, stopping.signal),
+    identity: servingIdentity(options, addresses, client, ca, common, stopping.signal),
   });
   const end = async () => {
     stopping.abort(new Error('the agent stops'));
@@ -96,7 +98,8 @@ export async function runAgent(options: AgentOptions): Promise<RunningNode> {
 
 /** The kubelet's server begins with a certificate of its own making: a signed one is granted to nodes that are registered. */
 function servingIdentity(
-  { environment, nodeName, nodeIp }: AgentOptions,
+  { environment, nodeName }: AgentOptions,
+  addresses: readonly string[],
   client: NodeIdentity['client'],
   ca: string,
   common: { readonly directory: string; readonly nodeName: string } & Environment,
@@ -117,7 +120,7 @@ function servingIdentity(
         name: 'kubelet-server',
         kind: 'serving',
         dnsNames: [nodeName],
-        addresses: [nodeIp],
+        addresses,
         client: () => client,
         onRenewed: fresh => use({ cert: fresh.certificate, key: fresh.key }),
       });

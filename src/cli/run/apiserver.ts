@@ -14,7 +14,7 @@ import type { Environment } from '../../controller/contract.ts';
 import { type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
 import type { Store } from '../../store/contract.ts';
 import { fieldDocsUrl, storeWorkerUrl } from '../bundle.ts';
-import { firstAddress } from './addresses.ts';
+import { firstAddress } from '../ranges.ts';
 
 export interface ApiServerProcessOptions {
   readonly environment: Environment;
@@ -84,6 +84,7 @@ export async function runApiServer(options: ApiServerProcessOptions): Promise<Ru
     store,
     strategies,
     gzip: gzipBody,
+    atEndOfTurn: setImmediate,
     serviceCidrs: options.serviceCidrs,
     advertise: { address: options.advertiseAddress, port: options.port },
     docs: fieldDocs,

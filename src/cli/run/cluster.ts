@@ -11,9 +11,9 @@ import type { Environment } from '../../controller/contract.ts';
 import { ensureClusterPki, writeKubeconfig } from '../../pki/index.ts';
 import { type ClusterConfig, clusterPaths } from '../cluster.ts';
 import { addToKubeconfig } from '../kubeconfig-merge.ts';
+import { firstAddress, loadBalancerRanges } from '../ranges.ts';
 import { type SupervisedProcess, supervise } from '../supervisor.ts';
 import { applyAddons } from './addons.ts';
-import { firstAddress } from './addresses.ts';
 import { clientFor } from './connect.ts';
 import { managerFor } from './manager.ts';
 import { schedulerFor } from './scheduler.ts';
@@ -39,8 +39,8 @@ export interface SupervisedCluster {
 }
 
 const clusterDomain = 'cluster.local';
-/** As bin/tsukube gives to all but the API server. */
-const smallSteps = ['--max-semi-space-size=2'];
+/** As bin/tsukube gives to nodes. */
+const forSize = ['--optimize-for-size'];
 const nodeReadyTimeoutMs = 120_000;
 
 /** Resolves when the API server answers and the node is ready. */
@@ -48,23 +48,24 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
   const { environment, dataDir, config, say } = options;
   const paths = clusterPaths(dataDir);
   const real = config.node.kind === 'real';
-  const loadBalancerCidr = config.hostAddress.replace(/\.\d+$/, '.0/24');
+  const loadBalancerCidrs = loadBalancerRanges(config.hostAddresses);
   // Both import much; the API server starts meanwhile.
   const pki = ensureClusterPki(paths.pki, {
     clock: environment.clock,
     clusterDomain,
     names: [config.nodeName],
-    addresses: [firstAddress(config.serviceCidr), config.hostAddress],
+    addresses: [...config.serviceCidrs.map(firstAddress), ...config.nodeAddresses],
   });
   if (real)
     await (await import('./node-network.ts')).prepareNodeNetwork(
       config,
-      [config.hostAddress, config.dnsAddress],
-      loadBalancerCidr,
+      [...config.hostAddresses, config.dnsAddress],
+      environment.log,
+      loadBalancerCidrs,
     );
   const start = (name: string, args: readonly string[]) =>
     supervise(
-      { name, args, graceMs: 45_000, engineFlags: name === 'apiserver' ? [] : smallSteps },
+      { name, args, graceMs: 45_000, engineFlags: name === 'apiserver' ? [] : forSize },
       { ...environment, logDirectory: paths.logs },
     );
   const apiserver = start('apiserver', apiserverArguments(dataDir, config));
@@ -99,10 +100,10 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
       environment,
       client,
       enabled: ['*'],
-      clusterCidrs: [config.podCidr],
+      clusterCidrs: config.podCidrs,
       pkiDirectory: paths.pki,
       leaderElect: false,
-      more: real ? [localLoadBalancerController({ cidr: loadBalancerCidr })] : [],
+      more: real ? [localLoadBalancerController({ cidrs: loadBalancerCidrs })] : [],
     });
     const scheduler = schedulerFor({ environment, client, leaderElect: false });
     await Promise.all([manager.start(), scheduler.start()]);
@@ -121,16 +122,16 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
 
 function apiserverArguments(dataDir: string, config: ClusterConfig): string[] {
   const paths = clusterPaths(dataDir);
-  const addresses = config.node.kind === 'real' ? ['127.0.0.1', config.hostAddress] : ['127.0.0.1'];
+  const own = config.node.kind === 'real' ? config.nodeAddresses : [];
   return [
     'apiserver',
     `--data-dir=${paths.store}`,
     `--cert-dir=${paths.pki}`,
     `--secure-port=${config.port}`,
-    `--bind-address=${addresses.join(',')}`,
-    `--advertise-address=${config.node.kind === 'real' ? config.hostAddress : '127.0.0.1'}`,
-    `--service-cluster-ip-range=${config.serviceCidr}`,
-    `--tls-san=${config.nodeName},${config.hostAddress}`,
+    `--bind-address=${['127.0.0.1', ...own].join(',')}`,
+    `--advertise-address=${own[0] ?? '127.0.0.1'}`,
+    `--service-cluster-ip-range=${config.serviceCidrs.join(',')}`,
+    `--tls-san=${[config.nodeName, ...config.nodeAddresses].join(',')}`,
   ];
 }
 

@@ -5,6 +5,7 @@ import { isNotFound } from '../../base/errors.ts';
 import { nameSuffix, type Random } from '../../base/random.ts';
 import type { Client } from '../../client/contract.ts';
 import { UsageError } from '../flags.ts';
+import type { ClusterRanges } from '../ranges.ts';
 
 /** A bootstrap token, and the hash of the authority that the servers' certificates must come from. */
 export interface JoinToken {
@@ -69,22 +70,20 @@ function chainOf(leaf: DetailedPeerCertificate): string[] {
   return out;
 }
 
-/** What a joining node reads before it is a node: a config map that bootstrap tokens may read. */
-export interface ClusterFacts {
-  readonly podCidr: string;
-  readonly serviceCidr: string;
-  readonly dnsAddress: string;
-}
-
 export const factsName = 'tsukube';
 export const factsNamespace = 'kube-public';
 
-export async function readFacts(client: Client): Promise<ClusterFacts> {
+/** What a joining node reads before it is a node, as the data of a config map that bootstrap tokens may read. */
+export function formatFacts({ podCidrs, serviceCidrs, dnsAddress }: ClusterRanges): Record<string, string> {
+  return { podCidr: podCidrs.join(','), serviceCidr: serviceCidrs.join(','), dnsAddress };
+}
+
+export async function readFacts(client: Client): Promise<ClusterRanges> {
   const { data = {} } = await client.configmaps(factsNamespace).get(factsName);
   const { podCidr, serviceCidr, dnsAddress } = data;
   if (!podCidr || !serviceCidr || !dnsAddress)
     throw new Error(`config map ${factsNamespace}/${factsName} does not describe the cluster`);
-  return { podCidr, serviceCidr, dnsAddress };
+  return { podCidrs: podCidr.split(','), serviceCidrs: serviceCidr.split(','), dnsAddress };
 }
 
 /** Makes the token valid for joining. It does not expire: whoever has it may add nodes until the secret is deleted. */

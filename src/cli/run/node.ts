@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { sleep } from '../../base/clock.ts';
 import type { Client } from '../../client/contract.ts';
 import { createClient, createInformerFactory } from '../../client/index.ts';
-import { http2Transport } from '../../client/node/index.ts';
+import { http2Transport } from '../../client/node/transport.ts';
 import { localVolumeController } from '../../cloud/local/volumes.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { createManager, type Manager } from '../../controller/index.ts';
@@ -21,20 +21,18 @@ import { ensureClusterPki, issueNodeCredentials } from '../../pki/index.ts';
 import { chooseProxyBackend } from '../../proxy/choose.ts';
 import { startProxy } from '../../proxy/index.ts';
 import { type ClusterConfig, clusterPaths } from '../cluster.ts';
+import { type ClusterRanges, tableFamilies } from '../ranges.ts';
 import { networkNames, removeNodeNetwork } from './node-network.ts';
 
 /** What a node must know of its cluster and of itself. */
-export interface NodeSettings {
+export interface NodeSettings extends ClusterRanges {
   readonly dataDir: string;
   /** As in `ClusterConfig`. */
   readonly id: string;
   readonly nodeName: string;
-  /** The node's InternalIP. */
-  readonly address: string;
+  /** The node's InternalIPs, one per family, the primary first. */
+  readonly nodeAddresses: readonly string[];
   readonly kubeletPort: number;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
-  readonly dnsAddress: string;
 }
 
 /** Who the node is to the API server, and the certificate of its own server. */
@@ -88,6 +86,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
   const { client } = identity;
   const paths = nodePaths(settings);
   const names = networkNames(settings);
+  const [primaryAddress = ''] = settings.nodeAddresses;
   const stopping = new AbortController();
   const informers = createInformerFactory(client, environment);
   const linux = await createLinuxNode({
@@ -95,12 +94,12 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
     client,
     informers,
     nodeName: settings.nodeName,
-    machine: await detectMachine(settings.dataDir, [settings.address]),
+    machine: await detectMachine(settings.dataDir, settings.nodeAddresses),
     directories: { kubelet: paths.kubelet, containerd: paths.containerd, state: paths.state, logs: paths.logs },
     cgroupRoot: paths.cgroup,
     cni: { binDir: cniPlugins(), confDir: paths.cniConfiguration },
     clusterDns: { servers: [settings.dnsAddress], domain: clusterDomain },
-    server: { host: settings.address, port: settings.kubeletPort, tls: identity.tls },
+    server: { host: primaryAddress, port: settings.kubeletPort, tls: identity.tls },
     staticPods: { directory: paths.staticPods },
     onPodCidrs: podCidrs => {
       writeCniConfiguration({
@@ -120,9 +119,9 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
   const backend = await chooseProxyBackend({
     ...environment,
     table: names.serviceTable,
-    podCidrs: [settings.podCidr],
-    families: ['ip'],
-    local: { device: names.device, serviceCidrs: [settings.serviceCidr] },
+    podCidrs: settings.podCidrs,
+    families: tableFamilies(settings.podCidrs),
+    local: { device: names.device, serviceCidrs: settings.serviceCidrs },
   });
   const [, proxy, dns, policy, routes] = await Promise.all([
     linux.start(),
@@ -148,16 +147,16 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       informers,
       nodeName: settings.nodeName,
       table: names.policyTable,
-      families: ['ip'],
+      families: tableFamilies(settings.podCidrs),
     }),
     startNodeRoutes({
       ...environment,
       informers,
       nodeName: settings.nodeName,
-      nodeAddress: settings.address,
+      nodeAddresses: settings.nodeAddresses,
       device: names.vxlan,
       vni: names.vni,
-      podCidrs: [settings.podCidr],
+      podCidrs: settings.podCidrs,
     }),
     provisioner.start(),
   ]);
@@ -222,7 +221,7 @@ export function localIdentity(environment: Environment, dataDir: string, config:
   const pki = ensureClusterPki(clusterPaths(dataDir).pki, { clock });
   const issued = issueNodeCredentials(
     pki.ca,
-    { name: config.nodeName, addresses: [config.hostAddress, '127.0.0.1'] },
+    { name: config.nodeName, addresses: [...config.nodeAddresses, '127.0.0.1'] },
     clock,
   );
   const { certificate: cert, key } = issued.client;

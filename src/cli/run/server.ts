@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Environment } from '../../controller/contract.ts';
 import { ensureClusterPki, writeKubeconfig } from '../../pki/index.ts';
 import { clusterPaths, writeFileAtomic } from '../cluster.ts';
+import { type ClusterRanges, firstAddress } from '../ranges.ts';
 import { supervise } from '../supervisor.ts';
 import { applyAddons } from './addons.ts';
-import { firstAddress } from './addresses.ts';
 import { clientFor } from './connect.ts';
-import { type ClusterFacts, ensureBootstrapToken, formatJoinToken, newBootstrapToken } from './join.ts';
+import { ensureBootstrapToken, formatJoinToken, newBootstrapToken } from './join.ts';
 import { managerFor } from './manager.ts';
 import { schedulerFor } from './scheduler.ts';
 
@@ -17,7 +17,7 @@ export interface ServerOptions {
   readonly dataDir: string;
   /** Shared by all servers of a cluster: they must sign with the same authority. */
   readonly pkiDirectory: string;
-  readonly facts: ClusterFacts;
+  readonly ranges: ClusterRanges;
   readonly port: number;
   readonly bindAddresses: readonly string[];
   readonly advertiseAddress: string;
@@ -36,13 +36,13 @@ export interface RunningServer {
 }
 
 export async function runServer(options: ServerOptions): Promise<RunningServer> {
-  const { environment, dataDir, facts } = options;
+  const { environment, dataDir, ranges } = options;
   const paths = clusterPaths(dataDir);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const pki = ensureClusterPki(options.pkiDirectory, {
     clock: environment.clock,
     names: options.names,
-    addresses: [firstAddress(facts.serviceCidr), options.advertiseAddress],
+    addresses: [...ranges.serviceCidrs.map(firstAddress), options.advertiseAddress],
   });
   const args = [
     'apiserver',
@@ -51,7 +51,7 @@ export async function runServer(options: ServerOptions): Promise<RunningServer> 
     `--secure-port=${options.port}`,
     `--bind-address=${options.bindAddresses.join(',')}`,
     `--advertise-address=${options.advertiseAddress}`,
-    `--service-cluster-ip-range=${facts.serviceCidr}`,
+    `--service-cluster-ip-range=${ranges.serviceCidrs.join(',')}`,
     `--tls-san=${options.names.join(',')}`,
     ...options.apiserverFlags,
   ];
@@ -70,14 +70,14 @@ export async function runServer(options: ServerOptions): Promise<RunningServer> 
   };
   try {
     await apiserver.ready;
-    await applyAddons(client, facts);
+    await applyAddons(client, ranges);
     const bootstrapToken = options.bootstrapToken ?? ownToken(dataDir, environment);
     await ensureBootstrapToken(client, bootstrapToken);
     const manager = managerFor({
       environment,
       client,
       enabled: ['*'],
-      clusterCidrs: [facts.podCidr],
+      clusterCidrs: ranges.podCidrs,
       pkiDirectory: options.pkiDirectory,
       leaderElect: true,
     });

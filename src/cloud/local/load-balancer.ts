@@ -9,8 +9,8 @@ import { isConflict, isNotFound } from '../../base/errors.ts';
 import { type Controller, watch } from '../../controller/contract.ts';
 
 export interface LoadBalancerOptions {
-  /** Where addresses come from; its network address and the first one (the machine's own) are left out. */
-  readonly cidr: string;
+  /** Where addresses come from, one range per family; its network address and the first one (the machine's own) are left out. */
+  readonly cidrs: readonly string[];
 }
 
 /** Services with a class of their own are somebody else's. */
@@ -25,7 +25,7 @@ export function chooseAddress(cidr: string, taken: ReadonlySet<string>, wanted?:
   const size = 1n << BigInt((range.family === 4 ? 32 : 128) - range.prefix);
   const wantedIp = wanted === undefined || wanted === '' ? undefined : parseIp(wanted);
   if (
-    wantedIp &&
+    wantedIp?.family === range.family &&
     wantedIp.value > range.network + 1n &&
     wantedIp.value < range.network + size &&
     !taken.has(formatIp(wantedIp))
@@ -38,19 +38,41 @@ export function chooseAddress(cidr: string, taken: ReadonlySet<string>, wanted?:
   return undefined;
 }
 
+/** One address per family of the service that has a range: those it has where they are its alone, new ones otherwise. Pure. */
+export function chooseAddresses(
+  service: Service,
+  cidrs: readonly string[],
+  present: readonly string[],
+  taken: ReadonlySet<string>,
+): { readonly addresses: readonly string[]; readonly exhausted?: string } {
+  const families = service.spec.ipFamilies ?? ['IPv4'];
+  const addresses: string[] = [];
+  for (const family of families) {
+    const isOfFamily = (text: string) => text.includes(':') === (family === 'IPv6');
+    const cidr = cidrs.find(isOfFamily);
+    if (cidr === undefined) continue;
+    const kept = present.find(ip => ip !== '' && isOfFamily(ip) && !taken.has(ip));
+    const address = kept ?? chooseAddress(cidr, taken, service.spec.loadBalancerIP);
+    if (address === undefined) return { addresses, exhausted: cidr };
+    addresses.push(address);
+  }
+  return { addresses };
+}
+
 export function localLoadBalancerController(options: LoadBalancerOptions): Controller {
   return {
     name: 'service-lb-controller',
+    account: 'service-controller',
     component: 'service-controller',
     setUp({ client, informers, recorder }) {
       const services = informers.informer('v1/services');
-      const given = new Map<string, string>();
+      const given = new Map<string, readonly string[]>();
 
       function taken(except: string): Set<string> {
         const addresses = services.store
           .list()
           .flatMap(s => (keyOf(s) === except ? [] : ingressOf(s).map(i => i.ip ?? '')));
-        return new Set([...addresses, ...[...given].filter(([key]) => key !== except).map(([, address]) => address)]);
+        return new Set([...addresses, ...[...given].flatMap(([key, own]) => (key === except ? [] : own))]);
       }
 
       async function setIngress(service: Service, ingress: LoadBalancerIngress[]): Promise<void> {
@@ -69,22 +91,24 @@ export function localLoadBalancerController(options: LoadBalancerOptions): Contr
             if (leftOver) await setIngress(service, []);
             return;
           }
-          const present = ingressOf(service)[0]?.ip;
-          const busy = taken(key);
-          if (present !== undefined && !busy.has(present)) return;
-          const address = chooseAddress(options.cidr, busy, service.spec.loadBalancerIP);
-          if (address === undefined) {
+          const present = ingressOf(service).map(i => i.ip ?? '');
+          const wanted = chooseAddresses(service, options.cidrs, present, taken(key));
+          if (wanted.exhausted !== undefined) {
             recorder.event(
               service,
               'Warning',
               'SyncLoadBalancerFailed',
-              `Error syncing load balancer: no address is left in ${options.cidr}`,
+              `Error syncing load balancer: no address is left in ${wanted.exhausted}`,
             );
             return { requeueAfter: 60_000 };
           }
-          given.set(key, address);
+          if (wanted.addresses.join() === present.join()) return;
+          given.set(key, wanted.addresses);
           try {
-            await setIngress(service, [{ ip: address, ipMode: 'VIP' }]);
+            await setIngress(
+              service,
+              wanted.addresses.map(ip => ({ ip, ipMode: 'VIP' })),
+            );
             recorder.event(service, 'Normal', 'EnsuredLoadBalancer', 'Ensured load balancer');
           } catch (error) {
             given.delete(key);

@@ -23,6 +23,7 @@ const isPresent = <T>(value: T | undefined): value is T => value !== undefined;
 
 export const attachDetachController: Controller = {
   name: 'persistentvolume-attach-detach-controller',
+  account: 'attachdetach-controller',
   component: 'attachdetach-controller',
   aliases: ['attachdetach'],
   setUp(context) {

@@ -38,6 +38,7 @@ function signingToken(secret: Secret, now: number): { id: string; token: string 
 
 export const bootstrapSigner: Controller = {
   name: 'bootstrap-signer-controller',
+  account: 'bootstrap-signer',
   aliases: ['bootstrapsigner'],
   disabledByDefault: true,
   setUp({ informers, client, clock }) {

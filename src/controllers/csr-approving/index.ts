@@ -16,6 +16,7 @@ interface Recognizer {
 
 export const csrApprovingController: Controller = {
   name: 'certificatesigningrequest-approving-controller',
+  account: 'certificate-controller',
   setUp({ client, clock, informers }) {
     const requests = informers.informer('certificates.k8s.io/v1/certificatesigningrequests');
     const nodes = informers.informer('v1/nodes');

@@ -37,6 +37,7 @@ function expiryOf(csr: CertificateSigningRequest): number | undefined {
 
 export const csrCleanerController: Controller = {
   name: 'certificatesigningrequest-cleaner-controller',
+  account: 'certificate-controller',
   setUp({ client, clock, informers }) {
     const requests = informers.informer('certificates.k8s.io/v1/certificatesigningrequests');
     return {

@@ -29,6 +29,7 @@ const hasFailed = (csr: CertificateSigningRequest) => csr.status?.conditions?.so
 export function csrSigningController(options: CsrSigningOptions): Controller {
   return {
     name: 'certificatesigningrequest-signing-controller',
+    account: 'certificate-controller',
     setUp({ client, clock, informers, log }) {
       const requests = informers.informer('certificates.k8s.io/v1/certificatesigningrequests');
       const longest = options.durationMs ?? 365 * 86_400_000;

@@ -28,6 +28,7 @@ const burst = 250;
 /** pkg/controller/daemon of v1.35. */
 export const daemonSetController: Controller = {
   name: 'daemonset-controller',
+  account: 'daemon-set-controller',
   aliases: ['daemonset'],
   setUp(context) {
     const { informers } = context;

@@ -128,8 +128,12 @@ function pausedStatus({ context }: Deps, d: Deployment): DeploymentStatus | unde
   return setCondition(d.status ?? {}, condition, context.clock.now());
 }
 
-/** The size was changed since the sets were last scaled. */
+/**
+ * The size was changed since the sets were last scaled. Only of interest to rolling updates: upstream also resizes a deployment that
+ * recreates, which does nothing, for ever, once several of its sets have pods.
+ */
 function isScalingEvent(d: Deployment, sets: readonly ReplicaSet[]): boolean {
+  if (!isRolling(d)) return false;
   return sets.some(rs => {
     const desired = rs.metadata.annotations?.[desiredReplicasAnnotation];
     return replicasOf(rs) > 0 && desired !== undefined && Number(desired) !== desiredReplicas(d);

@@ -75,8 +75,8 @@ export function createSetWriter(context: ControllerContext): SetWriter {
       return written;
     },
     async setRevision(d, revision) {
-      const annotations = { [revisionAnnotation]: String(revision) };
-      return client.deployments(d.metadata.namespace).patch(d.metadata.name, 'merge', { metadata: { annotations } });
+      const annotations = { ...d.metadata.annotations, [revisionAnnotation]: String(revision) };
+      return client.deployments(d.metadata.namespace).update({ ...d, metadata: { ...d.metadata, annotations } });
     },
     async cleanUp(d, old) {
       const surplus = old.filter(rs => !rs.metadata.deletionTimestamp).sort((a, b) => revisionOf(a) - revisionOf(b));

@@ -35,6 +35,7 @@ const managedByLabel = 'endpoints.kubernetes.io/managed-by';
 /** pkg/controller/endpoint of v1.35: the older form of EndpointSlices, kept for those who still read it. */
 export const endpointsController: Controller = {
   name: 'endpoints-controller',
+  account: 'endpoint-controller',
   component: 'endpoint-controller',
   aliases: ['endpoint'],
   setUp(context) {

@@ -62,6 +62,7 @@ function endpointOf({ ip, hostname, nodeName, targetRef }: EndpointAddress, read
 
 export const endpointSliceMirroringController: Controller = {
   name: 'endpointslice-mirroring-controller',
+  account: 'endpointslicemirroring-controller',
   aliases: ['endpointslicemirroring'],
   setUp({ informers, client }) {
     const all = informers.informer('v1/endpoints');

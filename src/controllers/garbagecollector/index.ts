@@ -27,6 +27,7 @@ const discoveryDelayMs = 500;
  */
 export const garbageCollector: Controller = {
   name: 'garbage-collector-controller',
+  account: 'generic-garbage-collector',
   component: 'garbage-collector-controller',
   aliases: ['garbagecollector'],
   setUp(context) {

@@ -42,6 +42,7 @@ interface Scale {
 export function horizontalPodAutoscalerController(options: HorizontalPodAutoscalerOptions = {}): Controller {
   return {
     name: 'horizontal-pod-autoscaler-controller',
+    account: 'horizontal-pod-autoscaler',
     component: 'horizontal-pod-autoscaler',
     aliases: ['horizontalpodautoscaling'],
     setUp: context => autoscalerLoop(context, options),

@@ -20,6 +20,7 @@ export function nodeIpamController(options: NodeIpamOptions): Controller {
   );
   return {
     name: 'node-ipam-controller',
+    account: 'node-controller',
     setUp({ client, informers, recorder }) {
       const nodes = informers.informer('v1/nodes');
       const shares = createShares(ranges);

@@ -29,11 +29,16 @@ const leaseNamespace = 'kube-node-lease';
 const largeCluster = 50;
 
 export function nodeLifecycleController(options: NodeLifecycleOptions = {}): Controller {
-  return { name: 'node-lifecycle-controller', component: 'node-controller', setUp: context => setUp(context, options) };
+  return {
+    name: 'node-lifecycle-controller',
+    account: 'node-controller',
+    component: 'node-controller',
+    setUp: context => setUp(context, options),
+  };
 }
 
 function setUp(context: ControllerContext, options: NodeLifecycleOptions) {
-  const { client, clock, informers, recorder } = context;
+  const { client, reader, clock, informers, recorder } = context;
   const grace = options.gracePeriodMs ?? 50_000;
   const startupGrace = options.startupGracePeriodMs ?? 60_000;
   const nodes = informers.informer('v1/nodes');
@@ -61,7 +66,8 @@ function setUp(context: ControllerContext, options: NodeLifecycleOptions) {
     const { name } = node.metadata;
     let live = beat;
     try {
-      live = beatOf(node, await client.leases(leaseNamespace).get(name).catch(ignoreNotFound));
+      const { items } = await reader.leases(leaseNamespace).list({ fieldSelector: `metadata.name=${name}` });
+      live = beatOf(node, items[0]);
     } catch (error) {
       heartbeats.set(name, { beat, seenAt: clock.monotonic() });
       throw error;
@@ -145,11 +151,6 @@ function setUp(context: ControllerContext, options: NodeLifecycleOptions) {
       }
     },
   };
-}
-
-function ignoreNotFound(error: unknown): undefined {
-  if (!isNotFound(error)) throw error;
-  return undefined;
 }
 
 /** Pods of a node that is not ready stop being endpoints at once. */

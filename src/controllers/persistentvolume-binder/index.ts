@@ -18,6 +18,7 @@ const isUnbound = (claim: PersistentVolumeClaim) =>
 
 export const persistentVolumeBinder: Controller = {
   name: 'persistentvolume-binder-controller',
+  account: 'persistent-volume-binder',
   component: 'persistentvolume-controller',
   aliases: ['persistentvolume-binder'],
   setUp({ informers, client, recorder }) {

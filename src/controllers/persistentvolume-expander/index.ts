@@ -14,6 +14,7 @@ function wantsToGrow({ spec, status }: PersistentVolumeClaim): boolean {
 
 export const persistentVolumeExpander: Controller = {
   name: 'persistentvolume-expander-controller',
+  account: 'expand-controller',
   component: 'volume_expand',
   aliases: ['persistentvolume-expander'],
   setUp({ informers, client, recorder }) {
@@ -41,7 +42,12 @@ export const persistentVolumeExpander: Controller = {
         const { name, namespace, uid } = claim.metadata;
         await client
           .persistentvolumeclaims(namespace)
-          .patch(name, 'merge', { metadata: { uid, annotations: { [annotations.resizer]: driver } } })
+          .patch(
+            name,
+            'merge',
+            { metadata: { uid, annotations: { [annotations.resizer]: driver } } },
+            { subresource: 'status' },
+          )
           .catch(e => {
             if (!isNotFound(e)) throw e;
           });

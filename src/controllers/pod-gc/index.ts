@@ -33,6 +33,7 @@ export function surplus(pods: readonly Pod[], threshold: number): Pod[] {
 export function podGcController(options: PodGcOptions = {}): Controller {
   return {
     name: 'pod-garbage-collector-controller',
+    account: 'pod-garbage-collector',
     setUp({ client, clock, informers }) {
       const pods = informers.informer('v1/pods');
       const nodes = informers.informer('v1/nodes');

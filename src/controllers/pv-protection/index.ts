@@ -8,6 +8,7 @@ const finalizer = 'kubernetes.io/pv-protection';
 
 export const pvProtectionController: Controller = {
   name: 'persistentvolume-protection-controller',
+  account: 'pv-protection-controller',
   aliases: ['pv-protection'],
   setUp({ informers, client }) {
     const volumes = informers.informer('v1/persistentvolumes');

@@ -24,6 +24,7 @@ function usesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
 
 export const pvcProtectionController: Controller = {
   name: 'persistentvolumeclaim-protection-controller',
+  account: 'pvc-protection-controller',
   aliases: ['pvc-protection'],
   setUp({ informers, client }) {
     const claims = informers.informer('v1/persistentvolumeclaims');

@@ -5,6 +5,7 @@ import { replicaLoop } from '../replicaset/replicas.ts';
 /** A ReplicationController is a ReplicaSet whose selector is a plain map, as upstream's adapter sees it. */
 export const replicationController: Controller = {
   name: 'replicationcontroller-controller',
+  account: 'replication-controller',
   component: 'replication-controller',
   aliases: ['replicationcontroller'],
   setUp: context =>

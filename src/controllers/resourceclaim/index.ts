@@ -19,6 +19,7 @@ const ownedBy = (claim: ResourceClaim, uid: string | undefined) =>
 
 export const resourceClaimController: Controller = {
   name: 'resourceclaim-controller',
+  account: 'resource-claim-controller',
   component: 'resource_claim',
   setUp: context => [podLoop(context), claimLoop(context)],
 };

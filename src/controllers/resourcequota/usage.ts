@@ -1,6 +1,6 @@
 /** Objects that quotas count, from caches that are made when the first quota asks for a resource. */
 import type { KubeObject } from '../../api/object.ts';
-import { evaluatorFor, resourceOfQuotaName, totalUsage } from '../../api/quota/index.ts';
+import { evaluatorFor, type QuotaEvaluator, resourceOfQuotaName, totalUsage } from '../../api/quota/index.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../api/types/core-v1.ts';
 import type { ResourceClaim } from '../../api/types/resource-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
@@ -9,25 +9,35 @@ import { createInformer, discover } from '../../client/index.ts';
 import type { ControllerContext } from '../../controller/contract.ts';
 import { isFinished } from '../support/pods.ts';
 
-/** Told when objects of a resource in a namespace use less, or may. */
-export type Freed = (namespace: string, resource: { group: string; plural: string }) => void;
+export interface UsageEvents {
+  /** Objects of a namespace use less, or may. */
+  freed(namespace: string, evaluator: QuotaEvaluator): void;
+  /** An object was made. */
+  shown(obj: KubeObject, evaluator: QuotaEvaluator): void;
+}
 
 export interface UsageSource {
-  /** Of every name in the quota that somebody counts. */
-  usage(quota: ResourceQuota): Promise<Record<string, string>>;
+  /** Of every name in the quota that somebody counts. Undefined when the controller stopped meanwhile. */
+  usage(quota: ResourceQuota): Promise<Record<string, string> | undefined>;
 }
 
 const metadataOnly =
   'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 
-export function createUsageSource(context: ControllerContext, freed: Freed): UsageSource {
+export function createUsageSource(context: ControllerContext, events: UsageEvents): UsageSource {
   const { client, informers, clock, random, log, signal } = context;
   const monitors = new Map<string, Promise<Informer<KubeObject> | undefined>>();
+  // A cache that never fills must not keep the controller from stopping.
+  const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
   const metadata = client.with({ headers: { accept: metadataOnly } });
 
   function handle(informer: Informer<KubeObject>, resource: { group: string; plural: string }): Informer<KubeObject> {
-    const tell = (obj: KubeObject) => freed(obj.metadata.namespace ?? '', resource);
+    const evaluator = evaluatorFor(resource.group, resource.plural);
+    const tell = (obj: KubeObject) => events.freed(obj.metadata.namespace ?? '', evaluator);
     informer.addHandler({
+      onAdd(obj, isInitial) {
+        if (!isInitial) events.shown(obj, evaluator);
+      },
       onUpdate: (obj, old) => {
         if (usesLess(`${resource.group}/${resource.plural}`, obj, old)) tell(obj);
       },
@@ -57,7 +67,7 @@ export function createUsageSource(context: ControllerContext, freed: Freed): Usa
       throw e;
     });
     if (!informer) monitors.delete(key);
-    await informer?.synced();
+    if (informer) await Promise.race([informer.synced(), stopped]);
     return informer;
   }
 
@@ -73,6 +83,7 @@ export function createUsageSource(context: ControllerContext, freed: Freed): Usa
       const used: Record<string, string> = {};
       for (const { group, plural } of wanted.values()) {
         const informer = await monitor(group, plural);
+        if (signal.aborted) return undefined;
         const objects = informer?.store.byIndex('namespace', namespace) ?? [];
         Object.assign(used, totalUsage(evaluatorFor(group, plural), quota, objects, clock.now()));
       }

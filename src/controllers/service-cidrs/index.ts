@@ -38,6 +38,7 @@ export function isDisposable(
 
 export const serviceCidrsController: Controller = {
   name: 'service-cidr-controller',
+  account: 'service-cidrs-controller',
   aliases: ['service-cidrs'],
   setUp({ informers, client, clock }) {
     const ranges = informers.informer('networking.k8s.io/v1/servicecidrs');

@@ -21,6 +21,7 @@ function named(name: string) {
 /** pkg/controller/serviceaccount: every namespace has a service account "default". */
 export const serviceAccountController: Controller = {
   name: 'serviceaccount-controller',
+  account: 'service-account-controller',
   component: 'service-account-controller',
   aliases: ['serviceaccount'],
   setUp({ informers, client }) {
@@ -50,6 +51,7 @@ const description =
 export function rootCaPublisher(ca: string): Controller {
   return {
     name: 'root-ca-certificate-publisher-controller',
+    account: 'root-ca-cert-publisher',
     aliases: ['root-ca-cert-publisher'],
     setUp({ informers, client }) {
       const namespaces: Informer<Namespace> = informers.informer('v1/namespaces');

@@ -20,6 +20,7 @@ export function tokenController(options: TokenControllerOptions): Controller {
   return {
     name: 'serviceaccount-token-controller',
     aliases: ['serviceaccount-token'],
+    account: null,
     setUp(context) {
       const secrets = context.informers.informer('v1/secrets', { fieldSelector: `type=${secretType}` });
       const accounts = context.informers.informer('v1/serviceaccounts');

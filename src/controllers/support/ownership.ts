@@ -1,7 +1,7 @@
 import { controllerOf, type KubeObject, keyOf } from '../../api/object.ts';
 import { nothing, type Selector, selectorFromObject } from '../../api/selectors/index.ts';
 import type { LabelSelector } from '../../api/types/meta-v1.ts';
-import { isNotFound } from '../../base/errors.ts';
+import { ApiError, isNotFound } from '../../base/errors.ts';
 import type { Informer, ResourceClient } from '../../client/contract.ts';
 import { controllerRef, type OwnerKind } from './pod-control.ts';
 
@@ -47,7 +47,7 @@ export async function claim<T extends KubeObject>(options: ClaimOptions<T>): Pro
     if (!checked) {
       const now = await options.fresh();
       if (now.metadata.uid !== uid || now.metadata.deletionTimestamp)
-        throw new Error(`${keyOf(owner)} was replaced or is being deleted; it adopts nothing`);
+        throw new ApiError(409, 'Conflict', `${keyOf(owner)} was replaced or is being deleted; it adopts nothing`);
       checked = true;
     }
     const adopted = await adopt(options, obj);

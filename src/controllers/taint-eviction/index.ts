@@ -32,6 +32,7 @@ export function evictionTime(pod: Pod, taints: readonly Taint[], seenAt: number)
 
 export const taintEvictionController: Controller = {
   name: 'taint-eviction-controller',
+  account: 'node-controller',
   setUp({ client, clock, informers, recorder }) {
     const pods = informers.informer('v1/pods');
     const nodes = informers.informer('v1/nodes');

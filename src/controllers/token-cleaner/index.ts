@@ -7,6 +7,7 @@ import { tokenExpiry, tokenSecretType } from '../support/bootstrap-tokens.ts';
 
 export const tokenCleaner: Controller = {
   name: 'token-cleaner-controller',
+  account: 'token-cleaner',
   aliases: ['tokencleaner'],
   disabledByDefault: true,
   setUp({ informers, client, clock }) {

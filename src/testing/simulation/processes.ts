@@ -12,10 +12,11 @@ import type { Client } from '../../client/contract.ts';
 import { createClient, inProcessTransport } from '../../client/index.ts';
 import type { Controller, Environment } from '../../controller/contract.ts';
 import { createManager } from '../../controller/index.ts';
-import { createSimulatedNodes, type SimulatedNodes } from '../../kubelet/index.ts';
+import { createSimulatedNodes, type SimulatedNodes, simulatedNodesUser } from '../../kubelet/index.ts';
 import { createScheduler } from '../../scheduler/index.ts';
 import type { Store } from '../../store/contract.ts';
 import { lazyTokenSigner } from '../signer.ts';
+import { componentUser, managerParts } from '../users.ts';
 import { attachDisk, type Disk } from './disk.ts';
 import { createLink, type Link, type NetworkOptions } from './network.ts';
 
@@ -93,11 +94,8 @@ export interface ClientProcess {
   crash(): Promise<void>;
 }
 
-const masters = ['system:masters', 'system:authenticated'];
-
 /** A client over a link, as a part of a process that the requests are told apart by. */
-export function clientOver(link: Link, part: string): Client {
-  const user: UserInfo = { name: `system:${part}`, groups: masters };
+export function clientOver(link: Link, part: string, user: UserInfo): Client {
   return createClient(inProcessTransport(link.handlerFor(part), user));
 }
 
@@ -140,17 +138,19 @@ export function createClientProcess(
   };
 }
 
+/** Each controller acts as its service account; `more` are those under test, and may do everything. */
 export function runManager(
-  controllers: readonly Controller[],
+  more: readonly Controller[],
   enabled: readonly string[] | undefined,
   environment: Environment,
   link: Link,
   identity: string,
 ): Running {
+  const { controllers, userOf } = managerParts(more);
   const manager = createManager({
     environment,
-    client: clientOver(link, 'manager'),
-    clientFor: part => clientOver(link, part),
+    client: clientOver(link, 'manager', componentUser('kube-controller-manager')),
+    clientFor: account => clientOver(link, account, userOf(account)),
     controllers,
     ...(enabled && { enabled }),
     freeze: true,
@@ -163,7 +163,7 @@ export function runManager(
 export function runScheduler(environment: Environment, link: Link, identity: string): Running {
   const scheduler = createScheduler({
     environment,
-    client: clientOver(link, 'scheduler'),
+    client: clientOver(link, 'scheduler', componentUser('kube-scheduler')),
     freeze: true,
     leaderElection: { namespace: 'kube-system', name: 'kube-scheduler', identity },
   });
@@ -190,7 +190,7 @@ export function createNodesProcess(site: Site, link: Link, count: number): Nodes
   const slow = (ms: number) => (random.next() < rates().slowNode ? random.int(20_000) : random.int(ms));
   const nodes = createSimulatedNodes({
     count,
-    client: clientOver(link, 'kubelet'),
+    client: clientOver(link, 'kubelet', simulatedNodesUser),
     environment: environmentOf(site, 'kubelets'),
     machine: () => ({ cpus: 4, memoryBytes: 8 * 2 ** 30 }),
     labels: index => ({ 'topology.kubernetes.io/zone': `zone-${index % 3}`, disk: index % 2 === 0 ? 'fast' : 'slow' }),

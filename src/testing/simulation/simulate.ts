@@ -1,8 +1,9 @@
 /** One run: a cluster from a seed, steps with faults, then quiet, and the judgement. */
 import { type LogFields, type Logger, type LogLevel, lineLogger } from '../../base/log.ts';
 import { type VirtualClock, virtualClock } from '../../base/virtual-clock.ts';
-import { allControllers } from '../../controllers/all.ts';
+import { simulatedNodesBinding } from '../../kubelet/index.ts';
 import { createMemoryStore } from '../../store/memory/index.ts';
+import { masters } from '../users.ts';
 import { defaultActions } from './actions/index.ts';
 import type { ActionContext, Finding, Invariant, SimulationOptions, SimulationReport } from './contract.ts';
 import { defaultFaults, type FaultRates, noFaults } from './faults.ts';
@@ -117,10 +118,6 @@ function createRun(options: SimulationOptions, clock: VirtualClock, history: His
   const process = (name: string, run: Parameters<typeof createClientProcess>[3]) =>
     createClientProcess(name, site, handler, run);
   const link = (name: string) => createLink(name, { ...network, server: handler, random: namedRandom(seed, name) });
-  const controllers = () => [
-    ...allControllers({ nodeIpam: { clusterCidrs: ['10.128.0.0/9'] } }),
-    ...(options.controllers?.() ?? []),
-  ];
   const body: Body = {
     clock,
     store,
@@ -128,7 +125,7 @@ function createRun(options: SimulationOptions, clock: VirtualClock, history: His
     disk,
     over: over.signal,
     managers: [0, 1].map(i =>
-      process(`manager-${i}`, (...given) => runManager(controllers(), options.enabled, ...given)),
+      process(`manager-${i}`, (...given) => runManager(options.controllers?.() ?? [], options.enabled, ...given)),
     ),
     schedulers: [0, 1].map(i => process(`scheduler-${i}`, runScheduler)),
     nodes: createNodesProcess(site, link('nodes'), options.nodes ?? 5),
@@ -138,7 +135,7 @@ function createRun(options: SimulationOptions, clock: VirtualClock, history: His
     },
   };
   const userLink = link('user');
-  const client = clientOver(userLink, 'user');
+  const client = clientOver(userLink, 'user', masters);
   const done = async (work: Promise<unknown>, limitMs = 600_000) => {
     let finished = false;
     const mark = () => {
@@ -183,6 +180,7 @@ function createRun(options: SimulationOptions, clock: VirtualClock, history: His
     requests: () => state.requests,
     async begin() {
       await done(startServer(body));
+      await done(client.clusterrolebindings().apply(simulatedNodesBinding, { fieldManager: 'tsukube' }));
       for (const one of [...body.managers, ...body.schedulers]) one.start();
       body.nodes.start();
       await done(options.prepare?.(client) ?? Promise.resolve());

@@ -24,6 +24,7 @@ const podIp6 = (i: number) => `fd42:${i + 1}::2`;
 const podCidrs = ['10.42.0.0/16', 'fd42::/16'];
 
 for (const routed of [false, true]) {
+  const address6 = (i: number) => (routed ? `fd7${i}::2` : `fd70::${i + 1}`);
   const address = (i: number) => (routed ? `10.7${i}.0.2` : `10.70.0.${i + 1}`);
   const title = `two nodes ${routed ? 'across a router' : 'on one subnet'}`;
   describe(title, { skip: root ? false : 'needs root for network namespaces' }, () => {
@@ -50,11 +51,11 @@ for (const routed of [false, true]) {
       await host.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
       await middle.run('ip', 'link', 'add', `n${i}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host.name);
       if (routed) {
-        await joinNetwork(middle, `n${i}`, [`10.7${i}.0.1/24`]);
-        await joinNetwork(host, 'eth0', [`${address(i)}/24`], [`10.7${i}.0.1`]);
+        await joinNetwork(middle, `n${i}`, [`10.7${i}.0.1/24`, `fd7${i}::1/64`]);
+        await joinNetwork(host, 'eth0', [`${address(i)}/24`, `${address6(i)}/64`], [`10.7${i}.0.1`, `fd7${i}::1`]);
       } else {
         await middle.run('ip', 'link', 'set', `n${i}`, 'master', 'switch', 'up');
-        await joinNetwork(host, 'eth0', [`${address(i)}/24`, `fd70::${i + 1}/64`]);
+        await joinNetwork(host, 'eth0', [`${address(i)}/24`, `${address6(i)}/64`]);
       }
       await host.run('ip', 'link', 'add', 'cni0', 'type', 'bridge', 'mcast_snooping', '0');
       await joinNetwork(host, 'cni0', [`10.42.${i}.1/24`, `fd42:${i + 1}::1/64`]);
@@ -67,12 +68,13 @@ for (const routed of [false, true]) {
       metadata: { name: `node${i}` },
       spec: { podCIDRs: [`10.42.${i}.0/24`, `fd42:${i + 1}::/64`] },
       status: {
-        addresses: [address(i), ...(routed ? [] : [`fd70::${i + 1}`])].map(a => ({ type: 'InternalIP', address: a })),
+        addresses: [address(i), address6(i)].map(a => ({ type: 'InternalIP', address: a })),
       },
     });
     before(async () => {
       const middle = await make(routed ? 'router' : 'switch');
       await middle.run('sysctl', '-qw', `net.ipv4.ip_forward=${routed ? 1 : 0}`);
+      await middle.run('sysctl', '-qw', `net.ipv6.conf.all.forwarding=${routed ? 1 : 0}`);
       if (!routed) {
         await middle.run('ip', 'link', 'add', 'switch', 'type', 'bridge', 'mcast_snooping', '0');
         await middle.run('ip', 'link', 'set', 'switch', 'up');
@@ -103,7 +105,7 @@ for (const routed of [false, true]) {
       assert.equal(await ask(pods[0], podIp(1)), `pod1 ${podIp(0)}`);
       assert.equal(await ask(pods[1], podIp(0)), `pod0 ${podIp(1)}`);
       assert.match(await ask(hosts[0], podIp(1)), /^pod1 /);
-      if (!routed) assert.equal(await ask(pods[0], podIp6(1)), `pod1 ${podIp6(0)}`);
+      assert.equal(await ask(pods[0], podIp6(1)), `pod1 ${podIp6(0)}`);
     });
 
     test('a service and a node port lead to the other node', async () => {

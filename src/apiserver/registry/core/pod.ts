@@ -3,7 +3,8 @@ import { type Errors, each, forbidden } from '../checks.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
 import { validateObjectMetaUpdate } from '../meta/object-meta.ts';
-import { mirrorAnnotation, validatePodAnnotations } from './pod/annotations.ts';
+import { mirrorAnnotation, validatePodAnnotations, validateProfileAnnotations } from './pod/annotations.ts';
+import { appArmorWarnings, syncAppArmor } from './pod/app-armor.ts';
 import { podColumns } from './pod/columns.ts';
 import { trimmedImage } from './pod/containers.ts';
 import { defaultPod } from './pod/defaults.ts';
@@ -13,7 +14,7 @@ import { prepareForResize, validatePodResize } from './pod/resize.ts';
 import { validatePodSpec } from './pod/spec.ts';
 import { validatePodStatusUpdate } from './pod/status.ts';
 import { validateEphemeralUpdate, validatePodUpdate } from './pod/update.ts';
-import { podWarnings } from './pod/warnings.ts';
+import { hostnameWarnings, podWarnings } from './pod/warnings.ts';
 
 /** Seconds a pod is given to stop (pkg/registry/core/pod/strategy.go, CheckGracefulDelete). */
 function gracePeriod(pod: Pod, requested: number | undefined): number | undefined {
@@ -41,7 +42,7 @@ function tokensWithoutAccount({ spec }: Pod): Errors {
 /** Holds for a pod at any time. */
 function validatePod(pod: Pod): Errors {
   return [
-    ...validatePodAnnotations(pod),
+    ...validatePodAnnotations(pod.metadata.annotations, pod.spec, 'metadata.annotations'),
     ...validatePodSpec(pod.spec, 'spec', pod.metadata),
     ...tokensWithoutAccount(pod),
     ...each(pod.spec.containers, 'spec.containers', trimmedImage),
@@ -58,6 +59,7 @@ function validatePodCreate(pod: Pod): Errors {
       'spec.nodeName',
       'cannot be set until all schedulingGates have been cleared',
     ),
+    ...validateProfileAnnotations(pod.metadata.annotations, pod.spec, 'spec'),
   ];
 }
 
@@ -82,10 +84,21 @@ export const pods = namespaced<Pod>({
   generation: true,
   default: defaultPod,
   initialStatus,
-  prepareForCreate: mergeLabelKeys,
+  prepareForCreate(pod) {
+    mergeLabelKeys(pod);
+    syncAppArmor(pod);
+  },
   validateCreate: validatePodCreate,
   validateUpdate: (pod, old) => [...validatePod(pod), ...validatePodUpdate(pod, old)],
-  warnings: pod => podWarnings(pod, ''),
+  // People do not change pods by hand, and updates are frequent.
+  warnings: (pod, old) =>
+    old
+      ? []
+      : [
+          ...hostnameWarnings(pod.metadata.name, "the Pod's hostname"),
+          ...appArmorWarnings(pod),
+          ...podWarnings(pod, ''),
+        ],
   gracePeriod,
   columns: podColumns,
   selectableFields: {

@@ -5,7 +5,7 @@ import { defaultClaimSpec } from './claim-defaults.ts';
 import { validateClaimSpec } from './claim-spec.ts';
 import { keepDataSource, validateClaimStatus, validateClaimUpdate } from './claim-update.ts';
 import { validateVolume, validateVolumeUpdate } from './persistent-volume.ts';
-import { fractionWarnings } from './pod/warnings.ts';
+import { claimSpecWarnings } from './pod/byte-warnings.ts';
 
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
 const className = (obj: PersistentVolume | PersistentVolumeClaim) =>
@@ -46,7 +46,7 @@ function volumeWarnings(volume: PersistentVolume): string[] {
 }
 
 function claimWarnings(claim: PersistentVolumeClaim): string[] {
-  return [...classWarning(claim), ...fractionWarnings(claim.spec.resources?.requests, 'spec.resources.requests')];
+  return [...classWarning(claim), ...claimSpecWarnings(claim.spec, 'spec')];
 }
 
 export const persistentVolumes = clusterScoped<PersistentVolume>({

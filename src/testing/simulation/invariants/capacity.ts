@@ -40,7 +40,7 @@ const isCharged = (pod: Pod, now: number): boolean =>
   !isTerminal(pod) && !(Date.parse(pod.metadata.deletionTimestamp ?? '') <= now);
 
 /** After a recount that lowered what is told as used: it may have missed a pod in the making, as upstream's may. */
-const recountMs = 60_000;
+const recountMs = -1;
 
 /** A pod is not admitted beyond a quota that was there, and known to the server, before it. */
 export function podQuota(): Invariant {

@@ -6,6 +6,7 @@ import type { LabelSelector } from '../../../../api/types/meta-v1.ts';
 import { type Errors, forbidden } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
 import { validateAnnotations, validateLabels } from '../../meta/object-meta.ts';
+import { validatePodAnnotations, validateProfileAnnotations } from './annotations.ts';
 import { validatePodSpec } from './spec.ts';
 
 /** Upstream's ValidatePodTemplateSpec. */
@@ -14,6 +15,7 @@ export function validatePodTemplate(template: PodTemplateSpec | undefined, path:
   return [
     ...validateTemplateMetadata(template, path),
     ...validatePodSpec(template.spec, `${path}.spec`),
+    ...validateProfileAnnotations(template.metadata?.annotations, template.spec, `${path}.spec`),
     ...forbidden(
       template.spec.ephemeralContainers?.length,
       `${path}.spec.ephemeralContainers`,
@@ -22,10 +24,11 @@ export function validatePodTemplate(template: PodTemplateSpec | undefined, path:
   ];
 }
 
-function validateTemplateMetadata({ metadata }: PodTemplateSpec, path: string): Errors {
+function validateTemplateMetadata({ metadata, spec }: PodTemplateSpec, path: string): Errors {
   return [
     ...validateLabels(metadata?.labels, `${path}.labels`),
     ...validateAnnotations(metadata?.annotations, `${path}.annotations`),
+    ...(spec ? validatePodAnnotations(metadata?.annotations, spec, `${path}.annotations`) : []),
   ];
 }
 
