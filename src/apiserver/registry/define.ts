@@ -72,11 +72,24 @@ export function keepAllButStatus(obj: KubeObject, old: KubeObject): void {
   }
 }
 
+export interface StatusDefinition<T> extends SubresourceStrategy<T> {
+  /** Labels, annotations, finalizers and owners stay, too (ResetObjectMetaForStatus). */
+  readonly fixedMetadata?: true;
+}
+
+function keepMetadata({ metadata }: KubeObject, { metadata: old }: KubeObject): void {
+  for (const key of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
+    delete metadata[key];
+    if (old[key]) Object.assign(metadata, { [key]: structuredClone(old[key]) });
+  }
+}
+
 /** A status subresource with rules of its own: metadata and status are the client's, the rest stays. */
-export function statusSubresource<T extends KubeObject>(own: SubresourceStrategy<T>): SubresourceStrategy<T> {
+export function statusSubresource<T extends KubeObject>(own: StatusDefinition<T>): SubresourceStrategy<T> {
   return {
     prepareForUpdate(obj: T, old: T, context: RequestContext) {
       keepAllButStatus(obj, old);
+      if (own.fixedMetadata) keepMetadata(obj, old);
       own.prepareForUpdate?.(obj, old, context);
     },
     validateUpdate: (obj: T, old: T, context: RequestContext) => [

@@ -133,7 +133,6 @@ const creations: Record<string, Case[]> = {
       ['value: Forbidden: maximum allowed value of a user defined priority is 1000000000'],
     ],
   ],
-  'storage.k8s.io/storageclasses': [['no provisioner', 'provisioner', '', ['provisioner: Required value']]],
   'autoscaling/horizontalpodautoscalers': [
     [
       'a maximum below the minimum',
@@ -208,12 +207,6 @@ const updates: [resource: string, path: string, value: unknown, errors: string[]
     ],
   ],
   ['scheduling.k8s.io/priorityclasses', 'value', 11, ['value: Forbidden: may not be changed in an update.']],
-  [
-    'storage.k8s.io/storageclasses',
-    'provisioner',
-    'example.com/other',
-    ['provisioner: Forbidden: updates to provisioner are forbidden.'],
-  ],
   ['node.k8s.io/runtimeclasses', 'handler', 'other', ['handler: Invalid value: "other": field is immutable']],
 ];
 

@@ -154,7 +154,12 @@ export const endpointSlices = namespaced<EndpointSlice>({
   validateCreate: validateEndpoints,
   validateUpdate: validateSliceUpdate,
   prepareForCreate: slice => dropTopology(slice),
-  prepareForUpdate: dropTopology,
+  prepareForUpdate(slice, old) {
+    dropTopology(slice, old);
+    // Labels count as content: consumers select slices by them.
+    if (!same(slice.metadata.labels, old.metadata.labels))
+      slice.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  },
   warnings,
   generation: true,
   default(slice) {

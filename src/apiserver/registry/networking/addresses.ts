@@ -12,7 +12,7 @@ import {
   same,
 } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
-import { clusterScoped } from '../define.ts';
+import { clusterScoped, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
 
 /** As upstream shows the value in complaints: with the internal type's names. */
@@ -84,5 +84,7 @@ export const serviceCidrs = clusterScoped<ServiceCIDR>({
     obj.status ??= {};
   },
   initialStatus: () => ({}),
+  generation: false,
+  subresources: { status: statusSubresource<ServiceCIDR>({ fixedMetadata: true }) },
   columns: [nameColumn, text('CIDRs', obj => (obj.spec.cidrs ?? []).join(',')), ageColumn],
 });

@@ -7,6 +7,8 @@ export const csiDrivers = clusterScoped<CSIDriver>({
   resource: 'storage.k8s.io/csidrivers',
   validate: rules.validateDriver,
   validateUpdate: rules.validateDriverUpdate,
+  warnings: rules.driverWarnings,
+  allowUnconditionalUpdate: false,
   generation: true,
   default({ spec }) {
     spec.attachRequired ??= true;
@@ -22,7 +24,7 @@ export const csiDrivers = clusterScoped<CSIDriver>({
     flag('AttachRequired', obj => obj.spec.attachRequired ?? true),
     flag('PodInfoOnMount', obj => obj.spec.podInfoOnMount ?? false),
     flag('StorageCapacity', obj => obj.spec.storageCapacity ?? false),
-    text('TokenRequests', obj => obj.spec.tokenRequests?.map(r => r.audience).join(',') || '<unset>'),
+    text('TokenRequests', obj => obj.spec.tokenRequests?.map(r => r.audience).join(',') ?? '<unset>'),
     flag('RequiresRepublish', obj => obj.spec.requiresRepublish ?? false),
     text('Modes', obj => obj.spec.volumeLifecycleModes?.join(',') || '<none>'),
     ageColumn,
@@ -33,6 +35,7 @@ export const csiNodes = clusterScoped<CSINode>({
   resource: 'storage.k8s.io/csinodes',
   validate: rules.validateNode,
   validateUpdate: rules.validateNodeUpdate,
+  allowUnconditionalUpdate: false,
   columns: [nameColumn, integer('Drivers', obj => obj.spec.drivers?.length ?? 0), ageColumn],
 });
 
@@ -40,6 +43,8 @@ export const csiStorageCapacities = namespaced<CSIStorageCapacity>({
   resource: 'storage.k8s.io/csistoragecapacities',
   validate: rules.validateCapacity,
   validateUpdate: rules.validateCapacityUpdate,
+  warnings: rules.capacityWarnings,
+  allowUnconditionalUpdate: false,
   specless: true,
   columns: [
     nameColumn,
@@ -50,9 +55,14 @@ export const csiStorageCapacities = namespaced<CSIStorageCapacity>({
 
 export const volumeAttachments = clusterScoped<VolumeAttachment>({
   resource: 'storage.k8s.io/volumeattachments',
+  generation: false,
+  allowUnconditionalUpdate: false,
   validate: rules.validateAttachment,
+  validateCreate: rules.validateAttachmentCreate,
   validateUpdate: rules.validateAttachmentUpdate,
-  subresources: { status: statusSubresource<VolumeAttachment>({ validateUpdate: rules.validateAttachmentStatus }) },
+  subresources: {
+    status: statusSubresource<VolumeAttachment>({ fixedMetadata: true, validateUpdate: rules.validateAttachment }),
+  },
   default(obj) {
     obj.status ??= { attached: false };
     if (obj.spec?.source?.inlineVolumeSpec) obj.spec.source.inlineVolumeSpec.volumeMode ??= 'Filesystem';
@@ -60,7 +70,7 @@ export const volumeAttachments = clusterScoped<VolumeAttachment>({
   initialStatus: () => ({ attached: false }),
   columns: [
     nameColumn,
-    text('Attacher', obj => obj.spec.attacher),
+    { ...text('Attacher', (obj: VolumeAttachment) => obj.spec.attacher), format: 'name' },
     text('PV', obj => obj.spec.source?.persistentVolumeName ?? ''),
     text('Node', obj => obj.spec.nodeName),
     flag('Attached', obj => obj.status?.attached ?? false),

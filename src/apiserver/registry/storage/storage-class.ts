@@ -1,11 +1,11 @@
 import type { StorageClass, VolumeAttributesClass } from '../../../api/types/storage-v1.ts';
 import { byteLength } from '../../../api/validation/names.ts';
-import { type Errors, each, forbidden, immutable, oneOf, qualifiedName, requiredOneOf, same } from '../checks.ts';
+import { type Check, type Errors, forbidden, immutable, nonEmpty, oneOf, qualifiedName, same } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
-import { csiDriverName } from '../core/pod/volume-sources.ts';
+import { nodeLabelComplaint } from '../core/node-labels.ts';
 import { clusterScoped } from '../define.ts';
 import { field } from '../field-errors.ts';
-import { validateTopologyTerm } from './topology.ts';
+import { validateTopologies } from './topology.ts';
 
 const defaultKeys = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class'];
 const isDefault = (obj: StorageClass) => defaultKeys.some(key => obj.metadata.annotations?.[key] === 'true');
@@ -16,8 +16,8 @@ const maxParameterBytes = 256 * 1024;
 function validateParameters(parameters: Readonly<Record<string, string>> | undefined, mustHave: boolean): Errors {
   const entries = Object.entries(parameters ?? {});
   const size = entries.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(value), 0);
+  if (entries.length > maxParameters) return [field.tooLong('parameters', maxParameters)];
   return [
-    ...(entries.length > maxParameters ? [field.tooLong('parameters', maxParameters)] : []),
     ...entries.flatMap(([key]) => (key === '' ? [field.invalid('parameters', key, 'field can not be empty.')] : [])),
     ...(size > maxParameterBytes ? [field.tooLong('parameters', maxParameterBytes)] : []),
     ...(mustHave && entries.length === 0
@@ -26,15 +26,26 @@ function validateParameters(parameters: Readonly<Record<string, string>> | undef
   ];
 }
 
+const driver: Check<string | undefined> = (name, path) =>
+  name ? qualifiedName(name.toLowerCase(), path) : [field.required(path)];
+
 function validateClass(obj: StorageClass): Errors {
-  const provisioner = obj.provisioner ?? '';
   return [
-    ...(provisioner ? qualifiedName(provisioner.toLowerCase(), 'provisioner') : [field.required('provisioner')]),
+    ...driver(obj.provisioner, 'provisioner'),
     ...validateParameters(obj.parameters, false),
-    ...oneOf(['Delete', 'Retain'])(obj.reclaimPolicy ?? '', 'reclaimPolicy'),
-    ...requiredOneOf(obj.volumeBindingMode, 'volumeBindingMode', ['Immediate', 'WaitForFirstConsumer']),
-    ...each(obj.allowedTopologies, 'allowedTopologies', validateTopologyTerm),
+    ...nonEmpty(obj.reclaimPolicy, 'reclaimPolicy', oneOf(['Delete', 'Retain'])),
+    ...oneOf(['Immediate', 'WaitForFirstConsumer'])(obj.volumeBindingMode, 'volumeBindingMode'),
+    ...validateTopologies(obj.allowedTopologies, 'allowedTopologies'),
   ];
+}
+
+function warnings({ allowedTopologies = [] }: StorageClass): string[] {
+  return allowedTopologies.flatMap((term, i) =>
+    (term.matchLabelExpressions ?? []).flatMap(({ key }, j) => {
+      const why = nodeLabelComplaint(key);
+      return why ? [`allowedTopologies[${i}].matchLabelExpressions[${j}].key: ${why}`] : [];
+    }),
+  );
 }
 
 /** Existing volumes were made by the old values. */
@@ -52,6 +63,7 @@ export const storageClasses = clusterScoped<StorageClass>({
   specless: true,
   validate: validateClass,
   validateUpdate: validateClassUpdate,
+  warnings,
   default(obj) {
     obj.reclaimPolicy ??= 'Delete';
     obj.volumeBindingMode ??= 'Immediate';
@@ -69,7 +81,7 @@ export const storageClasses = clusterScoped<StorageClass>({
 export const volumeAttributesClasses = clusterScoped<VolumeAttributesClass>({
   resource: 'storage.k8s.io/volumeattributesclasses',
   specless: true,
-  validate: obj => [...csiDriverName(obj.driverName, 'driverName'), ...validateParameters(obj.parameters, true)],
+  validate: obj => [...driver(obj.driverName, 'driverName'), ...validateParameters(obj.parameters, true)],
   validateUpdate: (obj, old) => [
     ...forbidden(obj.driverName !== old.driverName, 'driverName', 'updates to driverName are forbidden.'),
     ...forbidden(!same(obj.parameters, old.parameters), 'parameters', 'updates to parameters are forbidden.'),

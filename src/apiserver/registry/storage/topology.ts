@@ -1,10 +1,10 @@
 import type { TopologySelectorTerm } from '../../../api/types/core-v1.ts';
-import { type Errors, each, required } from '../checks.ts';
+import { type Errors, each, required, same } from '../checks.ts';
 import { field } from '../field-errors.ts';
 import { validateLabelName } from '../meta/object-meta.ts';
 
 /** A set of labels with their values, each key once. */
-export function validateTopologyTerm(term: TopologySelectorTerm, path: string): Errors {
+function validateTopologyTerm(term: TopologySelectorTerm, path: string): Errors {
   const keys = new Set<string>();
   return each(term.matchLabelExpressions, `${path}.matchLabelExpressions`, ({ key, values }, at) => {
     const twice = keys.has(key);
@@ -20,5 +20,18 @@ export function validateTopologyTerm(term: TopologySelectorTerm, path: string): 
       ...validateLabelName(key, `${at}.key`),
       ...(twice ? [field.duplicate(`${at}.key`, key)] : []),
     ];
+  });
+}
+
+/** Terms are compared by their labels. Upstream compares each with as many empty ones as there are terms, too. */
+export function validateTopologies(terms: readonly TopologySelectorTerm[] = [], path: string): Errors {
+  const before: Record<string, string[]>[] = terms.map(() => ({}));
+  return each(terms, path, (term, at) => {
+    const labels = Object.fromEntries(
+      (term.matchLabelExpressions ?? []).map(({ key, values = [] }) => [key, [...new Set(values)].sort()]),
+    );
+    const twice = before.filter(other => same(other, labels));
+    before.push(labels);
+    return [...validateTopologyTerm(term, at), ...twice.map(() => field.duplicate(`${at}.matchLabelExpressions`, ''))];
   });
 }

@@ -197,8 +197,10 @@ export const storageos: Check<{ volumeName?: string; volumeNamespace?: string }>
 ];
 
 /** Names of CSI drivers are DNS subdomains in any case, of at most 63 characters. */
-export const csiDriverName: Check<string | undefined> = (name = '', path) => [
-  ...required(name, path),
-  ...(name.length > 63 ? [field.tooLong(path, 63)] : []),
-  ...invalidAll(path, name, isDns1123Subdomain(name.toLowerCase())),
-];
+export const csiDriverName: Check<string | undefined> = (name, path) =>
+  name
+    ? [
+        ...(name.length > 63 ? [field.tooLong(path, 63)] : []),
+        ...invalidAll(path, name, isDns1123Subdomain(name.toLowerCase())),
+      ]
+    : [field.required(path)];
