@@ -86,7 +86,7 @@ for (const routed of [false, true]) {
       for (const [i, host] of hosts.entries()) {
         const environment = {
           ...{ clock: systemClock, random: systemRandom, log: silentLogger, metrics: createMetrics() },
-          ...{ informers: nodes.factory, nodeName: `node${i}`, nodeAddress: address(i) },
+          ...{ informers: nodes.factory, nodeName: `node${i}`, nodeAddresses: [address(i), address6(i)] },
         };
         routes.push(await startNodeRoutes({ ...environment, device, vni: 42, podCidrs, run: program(host) }));
       }
