@@ -1,7 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import { StoreError } from '../contract.ts';
 import { type Packed, transfers } from './codec.ts';
-import type { Failure, FromWorker, HistoryAnswer, Sizes, ToWorker } from './protocol.ts';
+import type { Failure, FromWorker, HistoryAnswer, Host, Sizes, StorePort, ToWorker } from './protocol.ts';
 
 export interface ChannelEvents {
   written(sequence: number, seconds: number): void;
@@ -18,39 +17,38 @@ const errorOf = (failure: Failure) => new StoreError(failure.code, failure.messa
 
 /** The store's end of the line to the worker. */
 export class Channel {
-  readonly #worker: Worker;
+  readonly #port: StorePort;
   readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: StoreError): void }>();
+  readonly #ended = Promise.withResolvers<void>();
   #next = 1;
   #events: ChannelEvents | undefined;
   #dead: StoreError | undefined;
 
-  private constructor(worker: Worker) {
-    this.#worker = worker;
+  private constructor(port: StorePort) {
+    this.#port = port;
   }
 
   /** Starts the worker and lets it read the whole store to `rows`. Rejects when the store cannot be opened. */
   static async open(
     directory: string,
-    workerUrl: URL | string,
+    host: Host,
     rows: (packed: Packed) => void,
   ): Promise<{ channel: Channel; revision: number; compacted: number }> {
-    // Flags meant for the main program, such as one to read code from the command line, would keep the worker from starting.
-    const worker = new Worker(workerUrl, { workerData: { directory }, execArgv: [] });
-    const channel = new Channel(worker);
+    const port = host.start(directory);
+    const channel = new Channel(port);
     const loaded = await new Promise<{ revision: number; compacted: number }>((resolve, reject) => {
-      worker.on('message', (message: FromWorker) => {
+      const take = (message: FromWorker) => {
         if (message.type === 'rows') rows(message.packed);
         else if (message.type === 'loaded') resolve(message);
         else if (message.type === 'refused') reject(errorOf(message.failure));
         else channel.#receive(message);
-      });
+      };
       const ended = (why: string) => {
         const error = new StoreError('unavailable', `the store's worker ended: ${why}`);
         reject(error);
         channel.#die(error);
       };
-      worker.on('error', error => ended(error instanceof Error ? error.message : String(error)));
-      worker.on('exit', code => ended(`exit code ${code}`));
+      port.listen(take, ended);
     });
     return { channel, ...loaded };
   }
@@ -77,10 +75,9 @@ export class Channel {
   /** Ends the worker after all that was asked before. */
   async close(): Promise<void> {
     if (this.#dead) return;
-    const ended = new Promise<void>(resolve => this.#worker.once('exit', () => resolve()));
     // A worker that ends before it answers, or that cannot close the file in order, has ended all the same.
     await this.#ask({ type: 'close' }).catch(() => undefined);
-    await ended;
+    await this.#ended.promise;
   }
 
   #ask(question: Question | { type: 'sizes' | 'tidy' | 'close' }): Promise<unknown> {
@@ -93,7 +90,7 @@ export class Channel {
   }
 
   #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transfer);
+    this.#port.post(message, transfer);
   }
 
   #receive(message: FromWorker): void {
@@ -108,6 +105,7 @@ export class Channel {
   }
 
   #die(error: StoreError): void {
+    this.#ended.resolve();
     if (this.#dead) return;
     this.#dead = error;
     for (const { reject } of this.#waiting.values()) reject(error);

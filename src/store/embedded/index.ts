@@ -35,7 +35,8 @@ import { rowsPerRevision } from './codec.ts';
 import { AutoCompaction, type CompactionPolicy } from './compaction.ts';
 import { Loader } from './loader.ts';
 import { type MemoryBounds, Past } from './past.ts';
-import type { Sizes } from './protocol.ts';
+import type { Host, Sizes, Soon } from './protocol.ts';
+import { threadHost } from './thread.ts';
 import { Writer } from './writer.ts';
 
 export interface EmbeddedStoreOptions {
@@ -46,6 +47,8 @@ export interface EmbeddedStoreOptions {
   metrics: Metrics;
   /** Where the worker's code is, when it is not the file beside this one (a bundle). */
   workerUrl?: URL | string;
+  /** Where the worker runs; default a thread. */
+  host?: Host;
   limits?: Partial<Limits>;
   compaction?: Partial<CompactionPolicy>;
   /** How much history is held in memory; the rest is read from disk. */
@@ -68,8 +71,8 @@ export interface EmbeddedStore extends Store {
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
   const started = options.clock.monotonic();
   const loader = new Loader();
-  const workerUrl = options.workerUrl ?? new URL('./worker.ts', import.meta.url);
-  const opened = await Channel.open(options.directory, workerUrl, packed => loader.take(packed));
+  const host = options.host ?? threadHost(options.workerUrl ?? new URL('./worker.ts', import.meta.url));
+  const opened = await Channel.open(options.directory, host, packed => loader.take(packed));
   const state = loader.finish(opened.revision);
   options.log.info('Opened the embedded store', {
     directory: options.directory,
@@ -77,7 +80,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     revision: state.revision,
     ms: Math.round(options.clock.monotonic() - started),
   });
-  return new Embedded(options, opened.channel, state, opened.compacted);
+  return new Embedded(options, opened.channel, host.soon, state, opened.compacted);
 }
 
 /** Batches that a watch may be behind before it reads from the history. */
@@ -100,14 +103,14 @@ class Embedded implements EmbeddedStore {
   #state: State;
   #closed: Promise<void> | undefined;
 
-  constructor(options: EmbeddedStoreOptions, channel: Channel, state: State, compacted: number) {
+  constructor(options: EmbeddedStoreOptions, channel: Channel, soon: Soon, state: State, compacted: number) {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#channel = channel;
     this.#state = state;
     this.#past = new Past(channel, state, compacted, options.memory);
-    this.#writer = new Writer(channel, options.metrics, options.log, state, commit => this.#publish(commit));
+    this.#writer = new Writer(channel, soon, options.metrics, options.log, state, commit => this.#publish(commit));
     this.#progress = new ProgressTimer(options.clock, this.#watchers, options.progressIntervalMs);
     this.#leases = new LeaseTimer(
       options.clock,

@@ -43,3 +43,29 @@ export interface Sizes {
   readonly log: number;
   readonly free: number;
 }
+
+/** The worker's end of the line. Messages arrive whole and in order. */
+export interface WorkerPort {
+  post(message: FromWorker, transfer?: ArrayBuffer[]): void;
+  /** The next of the messages that have arrived already; undefined when there are no more. */
+  take(): ToWorker | undefined;
+  /** Called with a message that arrives; those behind it can be taken. */
+  listen(onMessage: (message: ToWorker) => void): void;
+  close(): void;
+}
+
+/** The store's end of the line. */
+export interface StorePort {
+  post(message: ToWorker, transfer?: ArrayBuffer[]): void;
+  /** `onEnd` is called when the worker has ended, told to or not, with the reason. */
+  listen(onMessage: (message: FromWorker) => void, onEnd: (why: string) => void): void;
+}
+
+/** When all that happens now is done. Not time, but the end of a turn. */
+export type Soon = (fn: () => void) => void;
+
+/** Where the worker runs. */
+export interface Host {
+  start(directory: string): StorePort;
+  readonly soon: Soon;
+}

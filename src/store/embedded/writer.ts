@@ -4,6 +4,7 @@ import type { StoreError } from '../contract.ts';
 import type { Commit, State } from '../mvcc/state.ts';
 import type { Channel } from './channel.ts';
 import { type Change, packChanges } from './codec.ts';
+import type { Soon } from './protocol.ts';
 
 interface Waiter {
   resolve(): void;
@@ -29,6 +30,7 @@ const leastRelease = 16;
  */
 export class Writer {
   readonly #channel: Channel;
+  readonly #soon: Soon;
   readonly #publish: (commit: Commit) => void;
   readonly #log: Logger;
   readonly #commits: Counter;
@@ -46,8 +48,16 @@ export class Writer {
   #flushing = false;
   #dead: StoreError | undefined;
 
-  constructor(channel: Channel, metrics: Metrics, log: Logger, state: State, publish: (commit: Commit) => void) {
+  constructor(
+    channel: Channel,
+    soon: Soon,
+    metrics: Metrics,
+    log: Logger,
+    state: State,
+    publish: (commit: Commit) => void,
+  ) {
     this.#channel = channel;
+    this.#soon = soon;
     this.#publish = publish;
     this.#log = log;
     this.#pending = state;
@@ -78,7 +88,7 @@ export class Writer {
       if (this.#flushing) return;
       this.#flushing = true;
       // All that is written in this turn goes into one message.
-      setImmediate(() => this.#flush()); // host-clock: not time, but the end of this turn
+      this.#soon(() => this.#flush());
     });
   }
 
@@ -129,7 +139,7 @@ export class Writer {
       this.#flush();
       this.#release(count);
     };
-    setImmediate(next); // host-clock: not time, but the end of this turn
+    this.#soon(next);
   }
 
   #complete({ commit, resolve, readers }: Pending): void {
