@@ -77,7 +77,8 @@ export interface StatusDefinition<T> extends SubresourceStrategy<T> {
   readonly fixedMetadata?: true;
 }
 
-function keepMetadata({ metadata }: KubeObject, { metadata: old }: KubeObject): void {
+/** Takes what a subresource may not change of the metadata from the stored object (ResetObjectMetaForStatus). */
+export function keepMetadata({ metadata }: KubeObject, { metadata: old }: KubeObject): void {
   for (const key of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
     delete metadata[key];
     if (old[key]) Object.assign(metadata, { [key]: structuredClone(old[key]) });

@@ -29,6 +29,14 @@ export interface Column<T> {
   cell(obj: T, now: number): string | number | boolean | null;
 }
 
+/** What a client may know about a whole row of a table, such as that its object is done. */
+export interface RowCondition {
+  type: string;
+  status: string;
+  reason: string;
+  message: string;
+}
+
 /** Reads the value that a field selector compares. */
 export interface FieldReader<T> {
   read(obj: T): string;
@@ -65,6 +73,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Field selectors besides metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, FieldReader<T>['read']>>;
   readonly columns?: readonly Column<T>[];
+  rowConditions?(obj: T): RowCondition[];
   /** The name need not be a DNS subdomain (upstream's NameIsDNSLabel, path segment, …). Gives the complaints; empty when fine. */
   validateName?(name: string, prefix: boolean): string[];
   /** PUT on a missing object creates it. */

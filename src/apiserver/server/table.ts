@@ -46,8 +46,10 @@ export function columnDefinitions(served: Served): object[] {
 
 export function tableRow(served: Served, obj: Unstructured, include: IncludeObject, now: number): object {
   const cells = columnsOf(served).map(c => safeCell(c, obj, now));
-  if (include === 'None') return { cells, object: null };
-  return { cells, object: include === 'Object' ? obj : partialOf(obj) };
+  const conditions = served.strategy.rowConditions?.(obj) ?? [];
+  const row = conditions.length > 0 ? { cells, conditions } : { cells };
+  if (include === 'None') return { ...row, object: null };
+  return { ...row, object: include === 'Object' ? obj : partialOf(obj) };
 }
 
 /** A cell of a half-filled object must not fail the whole list. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Pod } from '../../../api/types/core-v1.ts';
 import { context, created, createErrors, texts, updateErrors, withValue } from '../testing.ts';
 import { pods } from './pod.ts';
 
@@ -265,6 +266,73 @@ describe('subresources', () => {
       'spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing',
     ]);
   });
+  const resize = (change: (pod: Pod) => void) => {
+    const old = created(pods, longLists);
+    const pod = structuredClone(old);
+    change(pod);
+    pods.subresources?.['resize']?.prepareForUpdate?.(pod, old, context);
+    return texts(pods.subresources?.['resize']?.validateUpdate?.(pod, old, context));
+  };
+  test('resize neither renames containers, nor removes resources, nor knows resources of the whole pod', () => {
+    const renamed = resize(pod => {
+      for (const container of pod.spec.containers) container.name = 'other';
+    });
+    assert.ok(
+      renamed.includes('spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize'),
+      renamed.join('\n'),
+    );
+    assert.deepEqual(
+      resize(pod => {
+        for (const container of pod.spec.containers) delete container.resources;
+      }).slice(0, 3),
+      [
+        'spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing',
+        'spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed',
+        'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed',
+      ],
+    );
+    const old = created(pods, withValue(longLists, 'spec.resources', { limits: { cpu: '4', memory: '4Gi' } }));
+    assert.deepEqual(texts(pods.subresources?.['resize']?.validateUpdate?.(structuredClone(old), old, context)), [
+      ': Forbidden: resize of pods with pod-level resources is forbidden when InPlacePodLevelResourcesVerticalScalingEnabled feature gate is disabled',
+    ]);
+  });
+  test('ephemeral containers come alone, without labels', () => {
+    const old = created(pods, valid);
+    const pod = structuredClone(old);
+    pod.metadata.labels = { a: 'b' };
+    pod.spec.ephemeralContainers = [{ name: 'debug', image: 'busybox:1' }];
+    pods.subresources?.['ephemeralcontainers']?.prepareForUpdate?.(pod, old, context);
+    assert.equal(pod.metadata.labels, undefined);
+    assert.equal(pod.spec.ephemeralContainers[0]?.name, 'debug');
+  });
+  test('what was observed stays observed when a status does not say', () => {
+    const old = created(pods, valid);
+    old.status = { observedGeneration: 3, conditions: [{ type: 'Ready', status: 'False', observedGeneration: 2 }] };
+    const pod = structuredClone(old);
+    pod.status = { conditions: [{ type: 'Ready', status: 'True' }] };
+    pods.subresources?.['status']?.prepareForUpdate?.(pod, old, context);
+    assert.equal(pod.status.observedGeneration, 3);
+    assert.equal(pod.status.conditions?.[0]?.observedGeneration, 2);
+  });
+  test('annotations and fields of security profiles agree', () => {
+    const seccomp = { 'seccomp.security.alpha.kubernetes.io/pod': 'localhost/a.json' };
+    const draft = (type: string, localhostProfile?: string) =>
+      withValue(withValue(valid, 'metadata.annotations', seccomp), 'spec.securityContext.seccompProfile', {
+        type,
+        ...(localhostProfile && { localhostProfile }),
+      });
+    assert.deepEqual(createErrors(pods, draft('Localhost', 'a.json')), []);
+    assert.deepEqual(createErrors(pods, draft('Localhost', 'b.json')), [
+      'spec.securityContext.seccompProfile.localhostProfile: Forbidden: seccomp profile in annotation and field must match',
+    ]);
+    assert.deepEqual(createErrors(pods, draft('RuntimeDefault')), [
+      'spec.securityContext.seccompProfile.type: Forbidden: seccomp type in annotation and field must match',
+    ]);
+    const unknown = withValue(valid, 'metadata.annotations', { 'seccomp.security.alpha.kubernetes.io/pod': 'x' });
+    assert.deepEqual(createErrors(pods, unknown), [
+      'metadata.annotations.seccomp.security.alpha.kubernetes.io/pod: Invalid value: "x": must be a valid seccomp profile',
+    ]);
+  });
   test('status keeps the spec, and a pod that ended does not come back', () => {
     const old = created(pods, withValue(valid, 'spec.restartPolicy', 'Never'));
     const ended = { name: 'main', image: 'x', imageID: '', ready: false, restartCount: 0 };
@@ -277,37 +345,5 @@ describe('subresources', () => {
     assert.deepEqual(texts(pods.subresources?.['status']?.validateUpdate?.(pod, old, context)), [
       'status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
     ]);
-  });
-});
-
-describe('kubectl get pods', () => {
-  const now = Date.parse('2026-01-01T01:00:00Z');
-  const cells = (pod: object) =>
-    Object.fromEntries((pods.columns ?? []).map(c => [c.name, c.cell(created(pods, pod), now)]));
-  const status = (value: object) => {
-    const pod = created(pods, valid);
-    pod.status = value;
-    return (pods.columns ?? []).map(c => c.cell(pod, now)).slice(1, 4);
-  };
-  test('a new pod', () => {
-    assert.deepEqual(cells({ ...valid, metadata: { ...valid.metadata, creationTimestamp: '2026-01-01T00:55:00Z' } }), {
-      Name: 'web',
-      Ready: '0/1',
-      Status: 'Pending',
-      Restarts: '0',
-      Age: '5m',
-      IP: '<none>',
-      Node: '<none>',
-      'Nominated Node': '<none>',
-      'Readiness Gates': '<none>',
-    });
-  });
-  const base = { name: 'main', image: 'x', imageID: '', ready: true, restartCount: 3 };
-  test('restarts with their age, and waiting reasons', () => {
-    const lastState = { terminated: { exitCode: 1, finishedAt: '2026-01-01T00:55:00Z' } };
-    const running = { ...base, state: { running: {} }, lastState };
-    assert.deepEqual(status({ phase: 'Running', containerStatuses: [running] }), ['1/1', 'Running', '3 (5m ago)']);
-    const waiting = { ...base, ready: false, state: { waiting: { reason: 'CrashLoopBackOff' } } };
-    assert.deepEqual(status({ phase: 'Running', containerStatuses: [waiting] }), ['0/1', 'CrashLoopBackOff', '3']);
   });
 });

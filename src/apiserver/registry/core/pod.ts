@@ -1,11 +1,17 @@
-import type { Pod } from '../../../api/types/core-v1.ts';
+import type { Pod, PodStatus } from '../../../api/types/core-v1.ts';
 import { type Errors, each, forbidden } from '../checks.ts';
-import { namespaced, statusSubresource } from '../define.ts';
+import { keepMetadata, namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { ipWarnings } from '../meta/ip-warnings.ts';
 import { validateObjectMetaUpdate } from '../meta/object-meta.ts';
-import { mirrorAnnotation, validatePodAnnotations, validateProfileAnnotations } from './pod/annotations.ts';
+import {
+  mirrorAnnotation,
+  validatePodAnnotations,
+  validatePodAnnotationUpdate,
+  validateProfileAnnotations,
+} from './pod/annotations.ts';
 import { appArmorWarnings, syncAppArmor } from './pod/app-armor.ts';
-import { podColumns } from './pod/columns.ts';
+import { podColumns, podRowConditions } from './pod/columns.ts';
 import { trimmedImage } from './pod/containers.ts';
 import { defaultPod } from './pod/defaults.ts';
 import { mergeLabelKeys } from './pod/match-labels.ts';
@@ -79,6 +85,19 @@ function keepStatus(pod: Pod, old: Pod): void {
   if (old.status) pod.status = structuredClone(old.status);
 }
 
+/** Older kubelets do not know this field; what was observed before stays observed. In place, by the order of conditions of a type. */
+function keepObservedGenerations(status: PodStatus, old: PodStatus = {}): void {
+  const inherit = (now: { observedGeneration?: number }, before: { observedGeneration?: number } | undefined) => {
+    if (!now.observedGeneration && before?.observedGeneration) now.observedGeneration = before.observedGeneration;
+  };
+  inherit(status, old);
+  const rest = [...(old.conditions ?? [])];
+  for (const condition of status.conditions ?? []) {
+    const index = rest.findIndex(({ type }) => type === condition.type);
+    if (index >= 0) inherit(condition, rest.splice(index, 1)[0]);
+  }
+}
+
 export const pods = namespaced<Pod>({
   resource: '/pods',
   generation: true,
@@ -101,6 +120,7 @@ export const pods = namespaced<Pod>({
         ],
   gracePeriod,
   columns: podColumns,
+  rowConditions: podRowConditions,
   selectableFields: {
     'spec.nodeName': pod => pod.spec.nodeName ?? '',
     'spec.restartPolicy': pod => pod.spec.restartPolicy ?? '',
@@ -119,14 +139,20 @@ export const pods = namespaced<Pod>({
         if (old.metadata.ownerReferences) pod.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences);
         else delete pod.metadata.ownerReferences;
         if (old.status?.qosClass) pod.status.qosClass ??= old.status.qosClass;
+        keepObservedGenerations(pod.status, old.status);
       },
       validateUpdate: validatePodStatusUpdate,
+      warnings: ({ status }) => [
+        ...(status?.podIPs ?? []).flatMap(({ ip }, i) => ipWarnings(ip, `status.podIPs[${i}].ip`)),
+        ...(status?.hostIPs ?? []).flatMap(({ ip }, i) => ipWarnings(ip, `status.hostIPs[${i}].ip`)),
+      ],
     }),
     ephemeralcontainers: {
       prepareForUpdate(pod, old) {
         const added = pod.spec.ephemeralContainers ?? [];
         pod.spec = { ...structuredClone(old.spec), ephemeralContainers: added };
         keepStatus(pod, old);
+        keepMetadata(pod, old);
       },
       validateUpdate(pod, old) {
         if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) {
@@ -135,6 +161,7 @@ export const pods = namespaced<Pod>({
         return [
           ...validateObjectMetaUpdate(pod.metadata, old.metadata),
           ...validatePod(pod),
+          ...validatePodAnnotationUpdate(pod, old),
           ...validateEphemeralUpdate(pod, old),
         ];
       },
@@ -142,9 +169,7 @@ export const pods = namespaced<Pod>({
     resize: {
       prepareForUpdate: prepareForResize,
       validateUpdate: (pod, old) => [
-        ...validateObjectMetaUpdate(pod.metadata, old.metadata),
-        ...validatePod(pod),
-        ...validatePodResize(pod, old),
+        ...validatePodResize(pod, old, [...validateObjectMetaUpdate(pod.metadata, old.metadata), ...validatePod(pod)]),
       ],
     },
   },

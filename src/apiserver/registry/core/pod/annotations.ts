@@ -4,7 +4,7 @@ import { type Errors, forbidden } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
 import { appArmorPrefix } from './app-armor.ts';
 import { containersOf } from './containers-of.ts';
-import { validateDescendingPath } from './paths.ts';
+import { descendingPath } from './paths.ts';
 
 type Annotations = Readonly<Record<string, string>>;
 export const mirrorAnnotation = 'kubernetes.io/config.mirror';
@@ -21,7 +21,7 @@ function validateSeccomp(annotations: Annotations, path: string): Errors {
     if (key !== podSeccomp && !key.startsWith(containerSeccomp)) return [];
     if (['runtime/default', 'docker/default', 'unconfined'].includes(profile)) return [];
     return profile.startsWith(localhost)
-      ? validateDescendingPath(profile.slice(localhost.length), `${path}.${key}`)
+      ? descendingPath(profile.slice(localhost.length), `${path}.${key}`)
       : [field.invalid(`${path}.${key}`, profile, 'must be a valid seccomp profile')];
   });
 }

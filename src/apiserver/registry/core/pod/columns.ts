@@ -2,7 +2,7 @@
 import { humanDuration } from '../../../../api/duration.ts';
 import type { ContainerStatus, Pod } from '../../../../api/types/core-v1.ts';
 import { ageColumn, nameColumn, orNone, text, wideText } from '../../columns.ts';
-import type { Column } from '../../strategy.ts';
+import type { Column, RowCondition } from '../../strategy.ts';
 
 interface PodSummary {
   ready: number;
@@ -60,17 +60,24 @@ function summarizeInit(pod: Pod, summary: PodSummary): { initializing: boolean; 
 
 function summarizeContainers(pod: Pod, summary: PodSummary): void {
   let running = false;
+  let failure: string | undefined;
   for (const status of [...(pod.status?.containerStatuses ?? [])].reverse()) {
     count(summary, status);
     const { waiting, terminated } = status.state ?? {};
     if (waiting?.reason) summary.reason = waiting.reason;
-    else if (terminated) summary.reason = terminated.reason || ended(terminated);
-    else if (status.ready && status.state?.running) {
+    else if (terminated) {
+      summary.reason = terminated.reason || ended(terminated);
+      if (terminated.exitCode !== 0) failure = summary.reason;
+    } else if (status.ready && status.state?.running) {
       running = true;
       summary.ready++;
     }
   }
-  if (summary.reason === 'Completed' && running) summary.reason = isTrue(pod, 'Ready') ? 'Running' : 'NotReady';
+  if (summary.reason !== 'Completed') return;
+  // The last word is that of the first container; one that runs or failed says more about the pod.
+  if (running && isTrue(pod, 'Ready')) summary.reason = 'Running';
+  else if (failure !== undefined) summary.reason = failure;
+  else if (running) summary.reason = 'NotReady';
 }
 
 /** Ready counts, status text and restarts of a pod. */
@@ -106,6 +113,14 @@ function readinessGates(pod: Pod): string {
   const gates = pod.spec.readinessGates ?? [];
   if (gates.length === 0) return '<none>';
   return `${gates.filter(g => isTrue(pod, g.conditionType)).length}/${gates.length}`;
+}
+
+const completed = (reason: string, message: string) => [{ type: 'Completed', status: 'True', reason, message }];
+
+/** Pods that ended are marked, so that clients can hide or grey them. */
+export function podRowConditions({ status }: Pod): RowCondition[] {
+  if (status?.phase === 'Succeeded') return completed('Succeeded', 'The pod has completed successfully.');
+  return status?.phase === 'Failed' ? completed('Failed', 'The pod failed.') : [];
 }
 
 export const podColumns: readonly Column<Pod>[] = [

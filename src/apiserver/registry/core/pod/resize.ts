@@ -1,6 +1,7 @@
 /** In-place resize (ValidatePodResize): only cpu and memory of containers and sidecars change. */
-import type { Container, Pod, ResourceRequirements } from '../../../../api/types/core-v1.ts';
+import type { Container, Pod } from '../../../../api/types/core-v1.ts';
 import { type Errors, each, same } from '../../checks.ts';
+import { keepMetadata } from '../../define.ts';
 import { field } from '../../field-errors.ts';
 import { mirrorAnnotation } from './annotations.ts';
 import { qosClass } from './qos.ts';
@@ -9,13 +10,6 @@ type Resources = Record<string, string> | undefined;
 
 const removed = (now: Resources = {}, before: Resources = {}) =>
   Object.keys(before).some(name => now[name] === undefined);
-
-/** A new limit lowers the memory from "all there is"; lowering one that exists is the kubelet's to refuse (v1.34). */
-function addedMemoryLimit(now: ResourceRequirements, before: ResourceRequirements, path: string): Errors {
-  if (now.limits?.['memory'] === undefined || before.limits?.['memory'] !== undefined) return [];
-  const why = 'memory limits cannot be added unless resizePolicy is RestartContainer';
-  return [field.forbidden(`${path}.limits[memory]`, why)];
-}
 
 function validateContainer(now: Container, before: Container, path: string): Errors {
   const fresh = now.resources ?? {};
@@ -27,9 +21,6 @@ function validateContainer(now: Container, before: Container, path: string): Err
     ...(removed(fresh.limits, old.limits)
       ? [field.forbidden(`${path}.limits`, 'resource limits cannot be removed')]
       : []),
-    ...(now.resizePolicy?.some(p => p.resourceName === 'memory' && p.restartPolicy === 'RestartContainer')
-      ? []
-      : addedMemoryLimit(fresh, old, path)),
   ];
 }
 
@@ -65,22 +56,37 @@ function validateFixedParts(pod: Pod, old: Pod): Errors {
   return [...containers, ...inits];
 }
 
-function unsupported(pod: Pod, old: Pod): string | undefined {
+function unsupported(old: Pod): string | undefined {
   if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) return 'static pods cannot be resized';
-  if (old.spec.os?.name === 'windows') return 'windows pods cannot be resized';
-  const podLevel = (p: Pod) => Object.keys({ ...p.spec.resources?.limits, ...p.spec.resources?.requests }).length > 0;
-  return podLevel(pod) || podLevel(old) ? 'pods with pod-level resources cannot be resized' : undefined;
+  return old.spec.os?.name === 'windows' ? 'windows pods cannot be resized' : undefined;
 }
 
-export function validatePodResize(pod: Pod, old: Pod): Errors {
-  const why = unsupported(pod, old);
+const hasPodLevel = ({ spec }: Pod) =>
+  Object.keys({ ...spec.resources?.limits, ...spec.resources?.requests }).length > 0;
+
+/** Containers are compared by their place, so the places must be the same. */
+function validateOrder(pod: Pod, old: Pod): Errors {
+  return (['containers', 'initContainers'] as const).flatMap(key => {
+    const now = pod.spec[key] ?? [];
+    const before = old.spec[key] ?? [];
+    if (now.length !== before.length) {
+      return [field.forbidden(`spec.${key}`, `${key} may not be added or removed on resize`)];
+    }
+    return each(now, `spec.${key}`, ({ name }, at, i) =>
+      name === before[i]?.name
+        ? []
+        : [field.forbidden(`${at}.name`, `${key} may not be renamed or reordered on resize`)],
+    );
+  });
+}
+
+const podLevelDetail =
+  'resize of pods with pod-level resources is forbidden when InPlacePodLevelResourcesVerticalScalingEnabled feature gate is disabled';
+
+/** @param valid what is wrong with the pod as a whole; hidden when its kind cannot be resized at all. */
+export function validatePodResize(pod: Pod, old: Pod, valid: Errors): Errors {
+  const why = unsupported(old);
   if (why !== undefined) return [field.forbidden('', why)];
-  if ((pod.spec.containers?.length ?? 0) !== old.spec.containers.length) {
-    return [field.forbidden('spec.containers', 'containers may not be added or removed on resize')];
-  }
-  if ((pod.spec.initContainers?.length ?? 0) !== (old.spec.initContainers?.length ?? 0)) {
-    return [field.forbidden('spec.initContainers', 'initContainers may not be added or removed on resize')];
-  }
   const before = old.status?.qosClass ?? qosClass(old);
   const check = (list: 'containers' | 'initContainers') =>
     each(pod.spec[list], `spec.${list}`, (now, at, i) => {
@@ -88,26 +94,39 @@ export function validatePodResize(pod: Pod, old: Pod): Errors {
       if (!was || (list === 'initContainers' && was.restartPolicy !== 'Always')) return [];
       return validateContainer(now, was, `${at}.resources`);
     });
-  return [
+  const first = [
+    ...valid,
     ...(before === qosClass(pod)
       ? []
       : [field.invalid('spec', pod.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing')]),
-    ...check('initContainers'),
-    ...check('containers'),
-    ...validateFixedParts(pod, old),
   ];
+  if (hasPodLevel(pod) || hasPodLevel(old)) return [...first, field.forbidden('', podLevelDetail)];
+  const order = validateOrder(pod, old);
+  if (order.length > 0) return [...first, ...order];
+  return [...first, ...check('initContainers'), ...check('containers'), ...validateFixedParts(pod, old)];
 }
 
-/** Everything but the resources and resize policies is taken from the stored pod. */
+/**
+ * Everything but the resources and resize policies is taken from the stored pod. Containers that are not those of the stored pod are left
+ * for validation to refuse.
+ */
 export function prepareForResize(pod: Pod, old: Pod): void {
+  const lists = ['containers', 'initContainers'] as const;
+  if (lists.some(key => (pod.spec[key]?.length ?? 0) !== (old.spec[key]?.length ?? 0))) return;
   const spec = structuredClone(old.spec);
-  const copy = (target: Container, source: Container | undefined) => {
-    if (!source) return;
-    if (source.resources) target.resources = source.resources;
-    if (source.resizePolicy) target.resizePolicy = source.resizePolicy;
-  };
-  for (const [i, container] of spec.containers.entries()) copy(container, pod.spec.containers?.[i]);
-  for (const [i, container] of (spec.initContainers ?? []).entries()) copy(container, pod.spec.initContainers?.[i]);
+  for (const key of lists) {
+    const asked = pod.spec[key];
+    if (!asked) continue;
+    spec[key] = asked.every((container, i) => container.name === spec[key]?.[i]?.name)
+      ? asked.map((container, i) => withResources(spec[key]?.[i] ?? container, container))
+      : asked;
+  }
   pod.spec = spec;
   if (old.status) pod.status = structuredClone(old.status);
+  keepMetadata(pod, old);
+}
+
+function withResources(container: Container, { resources, resizePolicy }: Container): Container {
+  const { resources: _, resizePolicy: __, ...rest } = container;
+  return { ...rest, ...(resources && { resources }), ...(resizePolicy && { resizePolicy }) };
 }

@@ -36,18 +36,18 @@ function overlaps(paths: readonly PathOf[]): string[] {
   });
 }
 
-const pathsOf = (items: readonly { path: string }[] | undefined, source = ''): PathOf[] =>
-  (items ?? []).map(({ path }) => ({ path, source }));
+const pathsOf = (items: readonly { path?: string }[] | undefined, source = ''): PathOf[] =>
+  (items ?? []).map(({ path = '' }) => ({ path, source }));
 
 function projectedPaths(from: VolumeProjection): PathOf[] {
   const { configMap, secret, downwardAPI, serviceAccountToken: token, clusterTrustBundle, podCertificate } = from;
   if (configMap?.items) return pathsOf(configMap.items, `ConfigMap ${quote(configMap.name)}`);
   if (secret?.items) return pathsOf(secret.items, `Secret ${quote(secret.name)}`);
   if (downwardAPI?.items) return pathsOf(downwardAPI.items, 'DownwardAPI');
-  if (token) return [{ path: token.path, source: 'ServiceAccountToken' }];
+  if (token) return [{ path: token.path ?? '', source: 'ServiceAccountToken' }];
   if (clusterTrustBundle) {
     const { name, signerName, path } = clusterTrustBundle;
-    return [{ path, source: `ClusterTrustBundle ${quote(name ?? signerName)}` }];
+    return [{ path: path ?? '', source: `ClusterTrustBundle ${quote(name ?? signerName)}` }];
   }
   return [
     { path: podCertificate?.certificateChainPath ?? '', source: 'PodCertificate chain' },
