@@ -176,5 +176,11 @@ export interface WorkQueue {
 
 /** Writes Events with correlation and aggregation as client-go does; never throws, drops on failure. */
 export interface EventRecorder {
-  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+  event(
+    about: KubeObject,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    more?: { /** The part of the object that it is about: `spec.containers{app}`. */ fieldPath?: string },
+  ): void;
 }

@@ -17,7 +17,11 @@ export interface SeriesRecorder extends EventRecorder {
     type: 'Normal' | 'Warning',
     reason: string,
     message: string,
-    more?: { /** What was done or tried; default: the reason. */ action?: string; related?: KubeObject },
+    more?: {
+      /** What was done or tried; default: the reason. */ action?: string;
+      related?: KubeObject;
+      fieldPath?: string;
+    },
   ): void;
 }
 
@@ -108,7 +112,7 @@ function eventOf(
   type: string,
   reason: string,
   note: string,
-  { action = reason, related }: { action?: string; related?: KubeObject },
+  { action = reason, related, fieldPath }: NonNullable<Parameters<SeriesRecorder['event']>[4]>,
   sequence: number,
 ): Event {
   const now = clock.now();
@@ -120,7 +124,7 @@ function eventOf(
     reportingInstance: `${component}-${host ?? 'local'}`,
     action,
     reason,
-    regarding: referenceTo(about),
+    regarding: { ...referenceTo(about), ...(fieldPath && { fieldPath }) },
     ...(related && { related: referenceTo(related) }),
     // The API refuses longer ones.
     note: note.slice(0, 1024),

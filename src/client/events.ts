@@ -62,7 +62,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     known.last = now;
     known.messages.add(event.message ?? '');
     similar.set(key, known);
-    if (known.messages.size < similarLimit) return { event, key: `${key}\n${event.message}` };
+    if (known.messages.size < similarLimit)
+      return { event, key: `${key}\n${event.involvedObject.fieldPath ?? ''}\n${event.message}` };
     known.messages.delete([...known.messages][0] ?? '');
     return { event: { ...event, message: `(combined from similar events): ${event.message}` }, key };
   }
@@ -75,9 +76,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     sending = false;
   }
   return {
-    event(about, type, reason, message) {
+    event(about, type, reason, message, { fieldPath } = {}) {
       if (signal?.aborted || queue.length >= queueLimit) return;
-      queue.push(eventOf(options, about, type, reason, message, sequence++));
+      const event = eventOf(options, about, type, reason, message, sequence++);
+      queue.push(fieldPath ? { ...event, involvedObject: { ...event.involvedObject, fieldPath } } : event);
       if (!sending) drain().catch(e => log.warn('Events could not be written', { error: messageOf(e) }));
     },
   };

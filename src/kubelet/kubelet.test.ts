@@ -93,6 +93,78 @@ test('the node registers, is ready and renews its lease', async t => {
   assert.equal(after.metadata.ownerReferences?.[0]?.uid, node()?.metadata.uid);
 });
 
+test('the node tells its conditions, and speaks up when it was declared lost', async t => {
+  const { clock, client, events, node, kubelet } = await setUp(t);
+  const status = (type: string) => node()?.status?.conditions?.find(c => c.type === type)?.status;
+  await clock.until(() => status('Ready') === 'True', 5000);
+  const said = (reason: string) => events().includes(`Normal ${reason} Node n1 status is now: ${reason}`);
+  await clock.until(() => said('NodeHasSufficientMemory') && said('NodeHasNoDiskPressure'), 5000);
+  assert.ok(!said('NodeNotReady'));
+  const conditions = node()?.status?.conditions?.map(c => (c.type === 'Ready' ? { ...c, status: 'Unknown' } : c));
+  await client.resource('v1/nodes').patch('n1', 'merge', { status: { conditions } }, { subresource: 'status' });
+  await clock.until(() => status('Ready') === 'True', 15_000);
+  await clock.until(() => said('NodeReady'), 5000);
+  kubelet.setPressure({ memory: true, disk: false, pid: false });
+  await clock.until(() => said('NodeHasInsufficientMemory'), 15_000);
+});
+
+test('events about containers name them', async t => {
+  const { create, until, client, clock } = await setUp(t);
+  await create('named', { initContainers: [container('first', 'true')], containers: [container('app')] });
+  await until('named', ready, 20_000);
+  const list = async () => (await client.resource('v1/events', 'default').list()).items;
+  let seen = await list();
+  while (!seen.some(e => e.reason === 'Started' && e.involvedObject.fieldPath === 'spec.containers{app}')) {
+    await clock.advance(100);
+    seen = await list();
+  }
+  const of = (path: string) =>
+    seen.filter(e => e.involvedObject.fieldPath === path).map(e => `${e.reason} ${e.message}`);
+  assert.deepEqual(of('spec.initContainers{first}').slice(-2), [
+    'Created Container created',
+    'Started Container started',
+  ]);
+  assert.deepEqual(of('spec.containers{app}').slice(-2), ['Created Container created', 'Started Container started']);
+});
+
+test('a resize that does not fit waits, and is made when there is room', async t => {
+  const { create, until, client, clock, events } = await setUp(t);
+  const resources = (cpu: string) => ({ requests: { cpu }, limits: { cpu } });
+  const sized = (cpu: string) => ({ containers: [{ ...container('app'), resources: resources(cpu) }] });
+  await create('big', sized('24'));
+  await create('small', sized('1'));
+  await until('small', ready, 20_000);
+  await until('big', ready, 20_000);
+  const pods = client.resource('v1/pods', 'default');
+  const resize = (cpu: string) =>
+    pods.patch(
+      'small',
+      'strategic',
+      { spec: { containers: [{ name: 'app', resources: resources(cpu) }] } },
+      { subresource: 'resize' },
+    );
+  const condition = (p: Pod, type: string) => p.status?.conditions?.find(c => c.type === type);
+  await resize('16');
+  await until('small', p => condition(p, 'PodResizePending')?.reason === 'Deferred', 10_000);
+  await resize('64');
+  await until('small', p => condition(p, 'PodResizePending')?.reason === 'Infeasible', 10_000);
+  await resize('16');
+  await until('small', p => condition(p, 'PodResizePending')?.reason === 'Deferred', 10_000);
+  await pods.delete('big', { gracePeriodSeconds: 0 });
+  await until(
+    'small',
+    p => stateOf(p)?.resources?.limits?.['cpu'] === '16' && !condition(p, 'PodResizePending'),
+    60_000,
+  );
+  const told = () =>
+    events()
+      .filter(e => e.includes('Pod resize'))
+      .map(e => e.split(':')[0]);
+  await clock.until(() => told().some(e => e === 'Normal ResizeCompleted Pod resize completed'), 5000);
+  assert.ok(told().includes('Warning ResizeDeferred Pod resize Deferred'));
+  assert.ok(told().includes('Warning ResizeInfeasible Pod resize Infeasible'));
+});
+
 test('a pod runs, is ready, and goes when it is deleted', async t => {
   const { until, create, pod, pods, runtime, clock, events } = await setUp(t);
   await create('one', {});
@@ -111,7 +183,7 @@ test('a pod runs, is ready, and goes when it is deleted', async t => {
     'Ready=True',
   ]);
   await clock.settle();
-  const told = events().filter(e => !e.includes('Starting'));
+  const told = events().filter(e => !/Starting|Node n1/.test(e));
   assert.deepEqual(
     told.map(e => e.replace(/in .* including waiting/, 'in N (N including waiting')),
     [

@@ -8,6 +8,7 @@ import type { Random } from '../../base/random.ts';
 import type { Client, EventRecorder } from '../../client/contract.ts';
 import type { ContainerRuntime, Image } from '../runtime/contract.ts';
 import {
+  conditionEvents,
   type NodeHealth,
   type NodeOptions,
   newNode,
@@ -89,9 +90,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   async function register(signal: AbortSignal): Promise<void> {
     for (let delay = registerRetryMs; !signal.aborted; delay = Math.min(delay * 2, registerRetryMaxMs)) {
       try {
-        current = await createOrAdopt();
-        lastReport = clock.monotonic();
-        learnCidrs(current);
+        const node = await createOrAdopt();
+        accept(current, node);
         return;
       } catch (e) {
         log.warn('node could not be registered', { error: messageOf(e) });
@@ -116,6 +116,19 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     return nodes.patch(name, 'merge', { status: wanted }, { subresource: 'status' });
   }
 
+  function tell(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    options.recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name, uid: name } }, type, reason, message);
+  }
+  /** The API has the node as it is now: tells what changed. */
+  function accept(before: Node | undefined, node: Node): void {
+    current = node;
+    lastReport = clock.monotonic();
+    learnCidrs(node);
+    for (const reason of conditionEvents(before?.status, node.status ?? {}))
+      tell('Normal', reason, `Node ${name} status is now: ${reason}`);
+    const [old, boot] = [before?.status?.nodeInfo?.bootID, node.status?.nodeInfo?.bootID];
+    if (old && old !== boot) tell('Warning', 'Rebooted', `Node ${name} has been rebooted, boot id: ${boot}`);
+  }
   function learnCidrs(node: Node): void {
     const cidrs = node.spec?.podCIDRs ?? (node.spec?.podCIDR ? [node.spec.podCIDR] : []);
     if (cidrs.length === 0 || cidrs.join() === podCidrs) return;
@@ -130,14 +143,13 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     });
 
   async function reportStatus(): Promise<void> {
-    if (options.onPodCidrs && !podCidrs) current = await nodes.get(name);
-    if (current) learnCidrs(current);
+    // Others write it too: the node controller says Unknown of a node that was away.
+    current = await nodes.get(name, { resourceVersion: '0' });
+    learnCidrs(current);
     const wanted = await status();
     const due = clock.monotonic() - lastReport >= reportMs;
-    if (!due && current && stable({ ...current, status: { ...current.status, ...wanted } }) === stable(current)) return;
-    current = await nodes.patch(name, 'merge', { status: wanted }, { subresource: 'status' });
-    learnCidrs(current);
-    lastReport = clock.monotonic();
+    if (!due && stable({ ...current, status: { ...current.status, ...wanted } }) === stable(current)) return;
+    accept(current, await nodes.patch(name, 'merge', { status: wanted }, { subresource: 'status' }));
   }
 
   async function renewLease(): Promise<void> {
@@ -196,12 +208,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     async start(signal) {
       await register(signal);
       if (signal.aborted) return;
-      options.recorder.event(
-        { apiVersion: 'v1', kind: 'Node', metadata: { name, uid: name } },
-        'Normal',
-        'Starting',
-        'Starting kubelet.',
-      );
+      tell('Normal', 'Starting', 'Starting kubelet.');
       void repeat(renewLease, renewMs, signal, false);
       void becomeReady(signal)
         .then(() => sleep(clock, random.next() * statusMs, signal))

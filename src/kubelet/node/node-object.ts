@@ -133,6 +133,23 @@ export function nodeConditions(health: NodeHealth, old: readonly NodeCondition[]
   });
 }
 
+const conditionReasons: Record<string, { True: string; False: string }> = {
+  MemoryPressure: { True: 'NodeHasInsufficientMemory', False: 'NodeHasSufficientMemory' },
+  DiskPressure: { True: 'NodeHasDiskPressure', False: 'NodeHasNoDiskPressure' },
+  PIDPressure: { True: 'NodeHasInsufficientPID', False: 'NodeHasSufficientPID' },
+  Ready: { True: 'NodeReady', False: 'NodeNotReady' },
+};
+
+/** The reasons of the events that a change of conditions is told with. A node's first word on readiness is none. */
+export function conditionEvents(before: NodeStatus | undefined, now: NodeStatus): string[] {
+  return (now.conditions ?? []).flatMap(({ type, status }) => {
+    const old = before?.conditions?.find(c => c.type === type);
+    const told = old ? old.status === status : type === 'Ready';
+    const reason = status === 'True' || status === 'False' ? conditionReasons[type]?.[status] : undefined;
+    return told || !reason ? [] : [reason];
+  });
+}
+
 export interface NodeStatusInput {
   options: NodeOptions;
   health: NodeHealth;

@@ -10,7 +10,7 @@ import type { PodContext } from './context.ts';
 import type { StartDecision } from './decide.ts';
 import { ConfigError, containerEnv } from './env.ts';
 import { runHook } from './hooks.ts';
-import { type AnyContainer, containerHash, formatPod, isSidecar, uidOf } from './names.ts';
+import { type AnyContainer, containerHash, containerPath, formatPod, isSidecar, uidOf } from './names.ts';
 import { type ContainerView, hasExited, isRunning, latest, type PodView } from './state.ts';
 
 /** A start that did not work: the waiting reason to show, and when to try again. */
@@ -29,10 +29,21 @@ export class StartError extends Error {
 const minimumGraceSeconds = 2;
 const startRetryMs = 10_000;
 
-export function podEvent(context: PodContext, pod: Pod) {
+/** Tells events about a pod, or about one of its containers. */
+export function podEvent(context: PodContext, pod: Pod, container?: AnyContainer) {
+  const fieldPath = container && containerPath(pod, container.name);
   return (type: 'Normal' | 'Warning', reason: string, message: string) =>
-    context.recorder.event({ ...pod, apiVersion: 'v1', kind: 'Pod' }, type, reason, message);
+    context.recorder.event(
+      { ...pod, apiVersion: 'v1', kind: 'Pod' },
+      type,
+      reason,
+      message,
+      fieldPath ? { fieldPath } : {},
+    );
 }
+
+/** What the runtime said, without gRPC's wrapping. */
+const runtimeMessage = (e: unknown) => messageOf(e).replace(/^rpc error: code = \w+ desc = /, '');
 
 export async function buildSandboxConfig(context: PodContext, pod: Pod, attempt: number): Promise<SandboxConfig> {
   const { host, clusterDns, nodeName } = context;
@@ -72,7 +83,7 @@ function checkBackOff(context: PodContext, pod: Pod, container: AnyContainer, la
     crashBackOff.next(key, finishedMs);
     return;
   }
-  podEvent(context, pod)(
+  podEvent(context, pod, container)(
     'Warning',
     'BackOff',
     `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`,
@@ -95,7 +106,7 @@ export async function startContainer(context: PodContext, start: StartDecision, 
   const { container } = start;
   const { pod, view, sandboxId, sandbox } = input;
   const { runtime } = context;
-  const event = podEvent(context, pod);
+  const event = podEvent(context, pod, container);
   const last = latest(view, container.name);
   checkBackOff(context, pod, container, last);
   const image = await ensureImage(context, container, input);
@@ -106,8 +117,8 @@ export async function startContainer(context: PodContext, start: StartDecision, 
   try {
     await runtime.startContainer(id);
   } catch (e) {
-    event('Warning', 'Failed', `Error: ${messageOf(e)}`);
-    throw new StartError('RunContainerError', messageOf(e), startRetryMs);
+    event('Warning', 'Failed', `Error: ${runtimeMessage(e)}`);
+    throw new StartError('RunContainerError', runtimeMessage(e), startRetryMs);
   }
   event('Normal', 'Started', 'Container started');
   await postStart(context, container, id, input);
@@ -143,9 +154,9 @@ export async function startContainer(context: PodContext, start: StartDecision, 
       });
       return await runtime.createContainer(sandboxId, config, sandbox);
     } catch (e) {
-      event('Warning', 'Failed', `Error: ${messageOf(e)}`);
+      event('Warning', 'Failed', `Error: ${runtimeMessage(e)}`);
       const reason = e instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
-      throw new StartError(reason, messageOf(e), startRetryMs);
+      throw new StartError(reason, runtimeMessage(e), startRetryMs);
     }
   }
 }
@@ -159,7 +170,7 @@ function attemptFromStatus(pod: Pod, name: string): number {
 
 async function ensureImage(context: PodContext, container: AnyContainer, input: StartInput): Promise<Image> {
   const { pod, sandbox, signal } = input;
-  const event = podEvent(context, pod);
+  const event = podEvent(context, pod, container);
   try {
     const secrets = await context.pullSecrets(pod);
     const { image = '', imagePullPolicy: policy } = container;
@@ -183,7 +194,7 @@ async function postStart(context: PodContext, container: AnyContainer, id: strin
     await abortable(hook, signal);
   } catch (e) {
     throwIfAborted(signal);
-    podEvent(context, pod)('Warning', 'FailedPostStartHook', messageOf(e));
+    podEvent(context, pod, container)('Warning', 'FailedPostStartHook', messageOf(e));
     await killContainer(context, pod, {
       id,
       container,
@@ -211,7 +222,7 @@ export interface KillInput {
 export async function killContainer(context: PodContext, pod: Pod, input: KillInput): Promise<void> {
   const { id, container, graceSeconds, podIp } = input;
   const { runtime, clock, host } = context;
-  const event = podEvent(context, pod);
+  const event = podEvent(context, pod, container);
   event('Normal', 'Killing', input.message || `Stopping container ${container.name}`);
   let left = graceSeconds;
   const handler = container.lifecycle?.preStop;

@@ -53,6 +53,13 @@ export function containerHash(container: AnyContainer): string {
 export const hashAnnotationOf = (annotations: Record<string, string>): string | undefined =>
   annotations[hashAnnotation];
 
+/** Where a container stands in its pod, as events name it: `spec.containers{app}`. */
+export function containerPath(pod: Pod, name: string): string | undefined {
+  const lists = ['containers', 'initContainers', 'ephemeralContainers'] as const;
+  const list = lists.find(l => pod.spec[l]?.some(c => c.name === name));
+  return list && `spec.${list}{${name}}`;
+}
+
 export const allContainers = (pod: Pod): AnyContainer[] => [
   ...(pod.spec.initContainers ?? []),
   ...pod.spec.containers,

@@ -4,6 +4,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { isConflict, isForbidden, isInvalid, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Client } from '../../client/contract.ts';
+import { resizeConditionTypes } from './resize.ts';
 
 export interface StatusWriter {
   /** The status as it should be now. Writes nothing when the API server has it. */
@@ -51,13 +52,19 @@ export function statusPatch(old: PodStatus | undefined, wanted: PodStatus): Reco
               old?.conditions?.find(o => o.type === c.type),
             ),
         ) ?? [];
-      if (changed.length > 0)
-        patch[key] = changed.map(c =>
-          withCleared(
-            c,
-            old?.conditions?.find(o => o.type === c.type),
+      const gone = (old?.conditions ?? []).filter(
+        o => resizeConditionTypes.has(o.type) && !wanted.conditions?.some(c => c.type === o.type),
+      );
+      if (changed.length + gone.length > 0)
+        patch[key] = [
+          ...changed.map(c =>
+            withCleared(
+              c,
+              old?.conditions?.find(o => o.type === c.type),
+            ),
           ),
-        );
+          ...gone.map(({ type }) => ({ type, $patch: 'delete' })),
+        ];
     } else if (key === 'podIPs' && !same(value, before)) patch[key] = replaceIps(old?.podIPs, wanted.podIPs);
     else if (!same(value, before)) patch[key] = value;
   }

@@ -4,6 +4,7 @@ import { rfc3339 } from '../../base/clock.ts';
 import { containerStatus, type StatusInput } from './container-status.ts';
 import { shouldRestart } from './decide.ts';
 import { isSidecar } from './names.ts';
+import { type ResizeCondition, resizeConditionTypes } from './resize.ts';
 import { qosClass } from './resources.ts';
 import { readySandbox } from './state.ts';
 
@@ -13,8 +14,8 @@ export interface PodStatusInput extends StatusInput {
   readonly startTime: string;
   /** Set when the kubelet ended the pod: eviction, admission, deadline. The phase is then Failed. */
   readonly failure?: { reason: string; message: string };
-  /** A resize that has to wait (Deferred) or cannot be (Infeasible). */
-  readonly resizePending?: { reason: string; message: string };
+  /** A resize that has to wait, cannot be, or is being made. */
+  readonly resize: readonly ResizeCondition[];
   /** Every container is down and none will start again. */
   readonly finished: boolean;
 }
@@ -138,28 +139,21 @@ function podConditions(
     containersReady,
     yes('PodScheduled'),
     ...foreignConditions(pod),
-    ...resizeCondition(input),
+    ...input.resize.map(c => ({ ...yes(c.type), ...c })),
     ...disruptionCondition(input),
   ];
 }
 
 const owned = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
 /** Conditions of others (readiness gates, disruption) stay as they are. */
-const resizePendingType = 'PodResizePending';
 const foreignConditions = (pod: Pod): PodCondition[] =>
-  (pod.status?.conditions ?? []).filter(c => !owned.has(c.type) && c.type !== resizePendingType);
+  (pod.status?.conditions ?? []).filter(c => !owned.has(c.type) && !resizeConditionTypes.has(c.type));
 
 /** Says that it was the node that ended the pod, so that a Job may leave it out of its failures. */
 function disruptionCondition({ pod, failure }: PodStatusInput): Draft[] {
   const told = pod.status?.conditions?.some(c => c.type === 'DisruptionTarget');
   if (failure?.reason !== 'Evicted' || told) return [];
   return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failure.message }];
-}
-
-function resizeCondition({ pod, resizePending }: PodStatusInput): Draft[] {
-  if (resizePending) return [{ type: resizePendingType, status: 'True', ...resizePending }];
-  const had = pod.status?.conditions?.some(c => c.type === resizePendingType && c.status === 'True');
-  return had ? [{ type: resizePendingType, status: 'False' }] : [];
 }
 
 function initializedCondition(
@@ -210,7 +204,8 @@ function readyCondition(pod: Pod, containersReady: Draft): Draft {
 function keepTransitionTimes(pod: Pod, drafts: readonly Draft[], now: number): PodCondition[] {
   return drafts.map(draft => {
     const old = pod.status?.conditions?.find(c => c.type === draft.type);
-    const observedGeneration = owned.has(draft.type) ? pod.metadata.generation : old?.observedGeneration;
+    const observedGeneration =
+      owned.has(draft.type) || resizeConditionTypes.has(draft.type) ? pod.metadata.generation : old?.observedGeneration;
     const lastTransitionTime = old?.status === draft.status ? (old.lastTransitionTime ?? rfc3339(now)) : rfc3339(now);
     const extra = observedGeneration !== undefined ? { observedGeneration } : {};
     return { ...draft, ...extra, lastTransitionTime };

@@ -2,7 +2,7 @@
  * One pod's worker: reads what is, decides, acts, tells. It runs when poked (the pod changed, the runtime reported, a timer is due) and
  * never twice at once. Stopping the worker leaves the containers alone.
  */
-import type { Pod, PodStatus, ResourceRequirements } from '../../api/types/core-v1.ts';
+import type { Pod, PodStatus } from '../../api/types/core-v1.ts';
 import { rfc3339, sleep, type Timer } from '../../base/clock.ts';
 import { isNotFound, messageOf } from '../../base/errors.ts';
 import {
@@ -20,9 +20,9 @@ import type { ContainerNotes } from './container-status.ts';
 import type { PodContext } from './context.ts';
 import { type Decision, decide } from './decide.ts';
 import { VolumeError } from './host.ts';
-import { type AnyContainer, allContainers, isStaticPod, resourcesAnnotation, uidOf } from './names.ts';
+import { type AnyContainer, allContainers, isStaticPod, uidOf } from './names.ts';
 import { createProbeSet } from './probes.ts';
-import { containerResources, needsRestart, sameResources } from './resources.ts';
+import { createResizer } from './resize.ts';
 import {
   anyRunning,
   emptyView,
@@ -65,8 +65,6 @@ const retryMaxMs = 120_000;
 const slowSyncMs = 400;
 /** Contents of volumes and limits that changed are picked up at the latest after this. */
 const resyncMs = 60_000;
-/** A resize that did not fit is tried again. */
-const resizeRetryMs = 30_000;
 
 export function createPodWorker(context: PodContext, first: Pod, options: PodWorkerOptions): PodWorker {
   const { clock, log: rootLog, runtime, host } = context;
@@ -91,8 +89,6 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
   let killed = false;
   const timers = new Map<string, Timer>();
   let filesFor = { at: Number.NEGATIVE_INFINITY, metadata: '' };
-  const given = new Map<string, ResourceRequirements>();
-  let resizePending: { reason: string; message: string } | undefined;
   let writtenRevision = 0;
 
   const writer = createStatusWriter({
@@ -109,8 +105,18 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
     clock,
     runtime,
     checks: host.checks,
-    event: (_container, message) => podEvent(context, pod)('Warning', 'Unhealthy', message),
+    event: (container, message) => podEvent(context, pod, container)('Warning', 'Unhealthy', message),
     onChange: () => poke(),
+  });
+  const resizer = createResizer(context, {
+    pod: () => pod,
+    view: () => view,
+    podIp: () => addresses()[0] ?? '',
+    onChange: () => void publish(),
+    onRestart() {
+      dirty = true;
+    },
+    retryIn: ms => wakeIn('resize', ms),
   });
 
   const terminating = () => pod.metadata.deletionTimestamp !== undefined || removed || failure !== undefined;
@@ -183,8 +189,8 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
       view,
       notes,
       terminationMessage: id => messages.get(id),
-      resources: resourcesOf,
-      ...(resizePending && { resizePending }),
+      resources: resizer.resourcesOf,
+      resize: resizer.conditions,
       runtimeName: context.runtimeName,
       now: clock.now(),
       hostIps: context.hostIps(),
@@ -218,7 +224,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
     const after = decide(pod, view, name => probes.state(name));
     if (after.killPod && !after.createSandbox && !finished) dirty = true;
     await refresh();
-    await resize();
+    await resizer.run();
     if (host.periodicSync) wakeIn('resync', resyncMs);
   }
 
@@ -311,51 +317,6 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
       throwIfAborted(signal);
     }
     if (nextTry !== Number.POSITIVE_INFINITY) wakeIn('start', nextTry);
-  }
-
-  /** What a container was last given: by a resize, or when it was started. */
-  function resourcesOf(id: string): ResourceRequirements | undefined {
-    const known = given.get(id);
-    if (known) return known;
-    const current = [...view.containers.values()].flat().find(c => c.status.id === id);
-    const text = current?.status.annotations[resourcesAnnotation];
-    return text === undefined ? undefined : (JSON.parse(text) as ResourceRequirements);
-  }
-  function setResizePending(pending: { reason: string; message: string } | undefined): void {
-    if (resizePending === pending) return;
-    resizePending = pending;
-    publish();
-  }
-  /** Applies changed requests and limits to containers that run with others. Upstream: in-place pod resize. */
-  async function resize(): Promise<void> {
-    const changed = allContainers(pod).flatMap(container => {
-      const current = view.containers.get(container.name)?.[0];
-      const before = current && resourcesOf(current.status.id);
-      if (!before || !isRunning(current)) return [];
-      return sameResources(before, container.resources ?? {}) ? [] : [{ container, id: current.status.id, before }];
-    });
-    if (changed.length === 0) return setResizePending(undefined);
-    const refusal = context.admit(pod);
-    if (refusal) {
-      const reason = refusal.impossible ? 'Infeasible' : 'Deferred';
-      wakeIn('resize', resizeRetryMs);
-      return setResizePending({ reason, message: refusal.message });
-    }
-    await host.updatePodResources(pod);
-    for (const { container, id, before } of changed) {
-      if (needsRestart(container, before)) {
-        const message = `Container ${container.name} resize requires restart`;
-        const podIp = addresses()[0] ?? '';
-        await killContainer(context, pod, { id, container, podIp, graceSeconds: graceOf(pod), message });
-        dirty = true;
-        continue;
-      }
-      const wanted = containerResources(pod, container, host.memoryBytes);
-      await runtime.updateContainerResources(id, { ...wanted, cpuQuota: wanted.cpuQuota ?? -1 });
-      given.set(id, container.resources ?? {});
-    }
-    resizePending = undefined;
-    publish();
   }
 
   /** The pod came to its end by itself: what still runs is stopped, files go, the API object stays. */
