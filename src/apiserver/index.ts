@@ -19,6 +19,7 @@ import type { Dialer } from './connect/dialer.ts';
 import { reconcileApiServices } from './extensions/api-services.ts';
 import { createDefinitionController } from './extensions/controller.ts';
 import { definitionHooks } from './extensions/hooks.ts';
+import { signingRequestHooks } from './registry/certificates/hooks.ts';
 import { ensureFlowControl } from './registry/flowcontrol/ensure.ts';
 import type { Strategy } from './registry/strategy.ts';
 import { createBookmarks } from './server/bookmarks.ts';
@@ -149,6 +150,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const services = serviceMachinery({ core, client, storage, range: options.nodePortRange ?? defaultNodePorts });
       const hooks: Readonly<Record<string, Hooks>> = {
         'apiextensions.k8s.io/customresourcedefinitions': definitionHooks,
+        'certificates.k8s.io/certificatesigningrequests': signingRequestHooks,
         '/services': services.hooks,
       };
       for (const served of builtinServed({ strategies: options.strategies, hooks, review, storage }))

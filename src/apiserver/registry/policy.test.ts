@@ -15,7 +15,6 @@ const scopes = new Map(
     }
   ).resources.map(r => [`${r.group}/${r.plural}`, r.namespaced]),
 );
-const rbac = 'rbac.authorization.k8s.io';
 
 const creations: Record<string, Case[]> = {
   '/configmaps': [
@@ -97,34 +96,6 @@ const creations: Record<string, Case[]> = {
       ],
     ],
   ],
-  [`${rbac}/roles`]: [
-    [
-      'a rule without verbs',
-      'rules',
-      [{ apiGroups: [''], resources: ['pods'] }],
-      ['rules[0].verbs: Required value: verbs must contain at least one value'],
-    ],
-    [
-      'a path in a namespace',
-      'rules',
-      [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }],
-      ['rules[0].nonResourceURLs: Invalid value: ["/metrics"]: namespaced rules cannot apply to non-resource URLs'],
-    ],
-  ],
-  [`${rbac}/clusterrolebindings`]: [
-    [
-      'an account without namespace',
-      'subjects',
-      [{ kind: 'ServiceAccount', name: 'a' }],
-      ['subjects[0].namespace: Required value'],
-    ],
-    [
-      'a namespaced role',
-      'roleRef',
-      { kind: 'Role', name: 'a' },
-      ['roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"'],
-    ],
-  ],
   'scheduling.k8s.io/priorityclasses': [
     [
       'a value of the system',
@@ -196,14 +167,6 @@ const updates: [resource: string, path: string, value: unknown, errors: string[]
     [
       'spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource',
       'spec.scopes: Invalid value: ["BestEffort"]: field is immutable',
-    ],
-  ],
-  [
-    `${rbac}/rolebindings`,
-    'roleRef',
-    { apiGroup: rbac, kind: 'Role', name: 'edit' },
-    [
-      'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"edit"}: cannot change roleRef',
     ],
   ],
   ['scheduling.k8s.io/priorityclasses', 'value', 11, ['value: Forbidden: may not be changed in an update.']],

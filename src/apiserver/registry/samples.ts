@@ -19,10 +19,11 @@ const claimDevices = { requests: [{ name: 'gpu', exactly: { deviceClassName: 'gp
 /** A certificate request for "system:node:a" of "system:nodes", in PEM, then base64. */
 const csrPem = [
   '-----BEGIN CERTIFICATE REQUEST-----',
-  'MIHhMIGIAgEAMCYxFTATBgNVBAoMDHN5c3RlbTpub2RlczENMAsGA1UEAwwEdGVz',
-  'dDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNWdrVqTqG8mzlCYLxNHTDdVgqvU',
-  'M6bMsLJyZ7vDm2n4m0h7PzXHJ9gqVq6r5Yk2dTzN0aQjXv0jAq0g0oWgADAKBggq',
-  'hkjOPQQDAgNIADBFAiEA',
+  'MIHpMIGRAgEAMC8xFTATBgNVBAoMDHN5c3RlbTpub2RlczEWMBQGA1UEAwwNc3lz',
+  'dGVtOm5vZGU6YTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABH8wGadK1Vh7sMg5',
+  'KM2mQrcRB9VI7BJ2rdcoMdOiOuj7kPSuh215u5UNhnUekKClgv+cudMP3YRDwO4Z',
+  'ZYuv1d6gADAKBggqhkjOPQQDAgNHADBEAiBEV+zu/dpe1vVjgb/gklbGJ71g3E8L',
+  'nGUDDOcIv1ZwJgIgMBn5o81jU++6BrtXDHnKo3F4IgLL+KmlgfKmxhzv8HM=',
   '-----END CERTIFICATE REQUEST-----',
   '',
 ].join('\n');

@@ -198,8 +198,15 @@ export function toPem(label: string, bytes: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 
+export interface PemBlock {
+  readonly label: string;
+  readonly bytes: Uint8Array;
+  /** It has lines of the form "Key: value" before its content. */
+  readonly headers: boolean;
+}
+
 /** Every PEM block of the text. Throws DerError for a block that is not base64. */
-export function fromPem(text: string): { label: string; bytes: Uint8Array }[] {
+export function fromPem(text: string): PemBlock[] {
   const blocks = text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----\r?\n([^-]*)-----END \1-----/g);
   return Array.from(blocks, ([, label = '', body = '']) => {
     const base64 = body
@@ -209,6 +216,6 @@ export function fromPem(text: string): { label: string; bytes: Uint8Array }[] {
       .replace(/\s+/g, '');
     if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64) || base64.length % 4 !== 0)
       throw new DerError('PEM block is not base64');
-    return { label, bytes: Uint8Array.from(atob(base64), c => c.charCodeAt(0)) };
+    return { label, bytes: Uint8Array.from(atob(base64), c => c.charCodeAt(0)), headers: body.includes(':') };
   });
 }

@@ -1,13 +1,23 @@
-/** Certificate signing requests (pkg/apis/certificates/validation). The request's ASN.1 is read by whoever signs it. */
-import type { CertificateSigningRequest } from '../../../api/types/certificates-v1.ts';
-import { type Errors, each, oneOf, required, same } from '../checks.ts';
+/** Certificate signing requests (pkg/apis/certificates/validation). */
+import type {
+  CertificateSigningRequest,
+  CertificateSigningRequestCondition,
+} from '../../../api/types/certificates-v1.ts';
+import { messageOf } from '../../../base/errors.ts';
+import { parseCertificate, parseCertificateRequest } from '../../../base/x509/certificate.ts';
+import { fromPem, type PemBlock } from '../../../base/x509/der.ts';
+import { type Errors, each, forbidden, oneOf, required, requiredOneOf, same, unique } from '../checks.ts';
 import { field } from '../field-errors.ts';
-import { validateObjectMetaUpdate } from '../meta/object-meta.ts';
+import { describeChanges } from '../meta/diff.ts';
 import { signerName } from '../meta/signer-name.ts';
 
 type Csr = CertificateSigningRequest;
+type Condition = CertificateSigningRequestCondition;
 
-const usages = [
+/** Conditions that are only ever true. */
+const decisive = ['Approved', 'Denied', 'Failed'];
+
+const knownUsages = [
   'any',
   'cert sign',
   'client auth',
@@ -33,10 +43,10 @@ const usages = [
   'timestamping',
 ];
 const minExpiration = 600;
-const pemBlock = /^\s*-----BEGIN CERTIFICATE REQUEST-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE REQUEST-----/;
-const certificateBlock = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/;
+const legacySigner = 'kubernetes.io/legacy-unknown';
 
-function decoded(base64: string): string {
+/** Bytes that are text; what is not base64 is refused on decode. */
+function decoded(base64 = ''): string {
   try {
     return atob(base64);
   } catch {
@@ -44,20 +54,38 @@ function decoded(base64: string): string {
   }
 }
 
-export function validateCsr({ spec }: Csr): Errors {
-  const seconds = spec.expirationSeconds;
-  const wrongRequest = 'PEM block type must be CERTIFICATE REQUEST';
+export const requestPem = ({ spec }: Csr): string => decoded(spec.request);
+
+/** What is wrong with the request's form; its signature is checked apart (`signature.ts`). */
+function requestComplaint(csr: Csr): string | undefined {
+  try {
+    const [block] = fromPem(requestPem(csr));
+    if (block?.label !== 'CERTIFICATE REQUEST') return 'PEM block type must be CERTIFICATE REQUEST';
+    parseCertificateRequest(block.bytes);
+    return undefined;
+  } catch (e) {
+    return `asn1: structure error: ${messageOf(e)}`;
+  }
+}
+
+function validateUsages({ spec: { usages = [] } }: Csr): Errors {
+  const path = 'spec.usages';
   return [
-    ...(pemBlock.test(decoded(spec.request ?? '')) ? [] : [field.invalid('spec.request', spec.request, wrongRequest)]),
-    ...required(spec.usages, 'spec.usages', 'usages are required'),
-    ...each(spec.usages, 'spec.usages', oneOf(usages)),
-    ...each(spec.usages, 'spec.usages', (usage, at, i) =>
-      spec.usages?.indexOf(usage) === i ? [] : [field.duplicate(at, usage)],
-    ),
-    ...signerName(spec.signerName, 'spec.signerName'),
-    ...(spec.signerName === 'kubernetes.io/legacy-unknown'
-      ? [field.invalid('spec.signerName', spec.signerName, 'the legacy signerName is not allowed via this API version')]
-      : []),
+    ...required(usages, path),
+    ...each(usages, path, oneOf(knownUsages)),
+    ...unique(usages, path, usage => usage),
+  ];
+}
+
+function validateSpec(csr: Csr): Errors {
+  const { request, signerName: signer, expirationSeconds: seconds } = csr.spec;
+  const wrong = requestComplaint(csr);
+  return [
+    ...(wrong === undefined ? [] : [field.invalid('spec.request', request, wrong)]),
+    ...validateUsages(csr),
+    ...(signer === legacySigner
+      ? [field.invalid('spec.signerName', signer, 'the legacy signerName is not allowed via this API version')]
+      : signerName(signer, 'spec.signerName')),
     ...(seconds !== undefined && seconds < minExpiration
       ? [
           field.invalid(
@@ -70,78 +98,111 @@ export function validateCsr({ spec }: Csr): Errors {
   ];
 }
 
+const conditionsPath = 'status.conditions';
+const of = ({ status }: Csr, type: string) => (status?.conditions ?? []).filter(c => c.type === type);
+
+function validateCondition({ type, status }: Condition, path: string): Errors {
+  const allowed = decisive.includes(type) ? ['True'] : ['False', 'True', 'Unknown'];
+  return [...required(type, `${path}.type`), ...requiredOneOf(status, `${path}.status`, allowed)];
+}
+
+/** A request is approved or denied. The complaint is about whichever came second. */
+function validateDecision(csr: Csr): Errors {
+  const decisions = (csr.status?.conditions ?? []).map(c => c.type).filter(t => t === 'Approved' || t === 'Denied');
+  return decisions
+    .filter((type, i) => decisions.slice(0, i).some(other => other !== type))
+    .map(type => field.invalid(conditionsPath, type, 'Approved and Denied conditions are mutually exclusive'));
+}
+
 function validateConditions(csr: Csr): Errors {
-  const path = 'status.conditions';
-  const conditions = csr.status?.conditions ?? [];
-  const types = new Set(conditions.map(c => c.type));
-  const seen = new Set<string>();
-  return each(conditions, path, (condition, at) => {
-    const { type, status } = condition;
-    const errors = required(type, `${at}.type`);
-    const decisive = ['Approved', 'Denied', 'Failed'].includes(type);
-    if (!status) errors.push(field.required(`${at}.status`));
-    else if (decisive && status !== 'True') errors.push(field.notSupported(`${at}.status`, status, ['True']));
-    else errors.push(...oneOf(['False', 'True', 'Unknown'])(status, `${at}.status`));
-    if (type === 'Denied' && types.has('Approved')) {
-      errors.push(field.invalid(`${at}.type`, type, 'Approved and Denied conditions are mutually exclusive'));
-    }
-    if (seen.has(type)) errors.push(field.duplicate(`${at}.type`, type));
-    seen.add(type);
-    return errors;
-  });
+  const conditions = csr.status?.conditions;
+  return [
+    ...each(conditions, conditionsPath, validateCondition),
+    ...validateDecision(csr),
+    ...unique(
+      conditions,
+      conditionsPath,
+      c => c.type,
+      at => `${at}.type`,
+    ),
+  ];
+}
+
+function blockComplaint({ label, bytes, headers }: PemBlock): string | undefined {
+  if (label !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(label)}`;
+  if (headers) return 'no PEM block headers are permitted';
+  parseCertificate(bytes);
+  return undefined;
+}
+
+function certificateComplaint(pem: string): string | undefined {
+  if (pem === '') return undefined;
+  try {
+    const blocks = fromPem(pem);
+    if (blocks.length === 0) return 'must contain at least one CERTIFICATE PEM block';
+    return blocks.map(blockComplaint).find(why => why !== undefined);
+  } catch (e) {
+    return `x509: malformed certificate: ${messageOf(e)}`;
+  }
 }
 
 /** Decisions stay: no one takes an approval, a denial or a failure back. */
-function validateKept(csr: Csr, old: Csr, types: readonly string[], added: readonly string[]): Errors {
-  const path = 'status.conditions';
-  const has = (obj: Csr, type: string) => obj.status?.conditions?.some(c => c.type === type);
-  const equal = (type: string) => {
-    const of = (obj: Csr) => (obj.status?.conditions ?? []).filter(c => c.type === type);
-    return same(of(csr), of(old));
-  };
-  return [
-    ...types.flatMap(type =>
-      has(old, type) && !has(csr, type)
-        ? [field.forbidden(path, `updates may not remove a condition of type ${JSON.stringify(type)}`)]
-        : [],
-    ),
-    ...added.flatMap(type =>
-      !has(old, type) && has(csr, type)
-        ? [field.forbidden(path, `updates may not add a condition of type ${JSON.stringify(type)}`)]
-        : [],
-    ),
-    ...types.flatMap(type =>
-      has(old, type) && has(csr, type) && !equal(type)
-        ? [field.forbidden(path, `updates may not modify a condition of type ${JSON.stringify(type)}`)]
-        : [],
-    ),
-  ];
+function validateKept(csr: Csr, old: Csr): Errors {
+  return decisive
+    .filter(type => of(csr, type).length < of(old, type).length)
+    .map(type => field.forbidden(conditionsPath, `updates may not remove a condition of type ${JSON.stringify(type)}`));
 }
 
-function validateCertificate(csr: Csr, old: Csr): Errors {
-  const now = csr.status?.certificate ?? '';
-  const before = old.status?.certificate ?? '';
+/** Only the approval subresource decides. */
+function validateUndecided(csr: Csr, old: Csr): Errors {
+  return ['Approved', 'Denied'].flatMap(type => {
+    const now = of(csr, type);
+    const before = of(old, type);
+    const shown = JSON.stringify(type);
+    if (now.length > before.length) {
+      return [field.forbidden(conditionsPath, `updates may not add a condition of type ${shown}`)];
+    }
+    return now.length < before.length || same(now, before)
+      ? []
+      : [
+          field.forbidden(
+            conditionsPath,
+            `updates may not modify a condition of type ${shown}\n${describeChanges(before, now)}`,
+          ),
+        ];
+  });
+}
+
+function validateCertificate(csr: Csr, old: Csr, maySet: boolean): Errors {
   const path = 'status.certificate';
+  const { certificate: now = '' } = csr.status ?? {};
+  const { certificate: before = '' } = old.status ?? {};
   if (now === before) return [];
-  if (before) return [field.forbidden(path, 'updates may not set certificate content once issued')];
-  return certificateBlock.test(decoded(now))
-    ? []
-    : [field.invalid(path, '<certificate data>', 'must contain at least one CERTIFICATE PEM block')];
-}
-
-export function validateCsrStatus(csr: Csr, old: Csr): Errors {
+  if (!maySet) return [field.forbidden(path, 'updates may not set certificate content')];
+  const wrong = certificateComplaint(decoded(before)) === undefined ? certificateComplaint(decoded(now)) : undefined;
   return [
-    ...validateObjectMetaUpdate(csr.metadata, old.metadata),
-    ...validateConditions(csr),
-    ...validateKept(csr, old, ['Approved', 'Denied', 'Failed'], ['Approved', 'Denied']),
-    ...validateCertificate(csr, old),
+    ...(wrong === undefined ? [] : [field.invalid(path, '<certificate data>', wrong)]),
+    ...forbidden(before, path, 'updates may not modify existing certificate content'),
   ];
 }
 
-export function validateCsrApproval(csr: Csr, old: Csr): Errors {
-  return [
-    ...validateObjectMetaUpdate(csr.metadata, old.metadata),
-    ...validateConditions(csr),
-    ...validateKept(csr, old, ['Approved', 'Denied', 'Failed'], []),
-  ];
+/** Old objects may have what new ones may not. */
+function tolerated(csr: Csr, old: Csr): Errors {
+  const before = new Set([...validateSpec(old), ...validateConditions(old)].map(e => e.message));
+  return [...validateSpec(csr), ...validateConditions(csr)].filter(e => !before.has(e.message));
 }
+
+export const validateCsr = (csr: Csr): Errors => [...validateSpec(csr), ...validateConditions(csr)];
+
+export const validateCsrUpdate = (csr: Csr, old: Csr): Errors => [...tolerated(csr, old), ...validateKept(csr, old)];
+
+export const validateCsrStatus = (csr: Csr, old: Csr): Errors => [
+  ...validateCsrUpdate(csr, old),
+  ...validateUndecided(csr, old),
+  ...validateCertificate(csr, old, true),
+];
+
+export const validateCsrApproval = (csr: Csr, old: Csr): Errors => [
+  ...validateCsrUpdate(csr, old),
+  ...validateCertificate(csr, old, false),
+];

@@ -2,8 +2,8 @@ import { humanDuration } from '../../../api/duration.ts';
 import type { CertificateSigningRequest } from '../../../api/types/certificates-v1.ts';
 import { rfc3339 } from '../../../base/clock.ts';
 import { ageColumn, nameColumn, orNone, text } from '../columns.ts';
-import { clusterScoped, keepAllButStatus } from '../define.ts';
-import { validateCsr, validateCsrApproval, validateCsrStatus } from './csr-validate.ts';
+import { clusterScoped, statusSubresource } from '../define.ts';
+import { validateCsr, validateCsrApproval, validateCsrStatus, validateCsrUpdate } from './csr-validate.ts';
 
 function condition({ status }: CertificateSigningRequest): string {
   const has = (type: string) => status?.conditions?.some(c => c.type === type);
@@ -13,18 +13,15 @@ function condition({ status }: CertificateSigningRequest): string {
   return words.join(',');
 }
 
-/** Conditions of these types are not this subresource's to change: the stored ones are put back. */
-function keepConditions(
-  csr: CertificateSigningRequest,
-  old: CertificateSigningRequest,
-  types: readonly string[],
-): void {
-  const kept = (old.status?.conditions ?? []).filter(c => types.includes(c.type));
-  const others = (csr.status?.conditions ?? []).filter(c => !types.includes(c.type));
-  const conditions = [...kept, ...others];
-  csr.status = { ...csr.status };
-  if (conditions.length > 0) csr.status.conditions = conditions;
-  else delete csr.status.conditions;
+/** Decisions are not this subresource's: where there are as many as before, they are the stored ones. */
+function keepDecisions(csr: CertificateSigningRequest, old: CertificateSigningRequest): void {
+  for (const type of ['Approved', 'Denied']) {
+    const before = (old.status?.conditions ?? []).filter(c => c.type === type);
+    const conditions = csr.status?.conditions ?? [];
+    const places = conditions.flatMap((c, i) => (c.type === type ? [i] : []));
+    if (places.length !== before.length) continue;
+    for (const [i, condition] of before.entries()) conditions[places[i] ?? 0] = structuredClone(condition);
+  }
 }
 
 /** New conditions get their times. In place. */
@@ -39,9 +36,10 @@ function stampConditions(csr: CertificateSigningRequest, old: CertificateSigning
 
 export const certificateSigningRequests = clusterScoped<CertificateSigningRequest>({
   resource: 'certificates.k8s.io/certificatesigningrequests',
+  generation: false,
+  validateName: () => [],
   default(csr) {
     csr.status ??= {};
-    csr.spec.usages ??= ['digital signature', 'key encipherment'];
   },
   initialStatus: () => ({}),
   prepareForCreate(csr, { user }) {
@@ -55,26 +53,25 @@ export const certificateSigningRequests = clusterScoped<CertificateSigningReques
   prepareForUpdate(csr, old) {
     csr.spec = structuredClone(old.spec);
   },
-  validate: validateCsr,
+  validateCreate: validateCsr,
+  validateUpdate: validateCsrUpdate,
   subresources: {
-    status: {
+    status: statusSubresource<CertificateSigningRequest>({
       prepareForUpdate(csr, old, { clock }) {
-        keepAllButStatus(csr, old);
-        keepConditions(csr, old, ['Approved', 'Denied']);
+        keepDecisions(csr, old);
         stampConditions(csr, old, rfc3339(clock.now()));
       },
       validateUpdate: validateCsrStatus,
-    },
-    approval: {
+    }),
+    approval: statusSubresource<CertificateSigningRequest>({
       prepareForUpdate(csr, old, { clock }) {
-        keepAllButStatus(csr, old);
-        const { certificate } = old.status ?? {};
-        csr.status = { ...csr.status, ...(certificate !== undefined && { certificate }) };
-        if (certificate === undefined) delete csr.status.certificate;
         stampConditions(csr, old, rfc3339(clock.now()));
+        const { conditions } = csr.status ?? {};
+        csr.status = { ...structuredClone(old.status), ...(conditions && { conditions }) };
+        if (!conditions) delete csr.status.conditions;
       },
       validateUpdate: validateCsrApproval,
-    },
+    }),
   },
   columns: [
     nameColumn,

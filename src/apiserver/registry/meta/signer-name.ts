@@ -1,35 +1,33 @@
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/validation/names.ts';
-import { type Check, type Errors, invalidAll } from '../checks.ts';
+import type { Check, Errors } from '../checks.ts';
 import { field } from '../field-errors.ts';
 
 const maxDomain = 253;
-const maxPath = 571;
+const maxName = maxDomain + 1 + 253 + 63 + 1;
 
-/** "domain/path": two parts, the domain a DNS subdomain with a dot, the path of DNS-like segments. */
+/** The first label that is wrong; the complaint shows the whole part it is in. */
+function validateLabels(part: string, check: (label: string) => string[], path: string): Errors {
+  const label = part.split('.').find(text => check(text).length > 0);
+  if (label === undefined) return [];
+  return check(label).map(why => field.invalid(path, part, `validating label ${JSON.stringify(label)}: ${why}`));
+}
+
+/** "domain/path", the domain of at least two labels (ValidateSignerName). */
 export const signerName: Check<string | undefined> = (name, path) => {
   if (!name) return [field.required(path)];
-  const [domain = '', ...segments] = name.split('/');
-  if (segments.length !== 1)
+  const [domain = '', signer = '', ...more] = name.split('/');
+  if (more.length > 0 || !name.includes('/')) {
     return [
       field.invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'"),
     ];
-  const signerPath = segments[0] ?? '';
-  const errors: Errors = invalidAll(path, domain, isDns1123Subdomain(domain));
-  if (domain.split('.').length < 2) {
-    errors.push(field.invalid(path, domain, 'should be a domain with at least two segments separated by dots'));
   }
-  if (domain.length > maxDomain) errors.push(field.tooLong(path, maxDomain));
-  if (signerPath.length === 0) {
-    errors.push(field.invalid(path, signerPath, 'validating label "": a lowercase RFC 1123 label must be non-empty'));
-  }
-  if (signerPath.length > maxPath) errors.push(field.tooLong(path, maxPath));
-  for (const label of signerPath.split('.')) {
-    if (!label) continue;
-    errors.push(
-      ...isDns1123Label(label).map(why =>
-        field.invalid(path, signerPath, `validating label ${JSON.stringify(label)}: ${why}`),
-      ),
-    );
-  }
-  return errors;
+  return [
+    ...(domain.length > maxDomain ? [field.tooLong(path, maxDomain)] : []),
+    ...validateLabels(domain, isDns1123Label, path),
+    ...(domain.includes('.')
+      ? []
+      : [field.invalid(path, domain, 'should be a domain with at least two segments separated by dots')]),
+    ...validateLabels(signer, isDns1123Subdomain, path),
+    ...(name.length > maxName ? [field.tooLong(path, maxName)] : []),
+  ];
 };

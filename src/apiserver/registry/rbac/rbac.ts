@@ -6,7 +6,7 @@ import type {
   RoleRef,
   Subject,
 } from '../../../api/types/rbac-v1.ts';
-import { nameIsPathSegment } from '../../../api/validation/names.ts';
+import { isPathSegmentName } from '../../../api/validation/names.ts';
 import { ageColumn, createdColumn, nameColumn, text, wideText } from '../columns.ts';
 import { clusterScoped, namespaced } from '../define.ts';
 import type { Column } from '../strategy.ts';
@@ -46,7 +46,7 @@ const bindingColumns: readonly Column<Binding>[] = [
 export const roles = namespaced<Role>({
   resource: `${rbacGroup}/roles`,
   allowCreateOnUpdate: true,
-  validateName: nameIsPathSegment,
+  validateName: isPathSegmentName,
   validate: role => validateRules(role.rules, true),
   specless: true,
   columns: [nameColumn, createdColumn],
@@ -54,7 +54,7 @@ export const roles = namespaced<Role>({
 export const clusterRoles = clusterScoped<ClusterRole>({
   resource: `${rbacGroup}/clusterroles`,
   allowCreateOnUpdate: true,
-  validateName: nameIsPathSegment,
+  validateName: isPathSegmentName,
   validate: validateClusterRole,
   specless: true,
   columns: [nameColumn, createdColumn],
@@ -62,7 +62,7 @@ export const clusterRoles = clusterScoped<ClusterRole>({
 export const roleBindings = namespaced<RoleBinding>({
   resource: `${rbacGroup}/rolebindings`,
   allowCreateOnUpdate: true,
-  validateName: nameIsPathSegment,
+  validateName: isPathSegmentName,
   validate: binding => validateBinding(binding, true),
   validateUpdate: validateBindingUpdate,
   specless: true,
@@ -72,7 +72,7 @@ export const roleBindings = namespaced<RoleBinding>({
 export const clusterRoleBindings = clusterScoped<ClusterRoleBinding>({
   resource: `${rbacGroup}/clusterrolebindings`,
   allowCreateOnUpdate: true,
-  validateName: nameIsPathSegment,
+  validateName: isPathSegmentName,
   validate: binding => validateBinding(binding, false),
   validateUpdate: validateBindingUpdate,
   specless: true,

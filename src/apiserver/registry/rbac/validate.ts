@@ -1,7 +1,8 @@
 /** Roles and bindings (pkg/apis/rbac/validation). Escalation is checked where requests are authorized. */
+import type { LabelSelector } from '../../../api/types/meta-v1.ts';
 import type { ClusterRole, PolicyRule, RoleRef, Subject } from '../../../api/types/rbac-v1.ts';
 import { isPathSegmentName, nameIsDnsSubdomain } from '../../../api/validation/names.ts';
-import { type Errors, each, immutable, invalidAll, objectName, oneOf, required } from '../checks.ts';
+import { type Errors, each, invalidAll, objectName, oneOf, required, same } from '../checks.ts';
 import { field } from '../field-errors.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 
@@ -29,6 +30,11 @@ function validateRule(rule: PolicyRule, path: string, isNamespaced: boolean): Er
 export const validateRules = (rules: readonly PolicyRule[] | undefined, isNamespaced: boolean): Errors =>
   each(rules, 'rules', (rule, at) => validateRule(rule, at, isNamespaced));
 
+function validateSelector(selector: LabelSelector, path: string): Errors {
+  const errors = validateLabelSelector(selector, path);
+  return errors.length > 0 ? [...errors, field.invalid(path, null, 'invalid label selector.')] : [];
+}
+
 export function validateClusterRole(role: ClusterRole): Errors {
   const path = 'aggregationRule.clusterRoleSelectors';
   return [
@@ -40,7 +46,7 @@ export function validateClusterRole(role: ClusterRole): Errors {
             path,
             'at least one clusterRoleSelector required if aggregationRule is non-nil',
           ),
-          ...each(role.aggregationRule.clusterRoleSelectors, path, validateLabelSelector),
+          ...each(role.aggregationRule.clusterRoleSelectors, path, validateSelector),
         ]
       : []),
   ];
@@ -86,8 +92,9 @@ export function validateBinding(binding: Binding, isNamespaced: boolean): Errors
   ];
 }
 
-export function validateBindingUpdate(binding: Binding, old: Binding): Errors {
-  return immutable(binding.roleRef, old.roleRef, '').length > 0
-    ? [field.invalid('roleRef', binding.roleRef, 'cannot change roleRef')]
-    : [];
+/** The complaint shows upstream's internal type. */
+export function validateBindingUpdate({ roleRef: ref }: Binding, { roleRef: old }: Binding): Errors {
+  if (same(ref, old)) return [];
+  const shown = { APIGroup: ref?.apiGroup ?? '', Kind: ref?.kind ?? '', Name: ref?.name ?? '' };
+  return [field.invalid('roleRef', shown, 'cannot change roleRef')];
 }

@@ -1,5 +1,5 @@
 import type { TopologySelectorTerm } from '../../../api/types/core-v1.ts';
-import { type Errors, each, required, same } from '../checks.ts';
+import { type Errors, each, required } from '../checks.ts';
 import { field } from '../field-errors.ts';
 import { validateLabelName } from '../meta/object-meta.ts';
 
@@ -23,15 +23,19 @@ function validateTopologyTerm(term: TopologySelectorTerm, path: string): Errors 
   });
 }
 
-/** Terms are compared by their labels. Upstream compares each with as many empty ones as there are terms, too. */
+/** Labels and their values, in an order of their own. */
+function fingerprint({ matchLabelExpressions: list = [] }: TopologySelectorTerm): string {
+  const labels = new Map(list.map(({ key, values = [] }) => [key, [...new Set(values)].sort()]));
+  return JSON.stringify([...labels].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** No two terms say the same. Upstream compares each with as many empty ones as there are terms, too. */
 export function validateTopologies(terms: readonly TopologySelectorTerm[] = [], path: string): Errors {
-  const before: Record<string, string[]>[] = terms.map(() => ({}));
+  const before = terms.map(() => fingerprint({}));
   return each(terms, path, (term, at) => {
-    const labels = Object.fromEntries(
-      (term.matchLabelExpressions ?? []).map(({ key, values = [] }) => [key, [...new Set(values)].sort()]),
-    );
-    const twice = before.filter(other => same(other, labels));
-    before.push(labels);
+    const own = fingerprint(term);
+    const twice = before.filter(other => other === own);
+    before.push(own);
     return [...validateTopologyTerm(term, at), ...twice.map(() => field.duplicate(`${at}.matchLabelExpressions`, ''))];
   });
 }
