@@ -1,9 +1,11 @@
-/** Several machines of one network, as namespaces on a switch: 10.77.0.1 and up. */
+/** Several machines of one network, as namespaces on a switch: 10.77.0.1 and fd77::1 and up. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { createNamespace, type Namespace } from './netns.ts';
+import { createNamespace, join, type Namespace } from './netns.ts';
 
 const execute = promisify(execFile);
+
+export const machineAddress = (i: number, family: 4 | 6 = 4) => (family === 4 ? `10.77.0.${i + 1}` : `fd77::${i + 1}`);
 
 export interface Machines {
   readonly machines: readonly Namespace[];
@@ -19,10 +21,11 @@ export async function createMachines(count: number): Promise<Machines> {
     await network.remove();
   };
   try {
-    await network.run('ip', 'link', 'add', 'switch', 'type', 'bridge');
+    await network.run('ip', 'link', 'add', 'switch', 'type', 'bridge', 'mcast_snooping', '0');
     await network.run('ip', 'link', 'set', 'switch', 'up');
     // A switch forwards frames; the packet filter must not look at them.
-    await network.run('sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0');
+    for (const name of ['iptables', 'ip6tables'])
+      await network.run('sysctl', '-qw', `net.bridge.bridge-nf-call-${name}=0`);
     for (let i = 0; i < count; i++) {
       const machine = await createNamespace(`machine${i + 1}`);
       machines.push(machine);
@@ -41,11 +44,10 @@ export async function createMachines(count: number): Promise<Machines> {
         machine.name,
       ]);
       await network.run('ip', 'link', 'set', `port${i}`, 'master', 'switch', 'up');
-      await machine.run('ip', 'address', 'add', `10.77.0.${i + 1}/24`, 'dev', 'eth0');
-      await machine.run('ip', 'link', 'set', 'eth0', 'up');
-      await machine.run('ip', 'route', 'add', 'default', 'via', '10.77.0.254');
+      const own = [`${machineAddress(i)}/24`, `${machineAddress(i, 6)}/64`];
+      await join(machine, 'eth0', own, ['10.77.0.254', 'fd77::ffff']);
     }
-    return { machines, addresses: machines.map((_, i) => `10.77.0.${i + 1}`), remove };
+    return { machines, addresses: machines.map((_, i) => machineAddress(i)), remove };
   } catch (error) {
     await remove();
     throw error;

@@ -2,6 +2,7 @@
 import type { Draft, KubeObject } from '../../api/object.ts';
 import type { Client, ResourceName } from '../../client/contract.ts';
 import { localProvisioner } from '../../cloud/local/volumes.ts';
+import { simulatedNodesBinding } from '../../kubelet/simulated-identity.ts';
 import type { ClusterRanges } from '../ranges.ts';
 import { factsName, factsNamespace, formatFacts } from './join.ts';
 
@@ -140,6 +141,34 @@ export function addons(facts: ClusterRanges): readonly Addon[] {
         ],
       },
     },
+    // Upstream leaves certificates of kubelets' servers to people; here the controller that approves the others may approve them too.
+    {
+      resource: 'rbac.authorization.k8s.io/v1/clusterroles',
+      object: {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRole',
+        metadata: { name: 'tsukube:serving-approver', labels: all },
+        rules: [
+          {
+            apiGroups: ['certificates.k8s.io'],
+            resources: ['signers'],
+            resourceNames: ['kubernetes.io/kubelet-serving'],
+            verbs: ['approve'],
+          },
+        ],
+      },
+    },
+    {
+      resource: 'rbac.authorization.k8s.io/v1/clusterrolebindings',
+      object: {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRoleBinding',
+        metadata: { name: 'tsukube:serving-approver', labels: all },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'tsukube:serving-approver' },
+        subjects: [{ kind: 'ServiceAccount', name: 'certificate-controller', namespace: 'kube-system' }],
+      },
+    },
+    { resource: 'rbac.authorization.k8s.io/v1/clusterrolebindings', object: { ...simulatedNodesBinding } },
     {
       resource: 'storage.k8s.io/v1/storageclasses',
       object: {
