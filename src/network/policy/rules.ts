@@ -63,8 +63,17 @@ class Builder {
 
   text(table: string): string {
     const full = `${this.family} ${table}`;
+    // Pods of one bridge find each other's link addresses with packets that pass the filter, too, and that no connection owns.
+    const neighbours = this.family === 'ip6' ? 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept' : '';
     const base = (direction: Direction, priority: number) =>
-      `  chain ${direction} {\n    type filter hook forward priority ${priority}\n    ct state established, related accept\n${this.dispatch[direction].join('\n')}\n  }`;
+      [
+        `  chain ${direction} {`,
+        `    type filter hook forward priority ${priority}`,
+        '    ct state established, related accept',
+        ...(neighbours === '' ? [] : [`    ${neighbours}`]),
+        ...this.dispatch[direction],
+        '  }',
+      ].join('\n');
     return `add table ${full}\ndelete table ${full}\ntable ${full} {\n${[...this.declarations, ...this.chains, base('egress', -5), base('ingress', -4)].join('\n')}\n}\n`;
   }
 
