@@ -16,8 +16,11 @@ export interface RunningLoop {
 /** Far less than client-go's 1000 s: after an outage of the server everything is tried again within a minute. */
 const maxRetryMs = 60_000;
 
+/** `signal` is aborted when the loop is about to stop: then a failure is no news. */
+type LoopEnvironment = Environment & { readonly signal?: AbortSignal };
+
 /** Connects a loop's sources to a queue, and the queue to its `reconcile`. */
-export function runLoop(name: string, loop: Loop, environment: Environment): RunningLoop {
+export function runLoop(name: string, loop: Loop, environment: LoopEnvironment): RunningLoop {
   const meters = loopMeters(name, environment.metrics);
   const queue = createWorkQueue({
     clock: environment.clock,
@@ -69,7 +72,7 @@ async function work(
   loop: Loop,
   queue: WorkQueue,
   meters: LoopMeters,
-  environment: Environment,
+  environment: LoopEnvironment,
 ): Promise<void> {
   const { clock } = environment;
   for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
@@ -81,7 +84,7 @@ async function work(
       meters.finished('success', clock.monotonic() - began);
     } catch (e) {
       meters.finished('error', clock.monotonic() - began);
-      report(environment, name, key, queue.retries(key), e);
+      if (!environment.signal?.aborted) report(environment, name, key, queue.retries(key), e);
       queue.addRateLimited(key);
     } finally {
       queue.done(key);

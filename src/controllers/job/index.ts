@@ -324,6 +324,11 @@ const normal = (status: JobStatus | undefined) =>
 function announce({ context }: Deps, job: Job, verdict: Verdict | undefined): void {
   const final = finishedCondition(job);
   if (!final || !verdict) return;
+  const { completions } = job.spec;
+  if (final.type === 'Complete' && completions !== undefined && (job.status?.succeeded ?? 0) > completions) {
+    const message = 'Too many succeeded pods running after completion count reached';
+    context.recorder.event(job, 'Warning', 'TooManySucceededPods', message);
+  }
   if (final.type === 'Complete') context.recorder.event(job, 'Normal', 'Completed', 'Job completed');
   else context.recorder.event(job, 'Warning', verdict.reason, verdict.message);
 }

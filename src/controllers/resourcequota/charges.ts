@@ -55,9 +55,12 @@ export function createCharges(clock: Clock): Charges {
         const keep = compareQuantity(less, charged) < 0 ? less : charged;
         return signOfQuantity(keep) > 0 ? [[name, keep] as const] : [];
       });
-      const [oldest] = entries;
       const used = addLists(counted, Object.fromEntries(kept));
-      return kept.length === 0 || !oldest ? { used } : { used, againMs: oldest.at + believedMs - clock.monotonic() };
+      const [oldest] = entries;
+      if (kept.length > 0 && oldest) return { used, againMs: oldest.at + believedMs - clock.monotonic() };
+      // Until a quota tells what is used, nothing is charged to it: the first count may miss what is made meanwhile.
+      const isFirst = Object.keys(counted).some(name => quota.status?.used?.[name] === undefined);
+      return isFirst ? { used, againMs: believedMs } : { used };
     },
   };
 }

@@ -66,6 +66,8 @@ export interface SimulationOptions {
   readonly prepare?: (client: Client) => Promise<void>;
   /** Mean virtual time between steps; default 5 s. */
   readonly stepMs?: number;
+  /** Lets the seed also draw which actions and faults are frequent, and the pace; default true. */
+  readonly swarm?: boolean;
   /** Virtual time for the cluster to settle when faults have stopped; default 20 min. */
   readonly settleMs?: number;
   /** Told each line of the story at once. */

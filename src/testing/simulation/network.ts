@@ -17,7 +17,7 @@ export class ConnectionLost extends Error {
 export interface SeenRequest {
   /** Who sent it: the process, e.g. "manager-0". */
   readonly process: string;
-  /** What part of it, e.g. "deployment-controller". */
+  /** What part of it: a controller by its service account, e.g. "deployment-controller". */
   readonly part: string;
   readonly method: string;
   readonly path: string;

@@ -5,6 +5,7 @@ import { simulatedNodesBinding } from '../../kubelet/index.ts';
 import { createMemoryStore } from '../../store/memory/index.ts';
 import { masters } from '../users.ts';
 import { defaultActions } from './actions/index.ts';
+import { type Character, characterOf } from './character.ts';
 import type { ActionContext, Finding, Invariant, SimulationOptions, SimulationReport } from './contract.ts';
 import { defaultFaults, type FaultRates, noFaults } from './faults.ts';
 import { createHistory, type History } from './history.ts';
@@ -97,6 +98,12 @@ function judgingLogger(clock: VirtualClock, options: SimulationOptions, history:
 
 function createRun(options: SimulationOptions, clock: VirtualClock, history: History) {
   const { seed } = options;
+  const plain: Character = {
+    actions: options.actions ?? defaultActions,
+    stepMs: options.stepMs ?? 5_000,
+    faults: { ...defaultFaults, ...options.faults },
+  };
+  const { actions, stepMs, faults } = (options.swarm ?? true) ? characterOf(seed, plain) : plain;
   const state = { rates: noFaults as FaultRates, requests: 0 };
   const over = new AbortController();
   const invariants = (options.invariants ?? defaultInvariants)();
@@ -161,7 +168,6 @@ function createRun(options: SimulationOptions, clock: VirtualClock, history: His
       nodes: body.nodes.names,
       killContainer: (uid, code) => killContainer(body, uid, code),
     };
-    const actions = options.actions ?? defaultActions;
     let left = random.next() * actions.reduce((sum, action) => sum + action.weight, 0);
     const action = actions.find(({ weight }) => {
       left -= weight;
@@ -185,11 +191,11 @@ function createRun(options: SimulationOptions, clock: VirtualClock, history: His
       body.nodes.start();
       await done(options.prepare?.(client) ?? Promise.resolve());
       await clock.advance(5_000);
-      state.rates = { ...defaultFaults, ...options.faults };
+      state.rates = faults;
     },
     async step(index: number) {
       await act(index);
-      const wait = namedRandom(seed, `wait/${index}`).next() * 2 * (options.stepMs ?? 5_000);
+      const wait = namedRandom(seed, `wait/${index}`).next() * 2 * stepMs;
       await clock.advance(wait);
     },
     async settle() {

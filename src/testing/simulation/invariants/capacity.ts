@@ -4,7 +4,7 @@ import type { Node, Pod, ResourceQuota } from '../../../api/types/core-v1.ts';
 import type { PodDisruptionBudget } from '../../../api/types/policy-v1.ts';
 import type { Invariant } from '../contract.ts';
 import type { View } from '../view.ts';
-import { isActive, isReady, isTerminal, podChange, recently, typed } from './support.ts';
+import { idOf, isActive, isReady, isTerminal, podChange, recently, typed } from './support.ts';
 
 function milliCpu(pod: Pod): number {
   const of = (c: { resources?: { requests?: Record<string, string> } }) =>
@@ -35,17 +35,43 @@ export const nodeCapacity: Invariant = {
   },
 };
 
-/** A pod that should be gone, but whose node is silent, costs nothing any more. */
-const isCharged = (pod: Pod, now: number): boolean =>
-  !isTerminal(pod) && !(Date.parse(pod.metadata.deletionTimestamp ?? '') <= now);
+/**
+ * Pods count against a quota until they end, or until their grace period has passed once more after their deletion time: a silent node
+ * must not keep its user from replacing them (pkg/quota/v1/evaluator/core, QuotaV1Pod). A clock that jumps back charges nobody anew.
+ */
+function chargedPods() {
+  const lapsed = new Set<string>();
+  return (view: View, namespace: string): number => {
+    const isCharged = ({ metadata, status }: Pod): boolean => {
+      const { uid = '', deletionTimestamp, deletionGracePeriodSeconds: grace = 0 } = metadata;
+      if (status?.phase === 'Succeeded' || status?.phase === 'Failed' || lapsed.has(uid)) return false;
+      if (!deletionTimestamp || view.now <= Date.parse(deletionTimestamp) + grace * 1_000) return true;
+      lapsed.add(uid);
+      return false;
+    };
+    return view.list<Pod>('pods', namespace).filter(isCharged).length;
+  };
+}
 
-/** After a recount that lowered what is told as used: it may have missed a pod in the making, as upstream's may. */
-const recountMs = -1;
-
-/** A pod is not admitted beyond a quota that was there, and known to the server, before it. */
+/**
+ * A pod is not admitted beyond a quota. Upstream's CheckRequest holds it against the use that the quota's status tells, and writes the new
+ * use with a precondition, so what is admitted is exact once the use is known. The first count of a quota is made beside requests that
+ * nobody holds against it yet, and may miss them; that many more are forgiven until the use told is right.
+ */
 export function podQuota(): Invariant {
   const limits = recently();
-  const lowered = new Map<string, number>();
+  const forgiven = new Map<string, number>();
+  const charged = chargedPods();
+  const usedBy = (quota: ResourceQuota | undefined): number | undefined => {
+    const used = quota?.status?.used?.['pods'];
+    return used === undefined ? undefined : Number(used);
+  };
+  function counted(key: string, before: ResourceQuota | undefined, after: ResourceQuota, view: View): void {
+    const [was, used] = [usedBy(before), usedBy(after)];
+    if (used === undefined || was === used) return;
+    const missed = Math.max(0, charged(view, after.metadata.namespace ?? '') - used);
+    forgiven.set(key, was === undefined ? missed : Math.min(missed, forgiven.get(key) ?? 0));
+  }
   return {
     name: 'no quota is exceeded',
     *onChange(change, view) {
@@ -53,8 +79,7 @@ export function podQuota(): Invariant {
       if (kind === 'resourcequotas') {
         const quota = change.after as ResourceQuota | undefined;
         const hard = quota?.status?.hard?.['pods'];
-        const old = change.before && typed<ResourceQuota>(change.before);
-        if (Number(quota?.status?.used?.['pods']) < Number(old?.status?.used?.['pods'])) lowered.set(key, view.elapsed);
+        if (quota) counted(key, change.before && typed<ResourceQuota>(change.before), quota, view);
         if (quota && hard !== undefined) limits.note(key, view.elapsed, Number(hard));
         else limits.forget(key);
         return;
@@ -63,21 +88,19 @@ export function podQuota(): Invariant {
       if (before || !after) return;
       const namespace = after.metadata.namespace ?? '';
       for (const quota of view.list<ResourceQuota>('resourcequotas', namespace)) {
-        const recounted = lowered.get(`${namespace}/${quota.metadata.name}`) ?? Number.NEGATIVE_INFINITY;
-        if (quota.status?.used?.['pods'] === undefined || view.elapsed - recounted < recountMs) continue;
-        const most = limits.highest(`${namespace}/${quota.metadata.name}`, view.elapsed);
-        const count = view.list<Pod>('pods', namespace).filter(pod => isCharged(pod, view.now)).length;
-        if (count > most && most > Number.NEGATIVE_INFINITY && count > Number(quota.status.used['pods']))
+        const id = idOf(quota);
+        const most = limits.highest(id, view.elapsed);
+        if (usedBy(quota) === undefined || most === Number.NEGATIVE_INFINITY) continue;
+        const count = charged(view, namespace);
+        if (count > most + (forgiven.get(id) ?? 0))
           yield `${change.key} is pod ${count} in ${namespace}, where ${most} are allowed`;
       }
     },
     *unsettled(view) {
       for (const quota of view.list<ResourceQuota>('resourcequotas')) {
-        const { namespace = '', name } = quota.metadata;
-        const count = view.list<Pod>('pods', namespace).filter(pod => isCharged(pod, view.now)).length;
-        const used = quota.status?.used?.['pods'];
-        if (used !== undefined && Number(used) !== count)
-          yield `quota ${namespace}/${name} tells ${used} pods, there are ${count}`;
+        const count = charged(view, quota.metadata.namespace ?? '');
+        const used = usedBy(quota);
+        if (used !== undefined && used !== count) yield `quota ${idOf(quota)} tells ${used} pods, there are ${count}`;
       }
     },
   };

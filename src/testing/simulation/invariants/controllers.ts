@@ -78,9 +78,14 @@ export function replicaBounds(): Invariant {
   };
 }
 
-/** Parallelism, completions, and no work after the end. */
+/**
+ * Parallelism, completions, and no work after the end. Every pod counts once (uncountedTerminatedPods and the tracking finalizer see to it).
+ * With indexes that bounds the successes by the completions; without, a pod that was replaced may succeed as well, which upstream tells in
+ * an event TooManySucceededPods (pkg/controller/job, recordJobFinished).
+ */
 export function jobBounds(): Invariant {
   const parallel = recently();
+  const succeeded = new Map<string, Set<string>>();
   return {
     name: 'jobs keep parallelism and completions',
     *onChange(change, view) {
@@ -88,17 +93,22 @@ export function jobBounds(): Invariant {
       if (kind === 'batch/jobs' && after) {
         const [old, job] = [before && typed<Job>(before), typed<Job>(after)];
         parallel.note(job.metadata.uid ?? '', view.elapsed, job.spec.parallelism ?? 1);
-        // Without indexes, a pod that was replaced may succeed as well.
         const isIndexed = job.spec.completionMode === 'Indexed';
-        if (isIndexed && (job.status?.succeeded ?? 0) > (job.spec.completions ?? Number.POSITIVE_INFINITY))
-          yield `job ${key} succeeded ${job.status?.succeeded} times of ${job.spec.completions}`;
+        const most = isIndexed ? job.spec.completions : succeeded.get(job.metadata.uid ?? '')?.size;
+        if ((job.status?.succeeded ?? 0) > (most ?? 0))
+          yield `job ${key} tells ${job.status?.succeeded} successes, there can be ${most ?? 0}`;
         if ((job.status?.succeeded ?? 0) < (old?.status?.succeeded ?? 0)) yield `job ${key} lost successes`;
         if (isOver(old) && !isOver(job)) yield `job ${key} was over and is no more`;
         return;
       }
       const pods = podChange(change);
-      const ref = pods?.after && !pods.before ? controllerOf(pods.after) : undefined;
+      const ref = pods?.after && controllerOf(pods.after);
       if (ref?.kind !== 'Job' || !pods?.after) return;
+      if (pods.after.status?.phase === 'Succeeded') {
+        const known = succeeded.get(ref.uid) ?? new Set();
+        succeeded.set(ref.uid, known.add(pods.after.metadata.uid ?? ''));
+      }
+      if (pods.before) return;
       const job = view.get<Job>('batch/jobs', `${pods.after.metadata.namespace}/${ref.name}`);
       if (job?.metadata.uid !== ref.uid) return;
       const active = podsOf(view, job).filter(isActive);

@@ -30,7 +30,7 @@ const podPath = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)$/;
 const owners: Readonly<Record<string, string>> = {
   'replicaset-controller': 'ReplicaSet',
   'statefulset-controller': 'StatefulSet',
-  'daemonset-controller': 'DaemonSet',
+  'daemon-set-controller': 'DaemonSet',
   'job-controller': 'Job',
 };
 
@@ -61,7 +61,7 @@ export const ownPods: Invariant = {
 export const livingOwners: Invariant = {
   name: 'nothing with a living owner is collected',
   *onRequest({ method, part, path, body }, view) {
-    const target = method === 'DELETE' && part === 'garbage-collector-controller' ? targetOf(path) : undefined;
+    const target = method === 'DELETE' && part === 'generic-garbage-collector' ? targetOf(path) : undefined;
     const victim = target && view.get(target.kind, target.key);
     // A precondition that does not hold makes the request harmless.
     if (!victim || !body || !new TextDecoder().decode(body).includes(victim.metadata.uid ?? '')) return;
@@ -89,8 +89,8 @@ export const barePods: Invariant = {
     const [, namespace = '', name = ''] = match;
     const pod = view.get<Pod>('pods', `${namespace}/${name}`);
     if (!pod || (pod.metadata.ownerReferences ?? []).length > 0 || !isActive(pod)) return;
-    if (['taint-eviction-controller', 'pod-garbage-collector-controller', 'namespace-controller'].includes(part))
-      return;
+    // Taint eviction acts as the node controller.
+    if (['node-controller', 'pod-garbage-collector', 'namespace-controller'].includes(part)) return;
     yield `${part} deletes pod ${namespace}/${name}, which nobody owns`;
   },
 };
