@@ -3,7 +3,7 @@
  * command; a child says over its IPC channel when it is ready.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -21,7 +21,7 @@ export interface ProcessSpec {
 
 export interface SupervisedProcess {
   readonly name: string;
-  /** Resolves at the first "ready"; rejects when the process exits before that with a fatal message. */
+  /** Resolves at the first "ready"; rejects when the process gives up before that, or has died too often. */
   readonly ready: Promise<void>;
   readonly pid: number | undefined;
   stop(): Promise<void>;
@@ -43,6 +43,8 @@ const minBackOffMs = 200;
 const maxBackOffMs = 10_000;
 /** A process that lived this long starts its back-off anew. */
 const healthyMs = 30_000;
+/** A process that has died so often and never was ready is not started again. */
+const maxFalseStarts = 5;
 
 export function supervise(
   spec: ProcessSpec,
@@ -53,12 +55,19 @@ export function supervise(
   let child: ChildProcess | undefined;
   let stopping = false;
   let backOff = minBackOffMs;
+  let falseStarts = 0;
+  let wasReady = false;
   let exited = Promise.resolve();
   const { promise: ready, resolve: markReady, reject: failReady } = Promise.withResolvers<void>();
   ready.catch(() => {});
+  const logPath = join(options.logDirectory, `${spec.name}.log`);
 
+  function giveUp(reason: string): void {
+    failReady(new Error(`${spec.name}: ${reason}`));
+    log.error('process gave up', { name: spec.name, reason });
+  }
   function start(): void {
-    const output = openSync(join(options.logDirectory, `${spec.name}.log`), 'a', 0o600);
+    const output = openSync(logPath, 'a', 0o600);
     const startedAt = clock.monotonic();
     const self = process.argv[1] ?? '';
     const process_ = spawn(
@@ -78,19 +87,20 @@ export function supervise(
     child = process_;
     let fatal: string | undefined;
     process_.on('message', (message: ChildMessage) => {
-      if (message.type === 'ready') markReady();
-      else fatal = message.message;
+      if (message.type === 'fatal') fatal = message.message;
+      else {
+        wasReady = true;
+        markReady();
+      }
     });
     exited = new Promise(resolve => {
       process_.once('exit', (code, signal) => {
         child = undefined;
         resolve();
         if (stopping) return;
-        if (fatal !== undefined) {
-          failReady(new Error(`${spec.name}: ${fatal}`));
-          log.error('process gave up', { name: spec.name, reason: fatal });
-          return;
-        }
+        if (fatal !== undefined) return giveUp(fatal);
+        if (!wasReady && ++falseStarts === maxFalseStarts)
+          return giveUp(`ended ${falseStarts} times before it was ready, the last time with: ${lastLine(logPath)}`);
         backOff = clock.monotonic() - startedAt > healthyMs ? minBackOffMs : Math.min(backOff * 2, maxBackOffMs);
         log.warn('process ended, starting it again', { name: spec.name, code, signal, inMs: backOff });
         clock.setTimer(() => {
@@ -120,4 +130,8 @@ export function supervise(
       killer.cancel();
     },
   };
+}
+
+function lastLine(path: string): string {
+  return readFileSync(path, 'utf8').trimEnd().split('\n').at(-1) ?? '';
 }
