@@ -36,7 +36,13 @@ export const field = {
   invalid: (path: string, value: unknown, detail: string): FieldError => ({
     type: 'FieldValueInvalid',
     field: path,
-    message: `Invalid value: ${show(value)}: ${detail}`,
+    message: `Invalid value: ${show(value)}${detail ? `: ${detail}` : ''}`,
+  }),
+  /** For values that upstream does not show (OmitValueType). */
+  invalidUnshown: (path: string, detail: string): FieldError => ({
+    type: 'FieldValueInvalid',
+    field: path,
+    message: `Invalid value: ${detail}`,
   }),
   typeInvalid: (path: string, value: unknown, detail: string): FieldError => ({
     type: 'FieldValueTypeInvalid',

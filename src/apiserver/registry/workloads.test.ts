@@ -7,74 +7,7 @@ import { created, createErrors, updateErrors, withValue } from './testing.ts';
 
 type Case = [what: string, path: string, value: unknown, errors: string[]];
 
-const wrongLabels = {
-  metadata: { labels: { app: 'other' } },
-  spec: { containers: [{ name: 'main', image: 'nginx:1' }] },
-};
 const tables: Record<string, Case[]> = {
-  'apps/deployments': [
-    [
-      'negative replicas',
-      'spec.replicas',
-      -1,
-      ['spec.replicas: Invalid value: -1: must be greater than or equal to 0'],
-    ],
-    ['no selector', 'spec.selector', undefined, ['spec.selector: Required value', mismatch({ app: 'web' })]],
-    ['a template it does not select', 'spec.template', wrongLabels, [mismatch({ app: 'other' })]],
-    [
-      'pods that are not restarted',
-      'spec.template.spec.restartPolicy',
-      'Never',
-      ['spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"'],
-    ],
-    [
-      'a rollout that cannot move',
-      'spec.strategy',
-      { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: '0%' } },
-      ['spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0'],
-    ],
-    [
-      'more than all pods unavailable',
-      'spec.strategy',
-      { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '110%' } },
-      ['spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "110%": must not be greater than 100%'],
-    ],
-    [
-      'a rolling update of a recreated deployment',
-      'spec.strategy',
-      { type: 'Recreate', rollingUpdate: {} },
-      ["spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"],
-    ],
-    [
-      'a deadline before readiness',
-      'spec.progressDeadlineSeconds',
-      0,
-      ['spec.progressDeadlineSeconds: Invalid value: 0: must be greater than minReadySeconds'],
-    ],
-    ['an empty template', 'spec.template', undefined, [mismatch({}), 'spec.template.spec.containers: Required value']],
-  ],
-  'apps/daemonsets': [
-    [
-      'a rollout that cannot move',
-      'spec.updateStrategy',
-      { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 0 } },
-      ['spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0'],
-    ],
-  ],
-  'apps/statefulsets': [
-    [
-      'an unknown management policy',
-      'spec.podManagementPolicy',
-      'Random',
-      ["spec.podManagementPolicy: Invalid value: \"Random\": must be 'OrderedReady' or 'Parallel'"],
-    ],
-    [
-      'a partition below zero',
-      'spec.updateStrategy',
-      { type: 'RollingUpdate', rollingUpdate: { partition: -1 } },
-      ['spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0'],
-    ],
-  ],
   'batch/jobs': [
     [
       'pods that are always restarted',
@@ -130,10 +63,6 @@ const tables: Record<string, Case[]> = {
   ],
 };
 
-function mismatch(labels: object): string {
-  return `spec.template.metadata.labels: Invalid value: ${JSON.stringify(labels)}: \`selector\` does not match template \`labels\``;
-}
-
 for (const [resource, cases] of Object.entries(tables)) {
   const strategy = strategies.find(s => s.resource === resource);
   assert.ok(strategy);
@@ -154,24 +83,6 @@ describe('updates', () => {
       change(obj as unknown as { spec: Record<string, unknown> }),
     );
   };
-  test('selectors are fixed', () => {
-    const errors = update('apps/deployments', ({ spec }) => {
-      spec['selector'] = { matchLabels: { app: 'web', tier: 'a' } };
-      spec['template'] = { ...(spec['template'] as object), metadata: { labels: { app: 'web', tier: 'a' } } };
-    });
-    assert.deepEqual(errors, [
-      'spec.selector: Invalid value: {"matchLabels":{"app":"web","tier":"a"}}: field is immutable',
-    ]);
-  });
-  test('of a stateful set only a few fields change', () => {
-    const errors = update('apps/statefulsets', ({ spec }) => {
-      spec['serviceName'] = 'other';
-      spec['replicas'] = 3;
-    });
-    assert.deepEqual(errors, [
-      "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
-    ]);
-  });
   test("a job's template is fixed once it runs", () => {
     const errors = update('batch/jobs', ({ spec }) => {
       const template = structuredClone(spec['template']) as { spec: { nodeSelector?: object } };

@@ -17,10 +17,13 @@ function owner(revision: ControllerRevision): string {
 export const controllerRevisions = namespaced<ControllerRevision>({
   resource: 'apps/controllerrevisions',
   specless: true,
-  validate: obj => [
-    ...(obj.data === undefined ? [field.required('data', 'data is mandatory')] : []),
-    ...nonNegative(obj.revision, 'revision'),
-  ],
+  validate: obj => nonNegative(obj.revision ?? 0, 'revision'),
+  validateCreate: ({ data }) => {
+    if (data === undefined || data === null) return [field.required('data', 'data is mandatory')];
+    return typeof data === 'object' && !Array.isArray(data)
+      ? []
+      : [field.required('data', 'data must be a valid JSON object')];
+  },
   validateUpdate: (obj, old) => immutable(obj.data, old.data, 'data'),
   columns: [nameColumn, text('Controller', owner), text('Revision', obj => obj.revision), ageColumn],
 });

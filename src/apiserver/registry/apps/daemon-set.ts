@@ -1,5 +1,5 @@
-import type { DaemonSet } from '../../../api/types/apps-v1.ts';
-import { type Errors, immutable, nonNegative, optional, requiredOneOf } from '../checks.ts';
+import type { DaemonSet, RollingUpdateDaemonSet } from '../../../api/types/apps-v1.ts';
+import { type Errors, immutable, nonNegative, optional, same } from '../checks.ts';
 import {
   ageColumn,
   formatLabels,
@@ -11,11 +11,14 @@ import {
   wideText,
 } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
+import { validateAlwaysRestart, validatePodTemplate, validateSelected } from '../core/pod/template.ts';
 import { podWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
-import { intOrPercent, isZeroIntOrPercent } from '../meta/int-or-percent.ts';
-import { validateSelector, validateWorkloadTemplate } from './workload.ts';
+import { atMost100Percent, intOrPercent, isZeroIntOrPercent } from '../meta/int-or-percent.ts';
+import { validateLabelSelector } from '../meta/label-selector.ts';
+import { validateCollisions, validateCounts } from './replica-status.ts';
+import { refuseEmptySelector, shownStrategy } from './workload.ts';
 
 const initialStatus = () => ({
   currentNumberScheduled: 0,
@@ -24,19 +27,14 @@ const initialStatus = () => ({
   numberReady: 0,
 });
 
-function validateStrategy({ updateStrategy: strategy }: DaemonSet['spec']): Errors {
-  const path = 'spec.updateStrategy';
-  if (strategy?.type !== 'RollingUpdate') {
-    return requiredOneOf(strategy?.type, `${path}.type`, ['RollingUpdate', 'OnDelete']);
-  }
-  const at = `${path}.rollingUpdate`;
-  if (!strategy.rollingUpdate) return [field.required(at)];
-  const { maxUnavailable = 0, maxSurge = 0 } = strategy.rollingUpdate;
+function validateRollingUpdate({ maxUnavailable = 0, maxSurge = 0 }: RollingUpdateDaemonSet, at: string): Errors {
   const surge = !isZeroIntOrPercent(maxSurge);
   const unavailable = !isZeroIntOrPercent(maxUnavailable);
   return [
-    ...intOrPercent(maxUnavailable, `${at}.maxUnavailable`, 100),
-    ...intOrPercent(maxSurge, `${at}.maxSurge`, 100),
+    ...intOrPercent(maxUnavailable, `${at}.maxUnavailable`),
+    ...intOrPercent(maxSurge, `${at}.maxSurge`),
+    ...atMost100Percent(maxUnavailable, `${at}.maxUnavailable`),
+    ...atMost100Percent(maxSurge, `${at}.maxSurge`),
     ...(surge && unavailable
       ? [field.invalid(`${at}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero')]
       : []),
@@ -44,17 +42,41 @@ function validateStrategy({ updateStrategy: strategy }: DaemonSet['spec']): Erro
   ];
 }
 
+function validateStrategy({ updateStrategy: strategy }: DaemonSet['spec']): Errors {
+  const path = 'spec.updateStrategy';
+  if (strategy?.type === 'OnDelete') return [];
+  if (strategy?.type !== 'RollingUpdate') {
+    return [field.notSupported(path, shownStrategy(strategy), ['RollingUpdate', 'OnDelete'])];
+  }
+  const at = `${path}.rollingUpdate`;
+  return strategy.rollingUpdate ? validateRollingUpdate(strategy.rollingUpdate, at) : [field.required(at)];
+}
+
+/** Unlike the other workloads' a missing selector is not reported as such: it selects nothing. */
 function validateDaemonSet({ spec }: DaemonSet): Errors {
   return [
-    ...validateSelector(spec.selector, 'daemonset'),
-    ...validateWorkloadTemplate(spec.template, spec.selector, 'DaemonSet'),
+    ...validateLabelSelector(spec.selector, 'spec.selector'),
+    ...validateSelected(spec.template, spec.selector, 'spec.template'),
+    ...refuseEmptySelector(spec.selector, 'daemonset'),
+    ...validatePodTemplate(spec.template, 'spec.template'),
+    ...validateAlwaysRestart(spec.template, 'spec.template', 'DaemonSet'),
     ...optional(spec.minReadySeconds, 'spec.minReadySeconds', nonNegative),
     ...validateStrategy(spec),
     ...optional(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit', nonNegative),
   ];
 }
 
-const counts = [
+/** Counts the templates that the set had; the field of older versions lives on as an annotation. */
+const generationAnnotation = 'deprecated.daemonset.template.generation';
+const templateGeneration = ({ metadata }: DaemonSet): number => {
+  const text = metadata.annotations?.[generationAnnotation] ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
+};
+function setTemplateGeneration({ metadata }: DaemonSet, generation: number): void {
+  metadata.annotations = { ...metadata.annotations, [generationAnnotation]: String(generation) };
+}
+
+const counted = [
   'currentNumberScheduled',
   'numberMisscheduled',
   'desiredNumberScheduled',
@@ -64,7 +86,7 @@ const counts = [
   'numberAvailable',
   'numberUnavailable',
   'collisionCount',
-] as const;
+];
 
 export const daemonSets = namespaced<DaemonSet>({
   resource: 'apps/daemonsets',
@@ -81,12 +103,25 @@ export const daemonSets = namespaced<DaemonSet>({
     defaultPodTemplate((spec.template ??= {}));
   },
   initialStatus,
-  validate: validateDaemonSet,
-  validateUpdate: (obj, old) => immutable(obj.spec.selector, old.spec.selector, 'spec.selector'),
-  warnings: obj => podWarnings(obj.spec.template, 'spec.template'),
+  prepareForCreate: set => setTemplateGeneration(set, Math.max(1, templateGeneration(set))),
+  prepareForUpdate(set, old) {
+    const changed = !same(set.spec.template, old.spec.template);
+    setTemplateGeneration(set, templateGeneration(old) + (changed ? 1 : 0));
+  },
+  validateCreate: validateDaemonSet,
+  validateUpdate: (set, old) => [
+    ...immutable(set.spec.selector, old.spec.selector, 'spec.selector'),
+    ...validateDaemonSet(set),
+  ],
+  warnings: (set, old) =>
+    old && templateGeneration(set) === templateGeneration(old) ? [] : podWarnings(set.spec.template, 'spec.template'),
   subresources: {
     status: statusSubresource<DaemonSet>({
-      validateUpdate: obj => counts.flatMap(key => optional(obj.status?.[key], `status.${key}`, nonNegative)),
+      prepareForUpdate: (set, old) => setTemplateGeneration(set, templateGeneration(old)),
+      validateUpdate: (set, old) => [
+        ...validateCounts({ ...set.status }, counted),
+        ...validateCollisions({ ...set.status }, { ...old.status }),
+      ],
     }),
   },
   columns: [

@@ -1,47 +1,54 @@
-import type { Deployment } from '../../../api/types/apps-v1.ts';
-import { type Errors, immutable, nonNegative, optional, requiredOneOf } from '../checks.ts';
+import type { Deployment, RollingUpdateDeployment } from '../../../api/types/apps-v1.ts';
+import { type Errors, forbidden, immutable, nonNegative, optional, same } from '../checks.ts';
 import { ageColumn, formatSelector, nameColumn, templateColumns, text, wideText } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
-import { podWarnings } from '../core/pod/warnings.ts';
+import { hostnameWarnings, templateWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
-import { intOrPercent, isZeroIntOrPercent } from '../meta/int-or-percent.ts';
-import { validateReplicaStatus } from './replica-status.ts';
-import { validateSelector, validateWorkloadTemplate } from './workload.ts';
+import { atMost100Percent, intOrPercent, isZeroIntOrPercent } from '../meta/int-or-percent.ts';
+import { validateCollisions, validateReplicaCounts } from './replica-status.ts';
+import { shownStrategy, validateReplicaTemplate, validateSelector } from './workload.ts';
 
-function validateStrategy({ strategy }: Deployment['spec']): Errors {
-  const path = 'spec.strategy';
-  const type = strategy?.type;
-  if (type === 'Recreate') {
-    return strategy?.rollingUpdate
-      ? [field.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
-      : [];
-  }
-  if (type !== 'RollingUpdate') return requiredOneOf(type, `${path}.type`, ['Recreate', 'RollingUpdate']);
-  const { maxUnavailable = 0, maxSurge = 0 } = strategy?.rollingUpdate ?? {};
+const path = 'spec.strategy';
+
+function validateRollingUpdate({ maxUnavailable = 0, maxSurge = 0 }: RollingUpdateDeployment): Errors {
   const at = `${path}.rollingUpdate`;
   const bothZero = isZeroIntOrPercent(maxUnavailable) && isZeroIntOrPercent(maxSurge);
   return [
-    ...intOrPercent(maxUnavailable, `${at}.maxUnavailable`, 100),
+    ...intOrPercent(maxUnavailable, `${at}.maxUnavailable`),
     ...intOrPercent(maxSurge, `${at}.maxSurge`),
     ...(bothZero ? [field.invalid(`${at}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0')] : []),
+    ...atMost100Percent(maxUnavailable, `${at}.maxUnavailable`),
   ];
 }
 
+function validateStrategy({ strategy }: Deployment['spec']): Errors {
+  switch (strategy?.type) {
+    case 'Recreate':
+      return forbidden(
+        strategy.rollingUpdate,
+        `${path}.rollingUpdate`,
+        "may not be specified when strategy `type` is 'Recreate'",
+      );
+    case 'RollingUpdate':
+      return validateRollingUpdate(strategy.rollingUpdate ?? {});
+    default:
+      return [field.notSupported(path, shownStrategy(strategy), ['Recreate', 'RollingUpdate'])];
+  }
+}
+
 function validateDeadline({ progressDeadlineSeconds: deadline, minReadySeconds = 0 }: Deployment['spec']): Errors {
-  const path = 'spec.progressDeadlineSeconds';
-  if (deadline === undefined) return [];
-  return [
-    ...nonNegative(deadline, path),
-    ...(deadline <= minReadySeconds ? [field.invalid(path, deadline, 'must be greater than minReadySeconds')] : []),
-  ];
+  return optional(deadline, 'spec.progressDeadlineSeconds', (value, at) => [
+    ...nonNegative(value, at),
+    ...(value <= minReadySeconds ? [field.invalid(at, value, 'must be greater than minReadySeconds')] : []),
+  ]);
 }
 
 function validateDeployment({ spec }: Deployment): Errors {
   return [
     ...nonNegative(spec.replicas ?? 0, 'spec.replicas'),
     ...validateSelector(spec.selector, 'deployment'),
-    ...validateWorkloadTemplate(spec.template, spec.selector, 'ReplicaSet'),
+    ...validateReplicaTemplate(spec.template, spec.selector),
     ...validateStrategy(spec),
     ...optional(spec.minReadySeconds, 'spec.minReadySeconds', nonNegative),
     ...optional(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit', nonNegative),
@@ -49,18 +56,17 @@ function validateDeployment({ spec }: Deployment): Errors {
   ];
 }
 
-function validateStatus({ status = {} }: Deployment): Errors {
-  const updated = status.updatedReplicas ?? 0;
-  return [
-    ...validateReplicaStatus(status),
-    ...nonNegative(updated, 'status.updatedReplicas'),
-    ...optional(status.unavailableReplicas, 'status.unavailableReplicas', nonNegative),
-    ...optional(status.collisionCount, 'status.collisionCount', nonNegative),
-    ...(updated > (status.replicas ?? 0)
-      ? [field.invalid('status.updatedReplicas', updated, 'cannot be greater than status.replicas')]
-      : []),
-  ];
-}
+const counted = [
+  'observedGeneration',
+  'replicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'terminatingReplicas',
+  'collisionCount',
+];
+const templateWarning = templateWarnings<Deployment>(obj => obj.spec.template, 'spec.template');
 
 export const deployments = namespaced<Deployment>({
   resource: 'apps/deployments',
@@ -77,17 +83,23 @@ export const deployments = namespaced<Deployment>({
     defaultPodTemplate((spec.template ??= {}));
   },
   initialStatus: () => ({}),
+  /** Annotations are copied to the replica sets, so a change of them is work for the controller. */
+  prepareForUpdate({ metadata }, { metadata: old }) {
+    if (!same(metadata.annotations, old.annotations)) metadata.generation = (old.generation ?? 0) + 1;
+  },
   validate: validateDeployment,
   validateUpdate: (obj, old) => immutable(obj.spec.selector, old.spec.selector, 'spec.selector'),
-  warnings: obj => podWarnings(obj.spec.template, 'spec.template'),
+  warnings: (obj, old) => [...(old ? [] : hostnameWarnings(obj.metadata.name)), ...templateWarning(obj, old)],
   subresources: {
     status: statusSubresource<Deployment>({
-      validateUpdate(obj, old) {
-        const [now = 0, before = 0] = [obj.status?.collisionCount, old.status?.collisionCount];
-        const errors = validateStatus(obj);
-        if (now < before) errors.push(field.invalid('status.collisionCount', now, 'cannot be decremented'));
-        return errors;
+      prepareForUpdate({ metadata }, old) {
+        delete metadata.labels;
+        if (old.metadata.labels) metadata.labels = { ...old.metadata.labels };
       },
+      validateUpdate: ({ status = {} }, old) => [
+        ...validateReplicaCounts({ ...status }, counted, ['updatedReplicas', 'readyReplicas', 'availableReplicas']),
+        ...validateCollisions({ ...status }, { ...old.status }),
+      ],
     }),
   },
   columns: [

@@ -2,19 +2,21 @@ import type { ReplicaSet } from '../../../api/types/apps-v1.ts';
 import { type Errors, immutable, nonNegative, optional } from '../checks.ts';
 import { ageColumn, formatSelector, integer, nameColumn, templateColumns, wideText } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
-import { podWarnings } from '../core/pod/warnings.ts';
+import { hostnameWarnings, templateWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { validateReplicaStatus } from './replica-status.ts';
-import { validateSelector, validateWorkloadTemplate } from './workload.ts';
+import { validateReplicaTemplate, validateSelector } from './workload.ts';
 
 function validateReplicaSet({ spec }: ReplicaSet): Errors {
   return [
     ...nonNegative(spec.replicas ?? 0, 'spec.replicas'),
     ...optional(spec.minReadySeconds, 'spec.minReadySeconds', nonNegative),
     ...validateSelector(spec.selector, 'deployment'),
-    ...validateWorkloadTemplate(spec.template, spec.selector, 'ReplicaSet'),
+    ...validateReplicaTemplate(spec.template, spec.selector),
   ];
 }
+
+const templateWarning = templateWarnings<ReplicaSet>(obj => obj.spec.template, 'spec.template');
 
 export const replicaSets = namespaced<ReplicaSet>({
   resource: 'apps/replicasets',
@@ -27,9 +29,9 @@ export const replicaSets = namespaced<ReplicaSet>({
   initialStatus: () => ({ replicas: 0 }),
   validate: validateReplicaSet,
   validateUpdate: (obj, old) => immutable(obj.spec.selector, old.spec.selector, 'spec.selector'),
-  warnings: obj => podWarnings(obj.spec.template, 'spec.template'),
+  warnings: (obj, old) => [...(old ? [] : hostnameWarnings(obj.metadata.name)), ...templateWarning(obj, old)],
   subresources: {
-    status: statusSubresource<ReplicaSet>({ validateUpdate: obj => validateReplicaStatus(obj.status ?? {}) }),
+    status: statusSubresource<ReplicaSet>({ validateUpdate: obj => validateReplicaStatus({ ...obj.status }) }),
   },
   columns: [
     nameColumn,

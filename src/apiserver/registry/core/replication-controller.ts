@@ -5,8 +5,8 @@ import { ageColumn, formatLabels, integer, nameColumn, templateColumns, text, wi
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
-import { validateAlwaysRestart, validateOwnedTemplate, validatePodTemplate } from './pod/template.ts';
-import { podWarnings } from './pod/warnings.ts';
+import { validateOwnedTemplate, validatePodTemplate } from './pod/template.ts';
+import { hostnameWarnings, templateWarnings } from './pod/warnings.ts';
 
 function validateController({ spec }: ReplicationController): Errors {
   const selector = spec.selector ?? {};
@@ -14,19 +14,20 @@ function validateController({ spec }: ReplicationController): Errors {
     ...optional(spec.minReadySeconds, 'spec.minReadySeconds', nonNegative),
     ...required(Object.keys(selector), 'spec.selector'),
     ...(spec.replicas === undefined ? [field.required('spec.replicas')] : nonNegative(spec.replicas, 'spec.replicas')),
-    ...validateOwnedTemplate(spec.template, { matchLabels: selector }, 'spec.template'),
-    ...validateAlwaysRestart(spec.template, 'spec.template', 'ReplicationController'),
+    ...validateOwnedTemplate(spec.template, { matchLabels: selector }, 'spec.template', 'ReplicationController'),
   ];
 }
+
+const controllerWarnings = templateWarnings<ReplicationController>(obj => obj.spec.template, 'spec.template');
 
 export const replicationControllers = namespaced<ReplicationController>({
   resource: '/replicationcontrollers',
   validate: validateController,
-  warnings: obj => podWarnings(obj.spec.template, 'spec.template'),
+  warnings: (obj, old) => [...(old ? [] : hostnameWarnings(obj.metadata.name)), ...controllerWarnings(obj, old)],
   defaultPropagation: 'orphan',
   subresources: {
     status: statusSubresource<ReplicationController>({
-      validateUpdate: obj => validateReplicaStatus(obj.status ?? {}),
+      validateUpdate: obj => validateReplicaStatus({ ...obj.status }),
     }),
   },
   generation: true,
@@ -57,7 +58,7 @@ export const replicationControllers = namespaced<ReplicationController>({
 export const podTemplates = namespaced<PodTemplate>({
   resource: '/podtemplates',
   validate: obj => validatePodTemplate(obj.template, 'template'),
-  warnings: obj => podWarnings(obj.template, 'template'),
+  warnings: templateWarnings<PodTemplate>(obj => obj.template, 'template'),
   specless: true,
   generation: true,
   default: obj => defaultPodTemplate((obj.template ??= {})),

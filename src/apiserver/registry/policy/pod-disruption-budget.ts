@@ -1,19 +1,21 @@
 import type { PodDisruptionBudget } from '../../../api/types/policy-v1.ts';
-import { type Errors, nonNegative, oneOf, optional } from '../checks.ts';
+import { type Check, type Errors, nonNegative, oneOf, optional } from '../checks.ts';
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
-import { intOrPercent } from '../meta/int-or-percent.ts';
+import { atMost100Percent, intOrPercent } from '../meta/int-or-percent.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 
 const initialStatus = () => ({ currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 });
+
+const limit: Check<number | string> = (value, at) => [...intOrPercent(value, at), ...atMost100Percent(value, at)];
 
 function validateBudget({ spec }: PodDisruptionBudget): Errors {
   const both = spec.minAvailable !== undefined && spec.maxUnavailable !== undefined;
   return [
     ...(both ? [field.invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set')] : []),
-    ...optional(spec.minAvailable, 'spec.minAvailable', (value, at) => intOrPercent(value, at, 100)),
-    ...optional(spec.maxUnavailable, 'spec.maxUnavailable', (value, at) => intOrPercent(value, at, 100)),
+    ...optional(spec.minAvailable, 'spec.minAvailable', limit),
+    ...optional(spec.maxUnavailable, 'spec.maxUnavailable', limit),
     ...validateLabelSelector(spec.selector, 'spec.selector'),
     ...optional(
       spec.unhealthyPodEvictionPolicy,

@@ -24,7 +24,7 @@ export function validatePodTemplate(template: PodTemplateSpec | undefined, path:
   ];
 }
 
-function validateTemplateMetadata({ metadata, spec }: PodTemplateSpec, path: string): Errors {
+export function validateTemplateMetadata({ metadata, spec }: PodTemplateSpec, path: string): Errors {
   return [
     ...validateLabels(metadata?.labels, `${path}.labels`),
     ...validateAnnotations(metadata?.annotations, `${path}.annotations`),
@@ -32,35 +32,34 @@ function validateTemplateMetadata({ metadata, spec }: PodTemplateSpec, path: str
   ];
 }
 
-/** A workload's template must be selected by it. A malformed selector is reported where it stands, not here. */
+/**
+ * A workload's template must be selected by it, and its pods must be restarted. A malformed selector is reported where it stands, not here.
+ * @param kind the kind that messages name.
+ */
 export function validateOwnedTemplate(
   template: PodTemplateSpec | undefined,
   selector: LabelSelector | undefined,
   path: string,
+  kind: string,
 ): Errors {
   if (!template?.spec) return [field.required(path)];
-  return [...validateSelected(template, selector, path), ...validatePodTemplate(template, path)];
+  return [
+    ...validateSelected(template, selector, path),
+    ...validatePodTemplate(template, path),
+    ...validateAlwaysRestart(template, path, kind),
+  ];
 }
 
-/**
- * Upstream's ValidatePodTemplateSpecForStatefulSet: the pod's own spec is checked when a pod is made, because its mounts may name volumes that
- * come from claim templates.
- */
-export function validateStatefulTemplate(
-  template: PodTemplateSpec | undefined,
-  selector: LabelSelector | undefined,
-  path: string,
-): Errors {
-  if (!template?.spec) return [field.required(path)];
-  return [...validateSelected(template, selector, path), ...validateTemplateMetadata(template, path)];
-}
-
-function validateSelected(template: PodTemplateSpec, selector: LabelSelector | undefined, path: string): Errors {
-  const labels = template.metadata?.labels ?? {};
-  return selects(selector, labels)
+/** Labels are shown in order, as Go writes maps; a template without any has none to show. */
+export function validateSelected(template: PodTemplateSpec, selector: LabelSelector | undefined, path: string): Errors {
+  const labels = sorted(template.metadata?.labels);
+  return selects(selector, labels ?? {})
     ? []
     : [field.invalid(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`')];
 }
+
+export const sorted = (labels: Readonly<Record<string, string>> | undefined): Record<string, string> | undefined =>
+  labels && Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** A missing selector selects nothing. */
 function selects(selector: LabelSelector | undefined, labels: Record<string, string>): boolean {
