@@ -24,19 +24,19 @@ export interface TokenRequest {
   apiVersion?: string;
   kind?: string;
   metadata?: Partial<ObjectMeta>;
-  spec?: TokenRequestSpec;
+  spec: TokenRequestSpec;
   status?: TokenRequestStatus;
 }
 
 export interface TokenRequestSpec {
-  audiences?: string[];
+  audiences: string[];
   boundObjectRef?: BoundObjectReference;
   expirationSeconds?: number;
 }
 
 export interface TokenRequestStatus {
-  expirationTimestamp?: Time;
-  token?: string;
+  expirationTimestamp: Time;
+  token: string;
 }
 
 export interface TokenReview {
@@ -49,7 +49,7 @@ export interface TokenReview {
 
 export interface TokenReviewSpec {
   audiences?: string[];
-  token: string;
+  token?: string;
 }
 
 export interface TokenReviewStatus {

@@ -34,7 +34,7 @@ export interface EndpointPort {
 export interface EndpointSlice {
   addressType: string;
   apiVersion?: string;
-  endpoints?: Endpoint[];
+  endpoints: Endpoint[];
   kind?: string;
   metadata: ObjectMeta;
   ports?: EndpointPort[];

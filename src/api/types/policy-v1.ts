@@ -26,10 +26,10 @@ export interface PodDisruptionBudgetSpec {
 
 export interface PodDisruptionBudgetStatus {
   conditions?: Condition[];
-  currentHealthy?: number;
-  desiredHealthy?: number;
+  currentHealthy: number;
+  desiredHealthy: number;
   disruptedPods?: Record<string, Time>;
-  disruptionsAllowed?: number;
-  expectedPods?: number;
+  disruptionsAllowed: number;
+  expectedPods: number;
   observedGeneration?: number;
 }

@@ -45,7 +45,7 @@ export interface RoleBinding {
 }
 
 export interface RoleRef {
-  apiGroup?: string;
+  apiGroup: string;
   kind: string;
   name: string;
 }

@@ -8,5 +8,5 @@ export interface PriorityClass {
   kind?: string;
   metadata: ObjectMeta;
   preemptionPolicy?: string;
-  value?: number;
+  value: number;
 }

@@ -190,7 +190,11 @@ describe('service-account tokens', () => {
   for (const type of ['ec', 'rsa'] as const)
     it(`are issued and accepted with ${type} keys`, async () => {
       const { authentication, options, account } = await setUp(type);
-      const made = await createToken(account, { spec: { boundObjectRef, expirationSeconds: 600 } }, options);
+      const made = await createToken(
+        account,
+        { spec: { audiences: [], boundObjectRef, expirationSeconds: 600 } },
+        options,
+      );
       assert.equal(made.status?.expirationTimestamp, '2026-01-01T00:10:00Z');
       const found = await authentication.authenticate(request({ authorization: `Bearer ${made.status?.token}` }));
       assert.equal(found.name, 'system:serviceaccount:ns:robot');
@@ -218,7 +222,11 @@ describe('service-account tokens', () => {
     ];
     for (const [title, kill] of deaths) {
       const s = await setUp();
-      const made = await createToken(s.account, { spec: { boundObjectRef, expirationSeconds: 600 } }, s.options);
+      const made = await createToken(
+        s.account,
+        { spec: { audiences: [], boundObjectRef, expirationSeconds: 600 } },
+        s.options,
+      );
       const authorization = `Bearer ${made.status?.token}`;
       await s.authentication.authenticate(request({ authorization }));
       await kill(s);
@@ -226,7 +234,7 @@ describe('service-account tokens', () => {
       await assert.rejects(s.authentication.authenticate(request({ authorization })), isUnauthorized, title);
     }
     const [a, b] = [await setUp(), await setUp()];
-    const foreign = await createToken(b.account, {}, b.options);
+    const foreign = await createToken(b.account, { spec: { audiences: [] } }, b.options);
     await assert.rejects(
       a.authentication.authenticate(request({ authorization: `Bearer ${foreign.status?.token}` })),
       isUnauthorized,
@@ -255,7 +263,11 @@ describe('service-account tokens', () => {
 
   it('live longer than asked when a kubelet asks for pods of old clients', async () => {
     const s = await setUp();
-    const made = await createToken(s.account, { spec: { boundObjectRef, expirationSeconds: 3607 } }, s.options);
+    const made = await createToken(
+      s.account,
+      { spec: { audiences: [], boundObjectRef, expirationSeconds: 3607 } },
+      s.options,
+    );
     assert.equal(made.status?.expirationTimestamp, '2026-01-01T01:00:07Z');
     await s.clock.advance(2 * 3_600_000);
     await s.authentication.authenticate(request({ authorization: `Bearer ${made.status?.token}` }));
@@ -332,7 +344,7 @@ describe('service-account tokens', () => {
       ],
     ];
     for (const [spec, code, message] of cases)
-      await assert.rejects(createToken(s.account, { spec }, s.options), (e: unknown) => {
+      await assert.rejects(createToken(s.account, { spec: { audiences: [], ...spec } }, s.options), (e: unknown) => {
         assert.ok(e instanceof ApiError && e.code === code, String(e));
         return message.test(e.message);
       });

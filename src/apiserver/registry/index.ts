@@ -1,11 +1,6 @@
 /** Every built-in kind that is stored, in one list. Kinds that are only asked and answered (reviews, bindings) have no strategy. */
 
-import {
-  mutatingAdmissionPolicies,
-  mutatingAdmissionPolicyBindings,
-  validatingAdmissionPolicies,
-  validatingAdmissionPolicyBindings,
-} from './admissionregistration/policies.ts';
+import { validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from './admissionregistration/policies.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './admissionregistration/webhooks.ts';
 import { customResourceDefinitions } from './apiextensions/crd.ts';
 import { apiServices } from './apiregistration/api-service.ts';
@@ -95,8 +90,6 @@ export const strategies: readonly Strategy[] = [
   volumeAttachments,
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
-  mutatingAdmissionPolicies,
-  mutatingAdmissionPolicyBindings,
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
   customResourceDefinitions,

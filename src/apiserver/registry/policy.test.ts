@@ -112,22 +112,6 @@ const creations: Record<string, Case[]> = {
       ['spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`'],
     ],
   ],
-  'admissionregistration.k8s.io/validatingwebhookconfigurations': [
-    [
-      'a name with two parts',
-      'webhooks.0.name',
-      'a.b',
-      ['webhooks[0].name: Invalid value: "a.b": should be a domain with at least three segments separated by dots'],
-    ],
-    [
-      'plain HTTP',
-      'webhooks.0.clientConfig',
-      { url: 'http://example.com' },
-      [
-        'webhooks[0].clientConfig.url: Invalid value: "http": \'https\' is the only allowed URL scheme; desired format: https://host[/path]',
-      ],
-    ],
-  ],
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': [
     [
       'a hand that needs too much hash',

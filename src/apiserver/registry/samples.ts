@@ -137,14 +137,6 @@ export const samples: Readonly<Record<string, object>> = {
   'admissionregistration.k8s.io/validatingadmissionpolicybindings': {
     spec: { policyName: 'p', validationActions: ['Deny'] },
   },
-  'admissionregistration.k8s.io/mutatingadmissionpolicies': {
-    spec: {
-      matchConstraints,
-      reinvocationPolicy: 'Never',
-      mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{}' } }],
-    },
-  },
-  'admissionregistration.k8s.io/mutatingadmissionpolicybindings': { spec: { policyName: 'p' } },
   'apiextensions.k8s.io/customresourcedefinitions': {
     spec: {
       group: 'example.com',

@@ -126,7 +126,8 @@ async function failSafe({ client, clock, log }: ControllerContext, budget: PodDi
     lastTransitionTime: rfc3339(clock.now()),
   };
   const conditions = withCondition(budget.status?.conditions, condition, clock.now());
-  const status = { ...budget.status, disruptionsAllowed: 0, conditions };
+  const counts = { currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
+  const status = { ...counts, ...budget.status, disruptionsAllowed: 0, conditions };
   if (semanticEqual(status, budget.status)) return;
   await client
     .poddisruptionbudgets(budget.metadata.namespace)

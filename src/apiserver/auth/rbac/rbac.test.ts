@@ -12,6 +12,8 @@ import { checkBinding, checkRole, missingPermissions } from './escalation.ts';
 import { ruleAllows, uncovered } from './rules.ts';
 import { staticSource } from './source.ts';
 
+const apiGroup = 'rbac.authorization.k8s.io';
+
 const ask = (text: string, name = 'jane', groups: string[] = []): Attributes => {
   const [verb = '', target = '', namespace = '', objectName = ''] = text.split(' ');
   const isResource = !target.startsWith('/');
@@ -64,7 +66,7 @@ describe('a decision', () => {
       binding('ns', 'writer', [user('jane'), { kind: 'ServiceAccount', name: 'robot' }]),
       {
         metadata: { name: 'r', namespace: 'ns' },
-        roleRef: { kind: 'ClusterRole', name: 'reader' },
+        roleRef: { apiGroup, kind: 'ClusterRole', name: 'reader' },
         subjects: [{ kind: 'ServiceAccount', name: 'robot', namespace: 'other' }],
       },
     ],
@@ -211,10 +213,13 @@ describe('escalation', () => {
     await checkRole(context('jane'), 'roles', { ...big, rules: [rule('get', 'core', 'pods')] });
     await checkRole(context('eve'), 'roles', big);
     await checkRole(context('root', ['system:masters']), 'roles', big);
-    await checkBinding(context('bob'), 'rolebindings', { name: 'b', roleRef: { kind: 'ClusterRole', name: 'big' } });
+    await checkBinding(context('bob'), 'rolebindings', {
+      name: 'b',
+      roleRef: { apiGroup, kind: 'ClusterRole', name: 'big' },
+    });
     await checkBinding(context('jane'), 'rolebindings', {
       name: 'b',
-      roleRef: { kind: 'ClusterRole', name: 'holder' },
+      roleRef: { apiGroup, kind: 'ClusterRole', name: 'holder' },
     });
   });
   it('refuses the rest', async () => {
@@ -224,7 +229,7 @@ describe('escalation', () => {
       checkRole(context('jane'), 'clusterroles', { name: 'x', rules: [], aggregated: true }),
       (e: unknown) => isForbidden(e) && e.message.includes('cluster-admin'),
     );
-    const roleRef = { kind: 'ClusterRole', name: 'big' };
+    const roleRef = { apiGroup, kind: 'ClusterRole', name: 'big' };
     await assert.rejects(checkBinding(context('jane'), 'rolebindings', { name: 'b', roleRef }), (e: unknown) => {
       assert.ok(e instanceof ApiError);
       return e.message.startsWith(
@@ -232,7 +237,7 @@ describe('escalation', () => {
       );
     });
     await assert.rejects(
-      checkBinding(context('jane'), 'rolebindings', { name: 'b', roleRef: { kind: 'Role', name: 'none' } }),
+      checkBinding(context('jane'), 'rolebindings', { name: 'b', roleRef: { apiGroup, kind: 'Role', name: 'none' } }),
       isNotFound,
     );
   });
@@ -278,7 +283,7 @@ describe('the default policy', () => {
       ...bound,
       subjects: [user('a'), user('b')],
     });
-    assert.equal(mergeBinding(bound, { ...bound, roleRef: { kind: 'ClusterRole', name: 'z' } }), 'replace');
+    assert.equal(mergeBinding(bound, { ...bound, roleRef: { apiGroup, kind: 'ClusterRole', name: 'z' } }), 'replace');
     const subjects: Subject[] = [];
     assert.equal(mergeBinding(bound, { ...bound, subjects }), undefined);
   });

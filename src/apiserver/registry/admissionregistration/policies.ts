@@ -1,20 +1,14 @@
 import type {
   MatchResources,
-  MutatingAdmissionPolicy,
-  MutatingAdmissionPolicyBinding,
   ParamKind,
   ParamRef,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '../../../api/types/admissionregistration-v1.ts';
+import type { LabelSelector } from '../../../api/types/meta-v1.ts';
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
-import { clusterScoped } from '../define.ts';
-import {
-  validateActions,
-  validateMutatingPolicy,
-  validatePolicyBinding,
-  validateValidatingPolicy,
-} from './policy-validate.ts';
+import { clusterScoped, statusSubresource } from '../define.ts';
+import { validatePolicyBinding, validatePolicyStatus, validateValidatingPolicy } from './policy-validate.ts';
 
 function defaultMatch(match: MatchResources | undefined): void {
   if (!match) return;
@@ -26,15 +20,27 @@ function defaultMatch(match: MatchResources | undefined): void {
 
 const paramKind = (kind: ParamKind | undefined) => (kind ? `${kind.apiVersion ?? ''}/${kind.kind ?? ''}` : '<unset>');
 
+/** Go's text of a label selector. */
+function goSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+  const labels = Object.entries(matchLabels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const expressions = matchExpressions.map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  );
+  const map = `map[string]string{${labels.map(([key, value]) => `${key}: ${value},`).join('')}}`;
+  return `&LabelSelector{MatchLabels:${map},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
+}
+
+/** Whether a parameter is cluster-scoped cannot be seen here, so that a name alone may be in any namespace. */
 function paramRef(ref: ParamRef | undefined): string {
-  if (!ref) return '<unset>';
-  if (!ref.name) return '*';
-  return ref.namespace ? `${ref.namespace}/${ref.name}` : ref.name;
+  if (ref?.name) return `${ref.namespace || '*'}/${ref.name}`;
+  return ref?.selector ? goSelector(ref.selector) : '<unset>';
 }
 
 export const validatingAdmissionPolicies = clusterScoped<ValidatingAdmissionPolicy>({
   resource: 'admissionregistration.k8s.io/validatingadmissionpolicies',
   generation: true,
+  allowUnconditionalUpdate: false,
   validate: validateValidatingPolicy,
   default(obj) {
     obj.status ??= {};
@@ -42,6 +48,9 @@ export const validatingAdmissionPolicies = clusterScoped<ValidatingAdmissionPoli
     defaultMatch(obj.spec.matchConstraints);
   },
   initialStatus: () => ({}),
+  subresources: {
+    status: statusSubresource<ValidatingAdmissionPolicy>({ fixedMetadata: true, validateUpdate: validatePolicyStatus }),
+  },
   columns: [
     nameColumn,
     integer('Validations', obj => obj.spec.validations?.length ?? 0),
@@ -53,36 +62,8 @@ export const validatingAdmissionPolicies = clusterScoped<ValidatingAdmissionPoli
 export const validatingAdmissionPolicyBindings = clusterScoped<ValidatingAdmissionPolicyBinding>({
   resource: 'admissionregistration.k8s.io/validatingadmissionpolicybindings',
   generation: true,
-  validate: ({ spec }) => [...validatePolicyBinding(spec), ...validateActions(spec.validationActions)],
-  default: obj => defaultMatch(obj.spec.matchResources),
-  columns: [
-    nameColumn,
-    text('PolicyName', obj => obj.spec.policyName),
-    text('ParamRef', obj => paramRef(obj.spec.paramRef)),
-    ageColumn,
-  ],
-});
-
-export const mutatingAdmissionPolicies = clusterScoped<MutatingAdmissionPolicy>({
-  resource: 'admissionregistration.k8s.io/mutatingadmissionpolicies',
-  generation: true,
-  validate: validateMutatingPolicy,
-  default(obj) {
-    obj.spec.failurePolicy ??= 'Fail';
-    defaultMatch(obj.spec.matchConstraints);
-  },
-  columns: [
-    nameColumn,
-    integer('Mutations', obj => obj.spec.mutations?.length ?? 0),
-    text('ParamKind', obj => paramKind(obj.spec.paramKind)),
-    ageColumn,
-  ],
-});
-
-export const mutatingAdmissionPolicyBindings = clusterScoped<MutatingAdmissionPolicyBinding>({
-  resource: 'admissionregistration.k8s.io/mutatingadmissionpolicybindings',
-  generation: true,
-  validate: ({ spec }) => validatePolicyBinding(spec),
+  allowUnconditionalUpdate: false,
+  validate: validatePolicyBinding,
   default: obj => defaultMatch(obj.spec.matchResources),
   columns: [
     nameColumn,

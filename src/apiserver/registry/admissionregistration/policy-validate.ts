@@ -1,9 +1,6 @@
-/** Admission policies without their expressions, which the evaluator compiles. */
-
-import { parseApiVersion } from '../../../api/schema.ts';
+/** Admission policies without their expressions, which the evaluator compiles (pkg/apis/admissionregistration/validation). */
 import type {
-  MutatingAdmissionPolicy,
-  Mutation,
+  AuditAnnotation,
   ParamKind,
   ParamRef,
   ValidatingAdmissionPolicy,
@@ -11,92 +8,142 @@ import type {
   Validation,
   Variable,
 } from '../../../api/types/admissionregistration-v1.ts';
-import { isCIdentifier, isDns1035Label, isDns1123Subdomain, isQualifiedName } from '../../../api/validation/names.ts';
+import { isDns1035Label, isDns1123Subdomain } from '../../../api/validation/names.ts';
 import {
   type Errors,
   each,
   forbidden,
-  invalidAll,
+  nonEmpty,
   objectName,
   oneOf,
   optional,
+  pathSegment,
+  qualifiedName,
   required,
   requiredAnd,
   requiredOneOf,
+  unique,
 } from '../checks.ts';
 import { field } from '../field-errors.ts';
+import { validateConditions } from '../meta/conditions.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 import { validateMatchConditions, validateMatchResources } from './rules.ts';
 
-function validateParamKind(kind: ParamKind | undefined): Errors {
-  if (!kind) return [];
-  const path = 'spec.paramKind';
-  const { group, version } = parseApiVersion(kind.apiVersion ?? '');
+const maxAnnotations = 20;
+const maxValueExpression = 5 * 1024;
+/** Words that CEL keeps for itself. */
+const reserved = new Set(
+  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
+    ' ',
+  ),
+);
+const isIdentifier = (name: string) => /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) && !reserved.has(name);
+
+/** All complaints of one part as one. */
+const joined = (path: string, value: string, complaints: readonly string[], before = ''): Errors =>
+  complaints.length > 0 ? [field.invalid(path, value, before + complaints.join(','))] : [];
+
+function validateParamVersion(apiVersion: string | undefined, path: string): Errors {
+  if (!apiVersion) return [field.required(path)];
+  const parts = apiVersion === '/' ? [''] : apiVersion.split('/');
+  if (parts.length > 2) return [field.invalid(path, apiVersion, `unexpected GroupVersion string: ${apiVersion}`)];
+  const version = parts.pop() ?? '';
+  const [group = ''] = parts;
   return [
-    ...(kind.apiVersion
-      ? [
-          ...(group ? invalidAll(`${path}.apiVersion`, group, isDns1123Subdomain(group)) : []),
-          ...invalidAll(`${path}.apiVersion`, version, isDns1035Label(version)),
-        ]
-      : [field.required(`${path}.apiVersion`)]),
-    ...requiredAnd(kind.kind, `${path}.kind`, (value, at) =>
-      invalidAll(at, value, isDns1035Label(value.toLowerCase())),
+    ...(group ? joined(path, group, isDns1123Subdomain(group)) : []),
+    ...(version
+      ? joined(path, version, isDns1035Label(version))
+      : [field.invalid(path, apiVersion, 'version must be specified')]),
+  ];
+}
+
+function validateParamKind({ apiVersion, kind }: ParamKind, path: string): Errors {
+  return [
+    ...validateParamVersion(apiVersion, `${path}.apiVersion`),
+    ...requiredAnd(kind, `${path}.kind`, (value, at) =>
+      joined(at, value, isDns1035Label(value.toLowerCase()), 'may have mixed case, but should otherwise match: '),
     ),
   ];
 }
 
-function validateVariables(variables: readonly Variable[] | undefined): Errors {
-  const names = new Set<string>();
-  return each(variables, 'spec.variables', ({ name, expression }, at) => {
-    const twice = names.has(name);
-    names.add(name);
-    return [
-      ...requiredAnd(name, `${at}.name`, (value, where) =>
-        isCIdentifier(value).length > 0 ? [field.invalid(where, value, 'name is not a valid CEL identifier')] : [],
-      ),
-      ...(twice ? [field.duplicate(`${at}.name`, name)] : []),
-      ...(expression?.trim() ? [] : [field.required(`${at}.expression`, 'expression is not specified')]),
-    ];
-  });
+/** Only blanks count as nothing. */
+const text = (value: string | undefined, path: string, detail: string): Errors =>
+  value?.trim() ? [] : [field.required(path, detail)];
+
+function validateVariable({ name, expression }: Variable, path: string): Errors {
+  const unnamed = text(name, `${path}.name`, 'name is not specified');
+  const wrong = unnamed.length === 0 && !isIdentifier(name);
+  return [
+    ...unnamed,
+    ...(wrong ? [field.invalid(`${path}.name`, name, 'must be a valid CEL identifier')] : []),
+    ...text(expression, `${path}.expression`, 'expression is not specified'),
+  ];
 }
 
-const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 
-function validateValidation(validation: Validation, path: string): Errors {
-  const { expression, message, messageExpression, reason } = validation;
+function validateMessage(message: string, path: string): Errors {
+  if (!message.trim()) return [field.invalid(path, message, 'must be non-empty if specified')];
+  return /[\n\r]/.test(message.trim()) ? [field.invalid(path, message, 'must not contain line breaks')] : [];
+}
+
+function validateValidation({ expression, message, messageExpression, reason }: Validation, path: string): Errors {
   return [
-    ...(expression?.trim() ? [] : [field.required(`${path}.expression`, 'expression is not specified')]),
-    ...(message !== undefined && message.trim() === '' && message !== ''
-      ? [field.invalid(`${path}.message`, message, 'message must be non-empty if specified')]
-      : []),
-    ...(message?.trim().includes('\n')
-      ? [field.invalid(`${path}.message`, message, 'message must not contain line breaks')]
-      : []),
-    ...(expression?.includes('\n') && !message
-      ? [field.required(`${path}.message`, 'message must be specified if expression contains line breaks')]
-      : []),
-    ...(messageExpression !== undefined && messageExpression !== '' && messageExpression.trim() === ''
-      ? [field.invalid(`${path}.messageExpression`, messageExpression, 'must be non-empty if specified')]
-      : []),
+    ...text(expression, `${path}.expression`, 'expression is not specified'),
+    ...nonEmpty(messageExpression, `${path}.messageExpression`, (value, at) =>
+      value.trim() ? [] : [field.invalid(at, value, 'must be non-empty if specified')],
+    ),
+    ...nonEmpty(message, `${path}.message`, validateMessage),
     ...optional(reason, `${path}.reason`, oneOf(reasons)),
   ];
 }
 
-const failurePolicy = ['Fail', 'Ignore'];
-
-interface CommonSpec {
-  failurePolicy?: string;
-  paramKind?: ParamKind;
-  matchConstraints?: ValidatingAdmissionPolicy['spec']['matchConstraints'];
-  matchConditions?: ValidatingAdmissionPolicy['spec']['matchConditions'];
-  variables?: Variable[];
+/** Keys are prefixed with the policy's name. */
+function validateAnnotation({ key = '', valueExpression }: AuditAnnotation, path: string, policy: string): Errors {
+  const at = `${path}.valueExpression`;
+  return [
+    ...(policy
+      ? qualifiedName(`${policy}/${key}`, `${path}.key`)
+      : [field.invalid(`${path}.key`, key, 'requires metadata.name be non-empty')]),
+    ...text(valueExpression, at, 'valueExpression is not specified'),
+    ...((valueExpression?.trim().length ?? 0) > maxValueExpression
+      ? [field.required(at, `must not exceed ${maxValueExpression} bytes in length`)]
+      : []),
+  ];
 }
 
-function validateCommon(spec: CommonSpec): Errors {
+function validateAnnotations({ metadata, spec }: ValidatingAdmissionPolicy): Errors {
+  const path = 'spec.auditAnnotations';
+  const list = spec.auditAnnotations ?? [];
+  return [
+    ...(list.length > maxAnnotations
+      ? [field.invalid(path, list, `must not have more than ${maxAnnotations} auditAnnotations`)]
+      : []),
+    ...each(list, path, (annotation, at) => validateAnnotation(annotation, at, metadata.name)),
+    ...unique(
+      list,
+      path,
+      annotation => annotation.key ?? '',
+      at => `${at}.key`,
+    ),
+  ];
+}
+
+function validateOutcomes(policy: ValidatingAdmissionPolicy): Errors {
+  const { validations, auditAnnotations } = policy.spec;
+  if (validations?.length || auditAnnotations?.length) {
+    return [...each(validations, 'spec.validations', validateValidation), ...validateAnnotations(policy)];
+  }
+  const detail = 'validations or auditAnnotations must contain at least one item';
+  return [field.required('spec.validations', detail), field.required('spec.auditAnnotations', detail)];
+}
+
+export function validateValidatingPolicy(policy: ValidatingAdmissionPolicy): Errors {
+  const { spec } = policy;
   const match = 'spec.matchConstraints';
   return [
-    ...requiredOneOf(spec.failurePolicy, 'spec.failurePolicy', failurePolicy),
-    ...validateParamKind(spec.paramKind),
+    ...oneOf(['Fail', 'Ignore'])(spec.failurePolicy, 'spec.failurePolicy'),
+    ...optional(spec.paramKind, 'spec.paramKind', validateParamKind),
     ...(spec.matchConstraints
       ? [
           ...validateMatchResources(spec.matchConstraints, match),
@@ -104,103 +151,43 @@ function validateCommon(spec: CommonSpec): Errors {
         ]
       : [field.required(match)]),
     ...validateMatchConditions(spec.matchConditions, 'spec.matchConditions'),
-    ...validateVariables(spec.variables),
+    ...each(spec.variables, 'spec.variables', validateVariable),
+    ...validateOutcomes(policy),
   ];
 }
 
-export function validateValidatingPolicy({ spec }: ValidatingAdmissionPolicy): Errors {
-  const none = !spec.validations?.length && !spec.auditAnnotations?.length;
-  const keys = new Set<string>();
+export function validatePolicyStatus({ status }: ValidatingAdmissionPolicy): Errors {
+  const path = 'status.typeChecking.expressionWarnings';
   return [
-    ...validateCommon(spec),
-    ...(none
-      ? [field.required('spec.validations', 'validations or auditAnnotations must contain at least one item')]
-      : []),
-    ...each(spec.validations, 'spec.validations', validateValidation),
-    ...each(spec.auditAnnotations, 'spec.auditAnnotations', ({ key, valueExpression }, at) => {
-      const twice = keys.has(key);
-      keys.add(key);
-      return [
-        ...invalidAll(`${at}.key`, key, isQualifiedName(key ?? '')),
-        ...(twice ? [field.duplicate(`${at}.key`, key)] : []),
-        ...(valueExpression?.trim()
-          ? []
-          : [field.required(`${at}.valueExpression`, 'valueExpression is not specified')]),
-      ];
-    }),
+    ...each(status?.typeChecking?.expressionWarnings, path, ({ warning, fieldRef }, at) => [
+      ...required(warning, `${at}.warning`),
+      ...text(fieldRef, `${at}.fieldRef`, ''),
+    ]),
+    ...validateConditions(status?.conditions, 'status.conditions'),
   ];
 }
 
-function validateMutation(mutation: Mutation, path: string): Errors {
-  const { patchType, applyConfiguration: apply, jsonPatch } = mutation;
-  const expression = (source: { expression?: string } | undefined, key: string): Errors =>
-    source?.expression?.trim() ? [] : [field.required(`${path}.${key}.expression`, 'expression is not specified')];
-  if (!patchType) return [field.required(`${path}.patchType`)];
-  if (patchType === 'ApplyConfiguration') {
-    return [
-      ...expression(apply, 'applyConfiguration'),
-      ...forbidden(jsonPatch, `${path}.jsonPatch`, 'must not be set when patchType is ApplyConfiguration'),
-    ];
-  }
-  if (patchType !== 'JSONPatch') return oneOf(['ApplyConfiguration', 'JSONPatch'])(patchType, `${path}.patchType`);
-  return [
-    ...expression(jsonPatch, 'jsonPatch'),
-    ...forbidden(apply, `${path}.applyConfiguration`, 'must not be set when patchType is JSONPatch'),
-  ];
-}
-
-export function validateMutatingPolicy({ spec }: MutatingAdmissionPolicy): Errors {
-  return [
-    ...validateCommon(spec),
-    ...required(spec.mutations, 'spec.mutations', 'mutations must contain at least one item'),
-    ...each(spec.mutations, 'spec.mutations', validateMutation),
-    ...requiredOneOf(spec.reinvocationPolicy, 'spec.reinvocationPolicy', ['IfNeeded', 'Never']),
-  ];
-}
-
-function validateParamRef(ref: ParamRef | undefined): Errors {
-  if (!ref) return [];
-  const path = 'spec.paramRef';
+function validateParamRef(ref: ParamRef, path: string): Errors {
   const both = ref.name && ref.selector;
+  const why = 'name and selector are mutually exclusive';
   return [
-    ...(both
-      ? [field.forbidden(`${path}.name`, 'name and selector are mutually exclusive')]
-      : ref.name
-        ? objectName()(ref.name, `${path}.name`)
-        : ref.selector
-          ? validateLabelSelector(ref.selector, `${path}.selector`)
-          : [field.required(path, 'one of name or selector must be specified')]),
-    ...requiredOneOf(ref.parameterNotFoundAction, `${path}.parameterNotFoundAction`, ['Allow', 'Deny']),
+    ...nonEmpty(ref.name, `${path}.name`, pathSegment),
+    ...forbidden(both, `${path}.name`, why),
+    ...validateLabelSelector(ref.selector, `${path}.selector`),
+    ...forbidden(both, `${path}.selector`, why),
+    ...(ref.name || ref.selector ? [] : [field.required(path, 'one of name or selector must be specified')]),
+    ...requiredOneOf(ref.parameterNotFoundAction, `${path}.parameterNotFoundAction`, ['Deny', 'Allow']),
   ];
 }
 
-interface Binding {
-  policyName?: string;
-  paramRef?: ParamRef;
-  matchResources?: ValidatingAdmissionPolicyBinding['spec']['matchResources'];
-}
-
-export function validatePolicyBinding(spec: Binding): Errors {
-  return [
-    ...requiredAnd(spec.policyName, 'spec.policyName', objectName()),
-    ...validateParamRef(spec.paramRef),
-    ...validateMatchResources(spec.matchResources, 'spec.matchResouces'),
-  ];
-}
-
-export function validateActions(actions: readonly string[] | undefined): Errors {
+function validateActions(actions: readonly string[] | undefined): Errors {
   const path = 'spec.validationActions';
   const list = actions ?? [];
-  const seen = new Set<string>();
+  const both = list.includes('Deny') && list.includes('Warn');
   return [
-    ...required(list, path),
-    ...each(list, path, (action, at) => {
-      const errors = oneOf(['Audit', 'Deny', 'Warn'])(action, at);
-      if (seen.has(action)) errors.push(field.duplicate(at, action));
-      seen.add(action);
-      return errors;
-    }),
-    ...(list.includes('Deny') && list.includes('Warn')
+    ...each(list, path, oneOf(['Audit', 'Deny', 'Warn'])),
+    ...unique(list, path, action => action),
+    ...(both
       ? [
           field.invalid(
             path,
@@ -209,5 +196,15 @@ export function validateActions(actions: readonly string[] | undefined): Errors 
           ),
         ]
       : []),
+    ...required(list, path, 'at least one validation action is required'),
+  ];
+}
+
+export function validatePolicyBinding({ spec }: ValidatingAdmissionPolicyBinding): Errors {
+  return [
+    ...requiredAnd(spec.policyName, 'spec.policyName', objectName()),
+    ...optional(spec.paramRef, 'spec.paramRef', validateParamRef),
+    ...validateMatchResources(spec.matchResources, 'spec.matchResources'),
+    ...validateActions(spec.validationActions),
   ];
 }

@@ -5,8 +5,17 @@ import type {
   NamedRuleWithOperations,
   RuleWithOperations,
 } from '../../../api/types/admissionregistration-v1.ts';
-import { isQualifiedName } from '../../../api/validation/names.ts';
-import { type Errors, each, invalidAll, oneOf, optional, required, requiredAnd } from '../checks.ts';
+import {
+  type Errors,
+  each,
+  oneOf,
+  optional,
+  pathSegment,
+  qualifiedName,
+  required,
+  requiredAnd,
+  unique,
+} from '../checks.ts';
 import { field } from '../field-errors.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 
@@ -21,32 +30,35 @@ function alone(list: readonly string[] | undefined, path: string, what: string):
     : [];
 }
 
+/** Resources and subresources, wildcards in either part. Covered ones are found when they follow what covers them. */
 function validateResources(resources: readonly string[] | undefined, path: string): Errors {
   const list = resources ?? [];
   if (list.length === 0) return [field.required(path)];
   const wrong = (why: string) => field.invalid(path, list, why);
-  const errors: Errors = each(list, path, (resource, at) => {
+  const covering = new Set<string>();
+  const errors = each(list, path, (resource, at) => {
     if (resource === '') return [field.required(at)];
-    const [name = '', sub] = resource.split('/');
-    const covered =
-      sub !== undefined &&
-      ((sub !== '*' && list.includes(`${name}/*`)) || (name !== '*' && sub !== '' && list.includes(`*/${sub}`)));
-    return covered
-      ? [
-          field.invalid(
-            at,
-            resource,
-            `if '${list.includes(`${name}/*`) ? `${name}/*` : `*/${sub}`}' is present, must not specify ${resource}`,
-          ),
-        ]
-      : [];
+    const slash = resource.indexOf('/');
+    if (slash < 0) return [];
+    const name = resource.slice(0, slash);
+    const sub = resource.slice(slash + 1);
+    const covered = [`${name}/*`, `*/${sub}`]
+      .filter((all, i) => covering.has(`${i} ${all}`))
+      .map(all => field.invalid(at, resource, `if '${all}' is present, must not specify ${resource}`));
+    if (sub === '*') covering.add(`0 ${resource}`);
+    if (name === '*') covering.add(`1 ${resource}`);
+    return covered;
   });
-  if (list.length > 1 && list.includes('*/*'))
-    errors.push(wrong("if '*/*' is present, must not specify other resources"));
-  if (list.includes('*') && list.some(r => r !== '*' && !r.includes('/'))) {
-    errors.push(wrong("if '*' is present, must not specify other resources without subresources"));
-  }
-  return errors;
+  const plain = list.findLast(resource => resource !== '' && !resource.includes('/'));
+  return [
+    ...errors,
+    ...(list.length > 1 && list.includes('*/*')
+      ? [wrong("if '*/*' is present, must not specify other resources")]
+      : []),
+    ...(list.includes('*') && plain !== '*'
+      ? [wrong("if '*' is present, must not specify other resources without subresources")]
+      : []),
+  ];
 }
 
 export function validateRule(rule: RuleWithOperations, path: string): Errors {
@@ -65,42 +77,38 @@ export function validateRule(rule: RuleWithOperations, path: string): Errors {
 }
 
 function validateNamedRule(rule: NamedRuleWithOperations, path: string): Errors {
-  const names = rule.resourceNames ?? [];
-  const seen = new Set<string>();
+  const at = `${path}.resourceNames`;
   return [
+    ...each(rule.resourceNames, at, pathSegment),
+    ...unique(rule.resourceNames, at, name => name),
     ...validateRule(rule, path),
-    ...each(names, `${path}.resourceNames`, (name, at) => {
-      const twice = seen.has(name);
-      seen.add(name);
-      return twice ? [field.duplicate(at, name)] : [];
-    }),
   ];
 }
+
+const matchPolicies = ['Equivalent', 'Exact'];
 
 export function validateMatchResources(match: MatchResources | undefined, path: string): Errors {
   if (!match) return [];
   return [
-    ...required(match.matchPolicy, `${path}.matchPolicy`),
-    ...optional(match.matchPolicy, `${path}.matchPolicy`, oneOf(['Equivalent', 'Exact'])),
+    ...oneOf(matchPolicies)(match.matchPolicy, `${path}.matchPolicy`),
     ...validateLabelSelector(match.namespaceSelector, `${path}.namespaceSelector`),
-    ...validateLabelSelector(match.objectSelector, `${path}.labelSelector`),
+    ...validateLabelSelector(match.objectSelector, `${path}.objectSelector`),
     ...each(match.resourceRules, `${path}.resourceRules`, validateNamedRule),
     ...each(match.excludeResourceRules, `${path}.excludeResourceRules`, validateNamedRule),
   ];
 }
 
-/** Names and presence only; the expressions are compiled by the evaluator. */
 export function validateMatchConditions(conditions: readonly MatchCondition[] | undefined, path: string): Errors {
   const count = conditions?.length ?? 0;
   const names = new Set<string>();
   return [
     ...(count > maxConditions ? [field.tooMany(path, count, maxConditions)] : []),
     ...each(conditions, path, ({ name, expression }, at) => {
-      const twice = names.has(name);
+      const twice = name && names.has(name);
       names.add(name);
       return [
         ...(expression?.trim() ? [] : [field.required(`${at}.expression`)]),
-        ...requiredAnd(name, `${at}.name`, (value, where) => invalidAll(where, value, isQualifiedName(value))),
+        ...requiredAnd(name, `${at}.name`, qualifiedName),
         ...(twice ? [field.duplicate(`${at}.name`, name)] : []),
       ];
     }),

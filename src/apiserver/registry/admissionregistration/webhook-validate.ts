@@ -3,9 +3,9 @@ import type {
   ValidatingWebhook,
   WebhookClientConfig,
 } from '../../../api/types/admissionregistration-v1.ts';
-import { isDns1123Label, isFullyQualifiedName, isPortNumber } from '../../../api/validation/names.ts';
-import { type Errors, each, invalidAll, oneOf, optional, required } from '../checks.ts';
-import { field } from '../field-errors.ts';
+import { isDns1035Label, isDns1123Subdomain, isPortNumber } from '../../../api/validation/names.ts';
+import { type Errors, each, fullyQualifiedName, invalidAll, oneOf, optional, required } from '../checks.ts';
+import { type FieldError, field } from '../field-errors.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 import { validateMatchConditions, validateRule } from './rules.ts';
 
@@ -20,18 +20,19 @@ function parseUrl(text: string): URL | undefined {
   }
 }
 
+const userOf = ({ username, password }: URL) => (password ? `${username}:${password}` : username);
+
 /** HTTPS, with a host and perhaps a path, nothing else. */
 function validateWebhookUrl(text: string, path: string): Errors {
   const url = parseUrl(text);
   if (!url) return [field.required(path, `url must be a valid URL: ${form}`)];
-  const wrong = (why: string) => field.invalid(path, text, `${why}; ${form}`);
   return [
     ...(url.protocol === 'https:'
       ? []
       : [field.invalid(path, url.protocol.slice(0, -1), `'https' is the only allowed URL scheme; ${form}`)]),
-    ...(url.host === '' ? [wrong('host must be specified')] : []),
+    ...(url.host === '' ? [field.invalid(path, '', `host must be specified; ${form}`)] : []),
     ...(url.username || url.password
-      ? [field.invalid(path, url.username, 'user information is not permitted in the URL')]
+      ? [field.invalid(path, userOf(url), 'user information is not permitted in the URL')]
       : []),
     ...(url.hash ? [field.invalid(path, url.hash.slice(1), 'fragments are not permitted in the URL')] : []),
     ...(url.search ? [field.invalid(path, url.search.slice(1), 'query parameters are not permitted in the URL')] : []),
@@ -43,10 +44,10 @@ function validateServicePath(urlPath: string, path: string): Errors {
   const wrong = (why: string) => field.invalid(path, urlPath, why);
   if (urlPath === '//') return [wrong('segment[0] may not be empty')];
   const errors: Errors = urlPath.startsWith('/') ? [] : [wrong("must start with a '/'")];
-  const steps = urlPath.replace(/^\//, '').replace(/\/$/, '').split('/');
+  const steps = urlPath.slice(1).replace(/\/$/, '').split('/');
   for (const [i, step] of steps.entries()) {
     if (step === '') errors.push(wrong(`segment[${i}] may not be empty`));
-    else errors.push(...isDns1123Label(step).map(why => wrong(`segment[${i}]: ${why}`)));
+    else errors.push(...isDns1123Subdomain(step).map(why => wrong(`segment[${i}]: ${why}`)));
   }
   return errors;
 }
@@ -61,8 +62,9 @@ interface Service {
 function validateWebhookService(service: Service, path: string): Errors {
   const { port = 443 } = service;
   return [
-    ...required(service.name, `${path}.name`, 'service name is required'),
-    ...required(service.namespace, `${path}.namespace`, 'service namespace is required'),
+    // Upstream passes the two in the wrong order, so that each is missed under the other's name.
+    ...required(service.namespace, `${path}.name`),
+    ...required(service.name, `${path}.namespace`),
     ...isPortNumber(port).map(why => field.invalid(`${path}.port`, port, `port is not valid: ${why}`)),
     ...validateServicePath(service.path ?? '', `${path}.path`),
   ];
@@ -87,44 +89,60 @@ function validateReviewVersions(versions: readonly string[] | undefined, path: s
     ...each(list, path, (version, at) => {
       const twice = seen.has(version);
       seen.add(version);
-      return twice ? [field.invalid(at, version, 'duplicate version')] : [];
+      return twice
+        ? [field.invalid(at, version, 'duplicate version')]
+        : invalidAll(at, version, isDns1035Label(version));
     }),
     ...(known ? [] : [field.invalid(path, list, 'must include at least one of v1, v1beta1')]),
   ];
 }
 
 function validateSideEffects(value: string | undefined, path: string): Errors {
-  return value
-    ? oneOf(['None', 'NoneOnDryRun'])(value, path)
-    : [field.required(path, 'must specify one of None, NoneOnDryRun')];
+  return value === undefined
+    ? [field.required(path, 'must specify one of None, NoneOnDryRun')]
+    : oneOf(['None', 'NoneOnDryRun'])(value, path);
 }
 
-function validateWebhook(hook: ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>, path: string): Errors {
-  const timeout = hook.timeoutSeconds;
+type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
+
+function validateWebhook(hook: Webhook, path: string): Errors {
   return [
-    ...invalidAll(`${path}.name`, hook.name, isFullyQualifiedName(hook.name ?? '')),
+    ...fullyQualifiedName(hook.name, `${path}.name`),
     ...each(hook.rules, `${path}.rules`, validateRule),
     ...optional(hook.failurePolicy, `${path}.failurePolicy`, oneOf(['Fail', 'Ignore'])),
     ...optional(hook.matchPolicy, `${path}.matchPolicy`, oneOf(['Equivalent', 'Exact'])),
     ...validateSideEffects(hook.sideEffects, `${path}.sideEffects`),
-    ...optional(hook.reinvocationPolicy, `${path}.reinvocationPolicy`, oneOf(['IfNeeded', 'Never'])),
-    ...(timeout !== undefined && (timeout < 1 || timeout > 30)
-      ? [field.invalid(`${path}.timeoutSeconds`, timeout, 'the timeout value must be between 1 and 30 seconds')]
-      : []),
-    ...validateReviewVersions(hook.admissionReviewVersions, `${path}.admissionReviewVersions`),
+    ...optional(hook.timeoutSeconds, `${path}.timeoutSeconds`, (seconds, at) =>
+      seconds < 1 || seconds > 30
+        ? [field.invalid(at, seconds, 'the timeout value must be between 1 and 30 seconds')]
+        : [],
+    ),
     ...validateLabelSelector(hook.namespaceSelector, `${path}.namespaceSelector`),
     ...validateLabelSelector(hook.objectSelector, `${path}.objectSelector`),
+    ...optional(hook.reinvocationPolicy, `${path}.reinvocationPolicy`, oneOf(['IfNeeded', 'Never'])),
     ...validateClientConfig(hook.clientConfig, `${path}.clientConfig`),
     ...validateMatchConditions(hook.matchConditions, `${path}.matchConditions`),
+    ...validateReviewVersions(hook.admissionReviewVersions, `${path}.admissionReviewVersions`),
   ];
 }
 
 /** The webhooks of a configuration; names are unique in it. */
-export function validateWebhooks(hooks: readonly (ValidatingWebhook | MutatingWebhook)[] | undefined): Errors {
+export function validateWebhooks(hooks: readonly Webhook[] | undefined): Errors {
   const names = new Set<string>();
   return each(hooks, 'webhooks', (hook, at) => {
-    const twice = names.has(hook.name);
+    const twice = hook.name && names.has(hook.name);
     names.add(hook.name);
     return [...validateWebhook(hook, at), ...(twice ? [field.duplicate(`${at}.name`, hook.name)] : [])];
   });
+}
+
+const kindOf = (error: FieldError) => `${error.field.replace(/^webhooks\[\d+\]\./, '')}: ${error.message}`;
+
+/** What the old webhooks had wrong, the new ones may keep. */
+export function validateWebhooksUpdate(
+  hooks: readonly Webhook[] | undefined,
+  old: readonly Webhook[] | undefined,
+): Errors {
+  const before = new Set(validateWebhooks(old).map(kindOf));
+  return validateWebhooks(hooks).filter(error => !before.has(kindOf(error)));
 }

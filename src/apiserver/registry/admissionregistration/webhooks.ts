@@ -6,7 +6,7 @@ import type {
 } from '../../../api/types/admissionregistration-v1.ts';
 import { ageColumn, integer, nameColumn } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
-import { validateWebhooks } from './webhook-validate.ts';
+import { validateWebhooks, validateWebhooksUpdate } from './webhook-validate.ts';
 
 function defaultWebhook(hook: ValidatingWebhook): void {
   hook.failurePolicy ??= 'Fail';
@@ -27,7 +27,9 @@ export const mutatingWebhookConfigurations = clusterScoped<MutatingWebhookConfig
   resource: 'admissionregistration.k8s.io/mutatingwebhookconfigurations',
   specless: true,
   generation: true,
-  validate: obj => validateWebhooks(obj.webhooks),
+  allowUnconditionalUpdate: false,
+  validateCreate: obj => validateWebhooks(obj.webhooks),
+  validateUpdate: (obj, old) => validateWebhooksUpdate(obj.webhooks, old.webhooks),
   default: obj => obj.webhooks?.forEach(defaultMutatingWebhook),
   columns: [nameColumn, integer('Webhooks', obj => obj.webhooks?.length ?? 0), ageColumn],
 });
@@ -36,7 +38,9 @@ export const validatingWebhookConfigurations = clusterScoped<ValidatingWebhookCo
   resource: 'admissionregistration.k8s.io/validatingwebhookconfigurations',
   specless: true,
   generation: true,
-  validate: obj => validateWebhooks(obj.webhooks),
+  allowUnconditionalUpdate: false,
+  validateCreate: obj => validateWebhooks(obj.webhooks),
+  validateUpdate: (obj, old) => validateWebhooksUpdate(obj.webhooks, old.webhooks),
   default: obj => obj.webhooks?.forEach(defaultWebhook),
   columns: [nameColumn, integer('Webhooks', obj => obj.webhooks?.length ?? 0), ageColumn],
 });
