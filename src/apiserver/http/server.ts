@@ -159,7 +159,10 @@ function http2Server(handle: Handler, limits: HttpLimits) {
   });
   server.on('stream', (stream, headers) => {
     const connection = stream.session && connections.get(stream.session);
-    if (!connection) return stream.destroy();
+    if (!connection) {
+      stream.destroy();
+      return;
+    }
     connection.openStreams += 1;
     connection.patience = limits.idleMs;
     stream.on('close', () => {

@@ -30,10 +30,10 @@ export class FrameQueue implements PushSource {
 
   push(frame: Uint8Array): void {
     if (this.#open && this.#sink) this.#open = this.#sink.write(frame);
+    else if (this.#waiting) this.#answer({ done: false, value: frame });
     else if (!this.#done) this.#keep(frame);
   }
   #keep(frame: Uint8Array): void {
-    if (this.#waiting) return this.#answer({ done: false, value: frame });
     this.#frames.push(frame);
     this.#bytes += frame.length;
     if (this.#frames.length <= maxFrames && this.#bytes <= maxBytes) return;

@@ -87,8 +87,9 @@ export class Writer {
       this.#queue.push({ commit, change, resolve, reject });
       if (this.#flushing) return;
       this.#flushing = true;
-      // All that is written in this turn goes into one message.
-      this.#soon(() => this.#flush());
+      // An idle disk begins at once; while it works, all that is written in this turn goes into one message.
+      if (this.#sent.length === 0) queueMicrotask(() => this.#flush());
+      else setImmediate(() => this.#flush()); // host-clock: not time, but the end of this turn
     });
   }
 
