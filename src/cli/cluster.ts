@@ -40,6 +40,7 @@ export function clusterPaths(dataDir: string) {
     logs: join(dataDir, 'logs'),
     run: join(dataDir, 'run'),
     node: join(dataDir, 'node'),
+    simulatedKubeconfig: join(dataDir, 'run', 'simulated-nodes.kubeconfig'),
     adminKubeconfig: join(dataDir, 'admin.kubeconfig'),
     pid: join(dataDir, 'run', 'supervisor.json'),
   };

@@ -204,6 +204,16 @@ function ensureServiceAccountKeys(files: Files): { key: string; publicKey: strin
   return { key, publicKey };
 }
 
+/** An identity for a part of the cluster that keeps no file of its own: made anew each time it starts. */
+export function issueClientCredentials(
+  authority: Credentials,
+  subject: Pick<CertificateSpec, 'commonName' | 'organizations'>,
+  clock: Clock,
+): Credentials {
+  const lifetime = { notBefore: clock.now() - backdate, notAfter: clock.now() + certificateLifetime };
+  return issueCertificate(authority, { ...subject, ...lifetime, usages: clientUsages });
+}
+
 /** What a kubelet needs to join: its client identity, and its serving certificate for these names and addresses. */
 export function issueNodeCredentials(
   authority: Credentials,
@@ -213,7 +223,7 @@ export function issueNodeCredentials(
   const identity = { commonName: `system:node:${node.name}`, organizations: ['system:nodes'] };
   const lifetime = { notBefore: clock.now() - backdate, notAfter: clock.now() + certificateLifetime };
   return {
-    client: issueCertificate(authority, { ...identity, ...lifetime, usages: clientUsages }),
+    client: issueClientCredentials(authority, identity, clock),
     serving: issueCertificate(authority, {
       ...identity,
       ...lifetime,

@@ -10,6 +10,7 @@ export {
   type ClusterPki,
   type ClusterPkiOptions,
   ensureClusterPki,
+  issueClientCredentials,
   issueNodeCredentials,
 } from './cluster.ts';
 export {

@@ -1,5 +1,5 @@
 import { command } from '../command.ts';
-import { clientFor } from '../run/connect.ts';
+import { managerClientsFor } from '../run/connect.ts';
 import { hostEnvironment, stopSignal } from '../run/environment.ts';
 import { managerFor } from '../run/manager.ts';
 import { reportReady } from '../supervisor.ts';
@@ -21,14 +21,20 @@ export const controllerManager = command({
       help: 'seconds without a heartbeat until a node counts as unreachable',
     },
     'cert-dir': { type: 'string', help: 'folder with ca.crt and ca.key, for signing certificate requests' },
+    'use-service-account-credentials': {
+      type: 'boolean',
+      default: true,
+      help: 'let each controller act as its service account in kube-system instead of as the manager',
+    },
     'leader-elect': { type: 'boolean', default: true, help: 'work only while holding the lease' },
   },
   async run(flags) {
     const environment = hostEnvironment('controller-manager');
-    const client = clientFor(flags.kubeconfig, 'tsukube-controller-manager', environment);
+    const { close, client, clientFor } = managerClientsFor(flags.kubeconfig, environment);
     const manager = managerFor({
       environment,
       client,
+      ...(flags['use-service-account-credentials'] && { clientFor }),
       enabled: flags.controllers,
       clusterCidrs: flags['cluster-cidr'],
       nodeCidrMaskSizeIpv4: flags['node-cidr-mask-size-ipv4'],
@@ -42,6 +48,6 @@ export const controllerManager = command({
     reportReady();
     await stopSignal({ withParent: true });
     await manager.stop();
-    await client.transport.close();
+    await close();
   },
 });

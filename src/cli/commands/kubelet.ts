@@ -37,7 +37,7 @@ export const kubelet = command({
   },
   async run(flags) {
     const environment = hostEnvironment('kubelet');
-    const client = clientFor(flags.kubeconfig, 'tsukube-kubelet', environment);
+    const client = clientFor(flags.kubeconfig, 'kubelet', environment);
     const informers = createInformerFactory(client, environment);
     const stopping = new AbortController();
     const root = flags['root-dir'];

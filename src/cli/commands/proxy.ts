@@ -23,7 +23,7 @@ export const proxy = command({
     );
     const backend = await chooseProxyBackend({ ...environment, table: flags.table, podCidrs: cidrs, families });
     if (flags.cleanup) return backend.remove();
-    const client = clientFor(flags.kubeconfig, 'tsukube-proxy', environment);
+    const client = clientFor(flags.kubeconfig, 'kube-proxy', environment);
     const stopping = new AbortController();
     const informers = createInformerFactory(client, environment);
     informers.start(stopping.signal);

@@ -19,7 +19,7 @@ export const scheduler = command({
   async run(flags) {
     const environment = hostEnvironment('scheduler');
     const loaded = flags.config === undefined ? {} : await loadSchedulerConfiguration(flags.config);
-    const client = clientFor(flags.kubeconfig, 'tsukube-scheduler', environment);
+    const client = clientFor(flags.kubeconfig, 'kube-scheduler', environment);
     const running = schedulerFor({ environment, client, leaderElect: flags['leader-elect'], ...loaded });
     await running.start();
     const port = flags['local-port'];

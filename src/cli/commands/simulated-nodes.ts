@@ -12,7 +12,7 @@ export const simulatedNodes = command({
   },
   async run(flags) {
     const environment = hostEnvironment('simulated-nodes');
-    const client = clientFor(flags.kubeconfig, 'tsukube-simulated-nodes', environment);
+    const client = clientFor(flags.kubeconfig, 'kubelet', environment);
     const nodes = createSimulatedNodes({
       count: flags.count,
       prefix: flags.prefix,

@@ -1,5 +1,6 @@
 /** Objects that every cluster made by `up` and `server` has, applied each time it starts. */
 import type { Draft, KubeObject } from '../../api/object.ts';
+import type { PolicyRule, Subject } from '../../api/types/rbac-v1.ts';
 import type { Client, ResourceName } from '../../client/contract.ts';
 import { localProvisioner } from '../../cloud/local/volumes.ts';
 import { simulatedNodesBinding } from '../../kubelet/simulated-identity.ts';
@@ -13,6 +14,88 @@ interface Addon {
 
 const readers = ['get', 'list', 'watch'];
 const all = { 'app.kubernetes.io/managed-by': 'tsukube' };
+
+const rbac = 'rbac.authorization.k8s.io';
+const group = (name: string): Subject => ({ apiGroup: rbac, kind: 'Group', name });
+const nodes = group('system:nodes');
+const joining = group('system:bootstrappers');
+const csr = 'certificates.k8s.io';
+
+interface Grant {
+  /** Of the binding, and of the role when it is ours. */
+  readonly name: string;
+  readonly subject: Subject;
+  /** What the role of that name allows, or another role. */
+  readonly rules?: readonly PolicyRule[];
+  readonly role?: string;
+}
+
+/** What the parts of a cluster may do besides what upstream's default policy says of their names. */
+const grants: readonly Grant[] = [
+  {
+    name: 'tsukube:node-agent',
+    subject: nodes,
+    rules: [
+      { apiGroups: [''], resources: ['services', 'endpoints', 'pods', 'namespaces', 'nodes'], verbs: readers },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: readers },
+      { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: readers },
+      { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: readers },
+      { apiGroups: [''], resources: ['persistentvolumes'], verbs: [...readers, 'create', 'delete'] },
+      { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: readers },
+      { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
+    ],
+  },
+  // A proxy and a DNS server that run alone.
+  {
+    name: 'tsukube:host-ports',
+    subject: { apiGroup: rbac, kind: 'User', name: 'system:kube-proxy' },
+    rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }],
+  },
+  {
+    name: 'tsukube:dns',
+    subject: { kind: 'ServiceAccount', namespace: 'kube-system', name: 'kube-dns' },
+    rules: [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] }],
+  },
+  // As kubeadm: joining nodes may ask for certificates, and nodes may renew their own.
+  { name: 'tsukube:kubelet-bootstrap', subject: joining, role: 'system:node-bootstrapper' },
+  {
+    name: 'tsukube:node-autoapprove-bootstrap',
+    subject: joining,
+    role: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+  },
+  {
+    name: 'tsukube:node-autoapprove-certificate-rotation',
+    subject: nodes,
+    role: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+  },
+  {
+    name: 'tsukube:selfnodeserver',
+    subject: nodes,
+    rules: [{ apiGroups: [csr], resources: ['certificatesigningrequests/selfnodeserver'], verbs: ['create'] }],
+  },
+];
+
+function clusterGrant({ name, subject, rules, role = name }: Grant): Addon[] {
+  const apiVersion = `${rbac}/v1`;
+  const metadata = { name, labels: all };
+  const roleRef = { apiGroup: rbac, kind: 'ClusterRole', name: role };
+  return [
+    ...(rules
+      ? [
+          {
+            resource: `${apiVersion}/clusterroles`,
+            object: { apiVersion, kind: 'ClusterRole', metadata, rules },
+          } as const,
+        ]
+      : []),
+    {
+      resource: `${apiVersion}/clusterrolebindings`,
+      object: { apiVersion, kind: 'ClusterRoleBinding', metadata, roleRef, subjects: [subject] },
+    },
+  ];
+}
+
+export const clusterGrants: readonly Addon[] = grants.flatMap(clusterGrant);
 
 export function addons(facts: ClusterRanges): readonly Addon[] {
   return [
@@ -41,33 +124,7 @@ export function addons(facts: ClusterRanges): readonly Addon[] {
         },
       },
     },
-    {
-      resource: 'rbac.authorization.k8s.io/v1/clusterroles',
-      object: {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'ClusterRole',
-        metadata: { name: 'tsukube:node-agent', labels: all },
-        rules: [
-          { apiGroups: [''], resources: ['services', 'endpoints', 'pods', 'namespaces', 'nodes'], verbs: readers },
-          { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: readers },
-          { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: readers },
-          { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: readers },
-          { apiGroups: [''], resources: ['persistentvolumes'], verbs: [...readers, 'create', 'delete'] },
-          { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: readers },
-          { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
-        ],
-      },
-    },
-    {
-      resource: 'rbac.authorization.k8s.io/v1/clusterrolebindings',
-      object: {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'ClusterRoleBinding',
-        metadata: { name: 'tsukube:node-agent', labels: all },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'tsukube:node-agent' },
-        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
-      },
-    },
+    ...clusterGrants,
     {
       resource: 'v1/configmaps',
       object: {
@@ -100,74 +157,6 @@ export function addons(facts: ClusterRanges): readonly Addon[] {
         })),
       },
     },
-    // As kubeadm: joining nodes may ask for certificates, and nodes may renew their own.
-    ...[
-      { name: 'tsukube:kubelet-bootstrap', role: 'system:node-bootstrapper', group: 'system:bootstrappers' },
-      {
-        name: 'tsukube:node-autoapprove-bootstrap',
-        role: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
-        group: 'system:bootstrappers',
-      },
-      {
-        name: 'tsukube:node-autoapprove-certificate-rotation',
-        role: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
-        group: 'system:nodes',
-      },
-      { name: 'tsukube:node-autoapprove-serving', role: 'tsukube:selfnodeserver', group: 'system:nodes' },
-    ].map(
-      ({ name, role, group }): Addon => ({
-        resource: 'rbac.authorization.k8s.io/v1/clusterrolebindings',
-        object: {
-          apiVersion: 'rbac.authorization.k8s.io/v1',
-          kind: 'ClusterRoleBinding',
-          metadata: { name, labels: all },
-          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-          subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group }],
-        },
-      }),
-    ),
-    {
-      resource: 'rbac.authorization.k8s.io/v1/clusterroles',
-      object: {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'ClusterRole',
-        metadata: { name: 'tsukube:selfnodeserver', labels: all },
-        rules: [
-          {
-            apiGroups: ['certificates.k8s.io'],
-            resources: ['certificatesigningrequests/selfnodeserver'],
-            verbs: ['create'],
-          },
-        ],
-      },
-    },
-    // Upstream leaves certificates of kubelets' servers to people; here the controller that approves the others may approve them too.
-    {
-      resource: 'rbac.authorization.k8s.io/v1/clusterroles',
-      object: {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'ClusterRole',
-        metadata: { name: 'tsukube:serving-approver', labels: all },
-        rules: [
-          {
-            apiGroups: ['certificates.k8s.io'],
-            resources: ['signers'],
-            resourceNames: ['kubernetes.io/kubelet-serving'],
-            verbs: ['approve'],
-          },
-        ],
-      },
-    },
-    {
-      resource: 'rbac.authorization.k8s.io/v1/clusterrolebindings',
-      object: {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'ClusterRoleBinding',
-        metadata: { name: 'tsukube:serving-approver', labels: all },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'tsukube:serving-approver' },
-        subjects: [{ kind: 'ServiceAccount', name: 'certificate-controller', namespace: 'kube-system' }],
-      },
-    },
     { resource: 'rbac.authorization.k8s.io/v1/clusterrolebindings', object: { ...simulatedNodesBinding } },
     {
       resource: 'storage.k8s.io/v1/storageclasses',
@@ -187,8 +176,8 @@ export function addons(facts: ClusterRanges): readonly Addon[] {
   ];
 }
 
-export async function applyAddons(client: Client, options: Parameters<typeof addons>[0]): Promise<void> {
-  for (const { resource, object } of addons(options)) {
+export async function applyAddons(client: Client, ranges: Parameters<typeof addons>[0]): Promise<void> {
+  for (const { resource, object } of addons(ranges)) {
     await client
       .resource(resource, object.metadata.namespace)
       .apply(object as never, { fieldManager: 'tsukube', force: true });

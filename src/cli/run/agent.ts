@@ -60,7 +60,7 @@ export async function runAgent(options: AgentOptions): Promise<RunningNode> {
         refused: () => false,
       },
     }),
-    { userAgent: 'tsukube-node', clock },
+    { userAgent: 'kubelet', clock },
   );
   await bootstrap.transport.close();
   const settings: NodeSettings = {

@@ -8,15 +8,15 @@ import { messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
 import { localLoadBalancerController } from '../../cloud/local/load-balancer.ts';
 import type { Environment } from '../../controller/contract.ts';
-import { ensureClusterPki, writeKubeconfig } from '../../pki/index.ts';
+import { simulatedNodesUser } from '../../kubelet/simulated-identity.ts';
+import { ensureClusterPki, issueClientCredentials, writeKubeconfig } from '../../pki/index.ts';
 import { type ClusterConfig, clusterPaths } from '../cluster.ts';
 import { addToKubeconfig } from '../kubeconfig-merge.ts';
 import { firstAddress, loadBalancerRanges } from '../ranges.ts';
 import { type SupervisedProcess, supervise } from '../supervisor.ts';
 import { applyAddons } from './addons.ts';
 import { clientFor } from './connect.ts';
-import { managerFor } from './manager.ts';
-import { schedulerFor } from './scheduler.ts';
+import { startControlPlane } from './control-plane.ts';
 
 export interface ProgressLine {
   readonly text: string;
@@ -76,6 +76,11 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
     user: 'admin',
     credentials: pki.clients.admin,
   });
+  if (config.node.kind === 'simulated') {
+    const { name: user, groups } = simulatedNodesUser;
+    const credentials = issueClientCredentials(pki.ca, { commonName: user, organizations: groups }, environment.clock);
+    writeKubeconfig(paths.simulatedKubeconfig, { server, authority: pki.ca.certificate, user, credentials });
+  }
   const node = config.node.kind === 'none' ? undefined : start('node', nodeArguments(dataDir, config));
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
@@ -93,23 +98,19 @@ export async function superviseCluster(options: SuperviseOptions): Promise<Super
       authority: pki.ca.certificate,
       ...pki.clients.admin,
     });
-    const client = clientFor(paths.adminKubeconfig, 'tsukube-manager', environment);
+    const client = clientFor(paths.adminKubeconfig, 'tsukube', environment);
     stops.push(() => client.transport.close());
     await applyAddons(client, config);
-    const manager = managerFor({
-      environment,
-      client,
-      enabled: ['*'],
-      clusterCidrs: config.podCidrs,
-      pkiDirectory: paths.pki,
-      leaderElect: false,
-      more: real ? [localLoadBalancerController({ cidrs: loadBalancerCidrs })] : [],
-    });
-    const scheduler = schedulerFor({ environment, client, leaderElect: false });
-    await Promise.all([manager.start(), scheduler.start()]);
     stops.push(
-      () => manager.stop(),
-      () => scheduler.stop(),
+      await startControlPlane({
+        environment,
+        server,
+        pki,
+        clusterCidrs: config.podCidrs,
+        pkiDirectory: paths.pki,
+        leaderElect: false,
+        more: real ? [localLoadBalancerController({ cidrs: loadBalancerCidrs })] : [],
+      }),
     );
     say({ text: 'Controllers and scheduler running', done: true });
     if (node) await reportNode(options, client, node);
@@ -138,7 +139,7 @@ function apiserverArguments(dataDir: string, config: ClusterConfig): string[] {
 function nodeArguments(dataDir: string, config: ClusterConfig): string[] {
   const paths = clusterPaths(dataDir);
   if (config.node.kind === 'simulated')
-    return ['simulated-nodes', `--kubeconfig=${paths.adminKubeconfig}`, `--count=${config.node.count}`];
+    return ['simulated-nodes', `--kubeconfig=${paths.simulatedKubeconfig}`, `--count=${config.node.count}`];
   return ['node', `--data-dir=${dataDir}`];
 }
 

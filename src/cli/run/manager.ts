@@ -4,16 +4,14 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createTokenSigner, type TokenSigner } from '../../apiserver/auth/index.ts';
 import { uuid } from '../../base/random.ts';
-import type { Client } from '../../client/contract.ts';
 import type { Controller, Environment } from '../../controller/contract.ts';
-import { createManager, type Manager } from '../../controller/index.ts';
+import { createManager, type Manager, type ManagerOptions } from '../../controller/index.ts';
 import { allControllers } from '../../controllers/all.ts';
 import type { TokenControllerOptions } from '../../controllers/index.ts';
 import { signCertificateRequest } from '../../pki/index.ts';
 
-export interface ManagerProcessOptions {
+export interface ManagerProcessOptions extends Pick<ManagerOptions, 'client' | 'clientFor'> {
   readonly environment: Environment;
-  readonly client: Client;
   /** As `--controllers`. */
   readonly enabled: readonly string[];
   readonly clusterCidrs: readonly string[];
@@ -31,11 +29,12 @@ export interface ManagerProcessOptions {
 const leaderTimes = { leaseMs: 10_000, renewDeadlineMs: 7_000, retryMs: 1_500 } as const;
 
 export function managerFor(options: ManagerProcessOptions): Manager {
-  const { environment, client, pkiDirectory } = options;
+  const { environment, client, clientFor, pkiDirectory } = options;
   const { clusterCidrs, nodeCidrMaskSizeIpv4, nodeCidrMaskSizeIpv6 } = options;
   return createManager({
     environment,
     client,
+    ...(clientFor && { clientFor }),
     host: hostname(),
     controllers: [
       ...allControllers({

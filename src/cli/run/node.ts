@@ -87,6 +87,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
   const paths = nodePaths(settings);
   const names = networkNames(settings);
   const [primaryAddress = ''] = settings.nodeAddresses;
+  const families = tableFamilies(settings.podCidrs);
   const stopping = new AbortController();
   const informers = createInformerFactory(client, environment);
   const linux = await createLinuxNode({
@@ -120,7 +121,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
     ...environment,
     table: names.serviceTable,
     podCidrs: settings.podCidrs,
-    families: tableFamilies(settings.podCidrs),
+    families,
     local: { device: names.device, serviceCidrs: settings.serviceCidrs },
   });
   const [, proxy, dns, policy, routes] = await Promise.all([
@@ -129,7 +130,8 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       ...environment,
       informers,
       backend,
-      node: { name: settings.nodeName },
+      nodeName: settings.nodeName,
+      families,
       skipAddresses: [settings.dnsAddress],
       clearConntrack: true,
       pods: podByIp,
@@ -147,7 +149,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       informers,
       nodeName: settings.nodeName,
       table: names.policyTable,
-      families: tableFamilies(settings.podCidrs),
+      families,
     }),
     startNodeRoutes({
       ...environment,
@@ -195,7 +197,7 @@ function volumeProvisioner({ environment, settings }: NodeProcessOptions, client
     },
     removeFolder: path => rm(path, { recursive: true, force: true }),
   });
-  return createManager({ environment, client, controllers: [controller] });
+  return createManager({ environment, client: client.with({ userAgent: controller.name }), controllers: [controller] });
 }
 
 /** On one machine the server starts beside the agent: asking often for a moment beats the back-off of everything below. */
@@ -233,7 +235,7 @@ export function localIdentity(environment: Environment, dataDir: string, config:
     clock,
   });
   return {
-    client: createClient(transport, { userAgent: 'tsukube-node', clock }),
+    client: createClient(transport, { userAgent: 'kubelet', clock }),
     tls: { cert: issued.serving.certificate, key: issued.serving.key, clientCa: pki.ca.certificate },
   };
 }

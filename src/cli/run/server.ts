@@ -8,9 +8,8 @@ import { type ClusterRanges, firstAddress } from '../ranges.ts';
 import { supervise } from '../supervisor.ts';
 import { applyAddons } from './addons.ts';
 import { clientFor } from './connect.ts';
+import { startControlPlane } from './control-plane.ts';
 import { ensureBootstrapToken, formatJoinToken, newBootstrapToken } from './join.ts';
-import { managerFor } from './manager.ts';
-import { schedulerFor } from './scheduler.ts';
 
 export interface ServerOptions {
   readonly environment: Environment;
@@ -57,13 +56,14 @@ export async function runServer(options: ServerOptions): Promise<RunningServer> 
   ];
   const apiserver = supervise({ name: 'apiserver', args }, { ...environment, logDirectory: paths.logs });
   const kubeconfig = paths.adminKubeconfig;
+  const server = `https://127.0.0.1:${options.port}`;
   writeKubeconfig(kubeconfig, {
-    server: `https://127.0.0.1:${options.port}`,
+    server,
     authority: pki.ca.certificate,
     user: 'admin',
     credentials: pki.clients.admin,
   });
-  const client = clientFor(kubeconfig, 'tsukube-manager', environment);
+  const client = clientFor(kubeconfig, 'tsukube', environment);
   const stops: (() => Promise<void>)[] = [() => apiserver.stop(), () => client.transport.close()];
   const stop = async () => {
     for (const each of stops.splice(0).reverse()) await each();
@@ -73,20 +73,16 @@ export async function runServer(options: ServerOptions): Promise<RunningServer> 
     await applyAddons(client, ranges);
     const bootstrapToken = options.bootstrapToken ?? ownToken(dataDir, environment);
     await ensureBootstrapToken(client, bootstrapToken);
-    const manager = managerFor({
-      environment,
-      client,
-      enabled: ['*'],
-      clusterCidrs: ranges.podCidrs,
-      pkiDirectory: options.pkiDirectory,
-      leaderElect: true,
-    });
-    const scheduler = schedulerFor({ environment, client, leaderElect: true });
     stops.push(
-      () => manager.stop(),
-      () => scheduler.stop(),
+      await startControlPlane({
+        environment,
+        server,
+        pki,
+        clusterCidrs: ranges.podCidrs,
+        pkiDirectory: options.pkiDirectory,
+        leaderElect: true,
+      }),
     );
-    await Promise.all([manager.start(), scheduler.start()]);
     return { kubeconfig, joinToken: formatJoinToken(pki.ca.certificate, bootstrapToken), stop };
   } catch (error) {
     await stop();

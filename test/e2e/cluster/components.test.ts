@@ -1,9 +1,11 @@
 /** Every component as a process of its own, wired with upstream's flags, in one network namespace. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { Deployment } from '../../../src/api/types/index.ts';
+import { clusterGrants } from '../../../src/cli/run/addons.ts';
 import { writeKubeconfig } from '../../../src/pki/index.ts';
 import { createNamespace, type Namespace } from '../../support/netns.ts';
 import { type Part, startPart } from '../../support/processes.ts';
@@ -42,18 +44,41 @@ describe('components alone', { skip: isRoot ? false : 'needs root for a network 
       user: 'admin',
       credentials: { certificate: read('admin.crt'), key: read('admin.key') },
     });
-    const flag = `--kubeconfig=${kubeconfig}`;
+    const as = (user: string) => {
+      const path = join(directory, `${user}.kubeconfig`);
+      const credentials = { certificate: read(`${user}.crt`), key: read(`${user}.key`) };
+      writeKubeconfig(path, { server: 'https://127.0.0.1:6443', authority: read('ca.crt'), user, credentials });
+      return `--kubeconfig=${path}`;
+    };
+    await kubectl('create', 'serviceaccount', 'kube-dns', '--namespace=kube-system');
+    const token = (await kubectl('create', 'token', 'kube-dns', '--namespace=kube-system')).trim();
+    const dns = join(directory, 'dns.kubeconfig');
+    writeKubeconfig(dns, {
+      server: 'https://127.0.0.1:6443',
+      authority: read('ca.crt'),
+      user: 'dns',
+      credentials: { token },
+    });
+    const roles = join(directory, 'roles.json');
+    writeFileSync(roles, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: clusterGrants.map(g => g.object) }));
+    await kubectl('apply', '-f', roles);
     await start(
       /The controller manager is ready/,
       'controller-manager',
-      flag,
+      as('controller-manager'),
       `--cert-dir=${pki}`,
       '--cluster-cidr=10.42.0.0/16',
     );
-    await start(/The scheduler is ready/, 'scheduler', flag);
-    await start(/The nodes are registered/, 'simulated-nodes', flag, '--count=2');
-    await start(/DNS is ready/, 'dns', flag, '--bind-address=127.0.0.1', '--port=5353');
-    await start(/proxy is ready/, 'proxy', flag, '--hostname-override=node-0', '--cluster-cidr=10.128.0.0/9');
+    await start(/The scheduler is ready/, 'scheduler', as('scheduler'));
+    await start(/The nodes are registered/, 'simulated-nodes', `--kubeconfig=${kubeconfig}`, '--count=2');
+    await start(/DNS is ready/, 'dns', `--kubeconfig=${dns}`, '--bind-address=127.0.0.1', '--port=5353');
+    await start(
+      /proxy is ready/,
+      'proxy',
+      as('kube-proxy'),
+      '--hostname-override=node-0',
+      '--cluster-cidr=10.128.0.0/9',
+    );
   });
   after(async () => {
     for (const part of parts.reverse()) await part.stop();
@@ -75,6 +100,17 @@ describe('components alone', { skip: isRoot ? false : 'needs root for a network 
       await new Promise(resolve => setTimeout(resolve, 100));
     }
     assert.match(rules, new RegExp(`${address.replaceAll('.', '\\.')} \\. tcp \\. 80 : goto pick_masquerade_3`));
+  });
+
+  test('each of them acts as itself, and needs no more than its rights', async () => {
+    const refused = (await kubectl('get', '--raw', '/metrics')).match(/^apiserver_request_total\{.*code="40[13]".*$/gm);
+    assert.equal(refused, null);
+    const accounts = await kubectl('get', 'serviceaccounts', '--namespace=kube-system', '--output=name');
+    for (const name of ['deployment-controller', 'replicaset-controller', 'endpointslice-controller'])
+      assert.match(accounts, new RegExp(`serviceaccount/${name}$`, 'm'));
+    const web = await kubectl('get', 'deployment', 'web', '--output=json', '--show-managed-fields');
+    const managers = (JSON.parse(web) as Deployment).metadata.managedFields?.map(({ manager }) => manager);
+    assert.deepEqual([...new Set(managers)].sort(), ['kube-controller-manager', 'kubectl-create']);
   });
 
   test('the proxy takes its rules away when asked', async () => {
