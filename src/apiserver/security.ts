@@ -140,8 +140,11 @@ function reviews(
 ): Record<string, Virtual> {
   const answer =
     <T>(review: (obj: T, scope: Parameters<Virtual>[1]) => Promise<T> | T): Virtual =>
-    async (obj, scope) =>
-      (await review(obj as unknown as T, scope)) as unknown as Unstructured;
+    async (obj, scope) => {
+      const answered = (await review(obj as unknown as T, scope)) as unknown as Unstructured;
+      const { name, ...metadata } = answered.metadata;
+      return name ? answered : ({ ...answered, metadata } as Unstructured);
+    };
   return {
     'authentication.k8s.io/tokenreviews': answer<TokenReview>(obj =>
       reviewToken(obj, authentication.tokens, audiences),

@@ -92,7 +92,7 @@ export const errors = {
       422,
       'Invalid',
       `${qualified(gk.group, gk.kind)} "${name}" is invalid${message ? `: ${message}` : ''}`,
-      { ...(name && { name }), ...(gk.group && { group: gk.group }), kind: gk.kind, causes },
+      { ...(name && { name }), ...(gk.group && { group: gk.group }), ...(gk.kind && { kind: gk.kind }), causes },
     ),
   badRequest: (message: string) => new ApiError(400, 'BadRequest', message),
   unauthorized: (message = 'Unauthorized') => new ApiError(401, 'Unauthorized', message),
@@ -114,6 +114,9 @@ export const errors = {
       `${action} is not supported on resources of kind "${qualified(gr.group, gr.resource)}"`,
       resourceDetails(gr, ''),
     ),
+  /** For a method that no route of a built-in resource has. */
+  methodNotAllowed: () =>
+    new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {}),
   notAcceptable: (message: string) => new ApiError(406, 'NotAcceptable', message),
   unsupportedMediaType: (message: string) => new ApiError(415, 'UnsupportedMediaType', message),
   requestEntityTooLarge: (message: string) => new ApiError(413, 'RequestEntityTooLarge', message),

@@ -412,8 +412,13 @@ describe('access reviews', () => {
     };
     const metadata = { name: '' };
     assert.equal((await reviewSubjectAccess({ metadata, spec }, authorizer)).status?.allowed, true);
-    assert.equal((await reviewLocalSubjectAccess({ metadata, spec }, 'ns', authorizer)).status?.allowed, true);
-    await assert.rejects(reviewLocalSubjectAccess({ metadata, spec }, 'other', authorizer), /must match namespace/);
+    const local = { metadata: { ...metadata, namespace: 'ns' }, spec };
+    assert.equal((await reviewLocalSubjectAccess(local, 'ns', authorizer)).status?.allowed, true);
+    await assert.rejects(reviewLocalSubjectAccess(local, 'other', authorizer), /must match namespace/);
+    await assert.rejects(
+      reviewLocalSubjectAccess({ metadata, spec }, 'ns', authorizer),
+      /must match metadata.namespace/,
+    );
     const own = await reviewOwnAccess({ metadata, spec }, { name: 'jane', groups: [] }, authorizer);
     assert.deepEqual(own.status, { allowed: false });
     assert.equal((await reviewOwnAccess({ metadata, spec }, boss, authorizer)).status?.allowed, true);

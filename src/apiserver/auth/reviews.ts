@@ -92,9 +92,10 @@ function validateSpec(spec: Spec, withUser: boolean): FieldError[] {
   return found;
 }
 
-function refuse(kind: string, found: readonly FieldError[]): ApiError {
+/** Upstream does not name the kind of what it refuses. */
+function refuse(found: readonly FieldError[]): ApiError {
   const { causes, message } = aggregate(found);
-  return errors.invalid({ group: 'authorization.k8s.io', kind }, '', causes, message);
+  return errors.invalid({ group: 'authorization.k8s.io', kind: '' }, '', causes, message);
 }
 
 async function decide(attributes: Attributes, authorizer: Authorizer): Promise<SubjectAccessReviewStatus> {
@@ -125,7 +126,7 @@ export async function reviewSubjectAccess(
   authorizer: Authorizer,
 ): Promise<SubjectAccessReview> {
   const found = validateSpec(review.spec, true);
-  if (found.length > 0) throw refuse('SubjectAccessReview', found);
+  if (found.length > 0) throw refuse(found);
   return { ...review, status: await decide(attributesOf(review.spec, userOf(review.spec)), authorizer) };
 }
 
@@ -144,8 +145,10 @@ export async function reviewLocalSubjectAccess(
         'disallowed on this kind of request',
       ),
     );
-  if (found.length > 0) throw refuse('LocalSubjectAccessReview', found);
   const asked = review.spec.resourceAttributes?.namespace ?? '';
+  if (review.spec.resourceAttributes && asked !== (review.metadata?.namespace ?? ''))
+    found.push(field.invalid('spec.resourceAttributes.namespace', asked, 'must match metadata.namespace'));
+  if (found.length > 0) throw refuse(found);
   if (asked !== namespace)
     throw errors.badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
   return { ...review, status: await decide(attributesOf(review.spec, userOf(review.spec)), authorizer) };
@@ -158,7 +161,7 @@ export async function reviewOwnAccess(
   authorizer: Authorizer,
 ): Promise<SelfSubjectAccessReview> {
   const found = validateSpec(review.spec, false);
-  if (found.length > 0) throw refuse('SelfSubjectAccessReview', found);
+  if (found.length > 0) throw refuse(found);
   return { ...review, status: await decide(attributesOf(review.spec, user), authorizer) };
 }
 
@@ -184,8 +187,12 @@ export function reviewOwnRules(
   const nonResourceRules: NonResourceRule[] = rules.flatMap(({ verbs, nonResourceURLs }) =>
     nonResourceURLs?.length ? [{ verbs, nonResourceURLs }] : [],
   );
+  const { kind, apiVersion } = review;
   return {
-    ...review,
+    ...(kind && { kind }),
+    ...(apiVersion && { apiVersion }),
+    metadata: { name: '' },
+    spec: {},
     status: {
       incomplete: failures.length > 0,
       nonResourceRules,
@@ -214,7 +221,7 @@ export async function reviewToken(
   const asked = audiences.length > 0 ? audiences : apiAudiences;
   try {
     const result = await tokens.authenticateToken(token, asked);
-    if (!result) return { ...review, status: { user: {} } };
+    if (!result) return { ...review, status: { user: {}, error: 'invalid bearer token' } };
     return {
       ...review,
       status: { authenticated: true, user: toUserInfo(result.user), audiences: [...result.audiences] },

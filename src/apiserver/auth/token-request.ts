@@ -86,7 +86,7 @@ async function bindObject(
     return { secret: { name, uid: checkUid(reference, 'secrets', secret.metadata.uid) } };
   }
   throw errors.badRequest(
-    `cannot bind token to object of type ${reference.apiVersion ?? ''}, Kind=${reference.kind ?? ''}`,
+    `cannot bind token to object of type ${reference.apiVersion?.includes('/') ? '' : '/'}${reference.apiVersion ?? ''}, Kind=${reference.kind ?? ''}`,
   );
 }
 

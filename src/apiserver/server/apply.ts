@@ -1,6 +1,7 @@
 /** Server-side apply. */
 import { applyPatch } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
+import { apiVersionOf } from '../../api/schema.ts';
 import { errors } from '../../base/errors.ts';
 import { identified } from './body.ts';
 import { type Document, decodeObjectValue } from './codec.ts';
@@ -20,6 +21,16 @@ function requireFieldManager(scope: Scope): void {
   );
 }
 
+/** What is applied must name the version of the request. */
+function requireVersion(served: Served, applied: unknown): void {
+  const said = (applied as { apiVersion?: unknown } | null)?.apiVersion ?? '';
+  const expected = apiVersionOf(served.info);
+  if (said !== expected)
+    throw errors.badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${said}, expected: ${expected}`,
+    );
+}
+
 export async function runApply(
   scope: Scope,
   served: Served,
@@ -28,6 +39,7 @@ export async function runApply(
 ): Promise<UpdateOutcome> {
   requireFieldManager(scope);
   const { info } = scope;
+  requireVersion(served, document.value);
   const { object, warnings } = decodeObjectValue(
     document.value,
     served.info,

@@ -13,7 +13,16 @@ import { equalObjects } from './equality.ts';
 import { bodyFormat } from './negotiation.ts';
 import { listParameters } from './options.ts';
 import { respondValue } from './output.ts';
-import { groupResource, listOffer, negotiated, queryEntries, respondEntry, storeOf, writeOffer } from './read.ts';
+import {
+  groupResource,
+  listOffer,
+  negotiated,
+  queryEntries,
+  respondEntry,
+  respondList,
+  storeOf,
+  writeOffer,
+} from './read.ts';
 import { isTrue } from './request-info.ts';
 import type { Scope, Served } from './scope.ts';
 import { liveObject, pendingFinalizers } from './update.ts';
@@ -21,6 +30,8 @@ import { liveObject, pendingFinalizers } from './update.ts';
 export interface DeleteRequest {
   readonly gracePeriodSeconds: number | undefined;
   readonly propagation: 'Orphan' | 'Background' | 'Foreground' | undefined;
+  /** Asked for with `orphanDependents: false`: then an answer that comes before the end is 202. */
+  readonly legacyCascade: boolean;
   readonly uid: string | undefined;
   readonly resourceVersion: string | undefined;
   readonly dryRun: boolean;
@@ -65,6 +76,7 @@ function deleteRequest(scope: Scope): DeleteRequest {
   return {
     gracePeriodSeconds: gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds,
     propagation: (propagationPolicy as 'Orphan' | undefined) ?? legacy,
+    legacyCascade: orphanDependents === false,
     uid: preconditions?.uid,
     resourceVersion: preconditions?.resourceVersion,
     dryRun: (dryRun?.length ?? 0) > 0 || query.getAll('dryRun').includes('All'),
@@ -96,10 +108,8 @@ export async function deleteObject(scope: Scope, served: Served): Promise<ApiRes
   const media = negotiated(scope, served, writeOffer);
   const request = deleteRequest(scope);
   const result = await runDelete(scope, served, scope.info.name, request);
-  if (!result.gone || served.returnsDeleted) {
-    const accepted = !result.gone && request.propagation === 'Foreground' ? 202 : 200;
-    return respondEntry(scope, served, served.custom || accepted === 200 ? 200 : 202, result.entry, media);
-  }
+  if (!result.gone || served.returnsDeleted)
+    return respondEntry(scope, served, !result.gone && request.legacyCascade ? 202 : 200, result.entry, media);
   const { name, uid } = result.object.metadata;
   const { group, resource } = groupResource(served);
   const details = { name, ...(group && { group }), kind: resource, uid };
@@ -201,7 +211,7 @@ async function deletionOf(
     return { type: 'delete' };
   if (!metadata.deletionTimestamp) mark(served, obj, now, 0);
   else if (finalizers.length === 0) return unchangedOr(obj, current);
-  else if (grace === undefined || grace === 0) metadata.deletionGracePeriodSeconds = 0;
+  else if (!isNamespace(served) && (grace === undefined || grace === 0)) metadata.deletionGracePeriodSeconds = 0;
   return unchangedOr(obj, current);
 }
 
@@ -215,12 +225,17 @@ function unchangedOr(obj: Unstructured, current: Stored): Change {
 }
 
 function mark(served: Served, obj: Unstructured, now: number, grace: number): void {
-  if (served.info.group === '' && served.info.plural === 'namespaces')
-    obj['status'] = { ...(obj['status'] as object), phase: 'Terminating' };
   obj.metadata.deletionTimestamp = rfc3339(now + grace * 1_000);
+  // Namespaces end in their own way, without a grace period.
+  if (isNamespace(served)) {
+    obj['status'] = { ...(obj['status'] as object), phase: 'Terminating' };
+    return;
+  }
   obj.metadata.deletionGracePeriodSeconds = grace;
   if (obj.metadata.generation) obj.metadata.generation += 1;
 }
+
+const isNamespace = ({ info }: Served) => info.group === '' && info.plural === 'namespaces';
 
 /** A second, shorter deletion: the clock still runs from the first. */
 function shorten(obj: Unstructured, grace: number): void {
@@ -252,6 +267,7 @@ function finalizersFor(served: Served, obj: Unstructured, request: DeleteRequest
 
 const deleteWorkers = 10;
 
+/** Answered, as upstream does, with what was there. */
 export async function deleteCollection(scope: Scope, served: Served): Promise<ApiResponse> {
   const media = negotiated(scope, served, listOffer);
   const request = deleteRequest(scope);
@@ -261,8 +277,7 @@ export async function deleteCollection(scope: Scope, served: Served): Promise<Ap
     for (let entry = pending.shift(); entry; entry = pending.shift()) await deleteEntry(scope, served, entry, request);
   };
   await Promise.all(Array.from({ length: Math.min(deleteWorkers, pending.length) }, one));
-  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' };
-  return respondValue(200, status, { ...media, shape: 'object', contentType: media.contentType.split(';')[0] ?? '' });
+  return respondList(scope, served, media, result);
 }
 
 async function deleteEntry(scope: Scope, served: Served, entry: Entry, request: DeleteRequest): Promise<void> {

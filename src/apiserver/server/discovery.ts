@@ -128,11 +128,16 @@ function chosen({ request }: Exchange, from: Offer): Negotiated {
 
 /** Answers for /api, /apis and below, down to the lists of resources. Undefined for other paths. */
 export function serveDiscovery(resources: ResourceTable, exchange: Exchange): ApiResponse | undefined {
+  const answer = discoveryAt(resources, exchange);
+  if (answer && exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD')
+    throw errors.methodNotAllowed();
+  return answer;
+}
+
+function discoveryAt(resources: ResourceTable, exchange: Exchange): ApiResponse | undefined {
   const parts = exchange.request.path.split('/').filter(part => part !== '');
   const [root, second, third] = parts;
   if (root !== 'api' && root !== 'apis') return undefined;
-  if (exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD')
-    throw errors.methodNotSupported({ group: '', resource: '' }, exchange.request.method);
   if (parts.length === 1) return serveRoot(resources, exchange, root === 'api');
   if (root === 'api') return parts.length === 2 ? serveVersion(resources, exchange, '', second ?? '') : undefined;
   if (parts.length === 2) return serveGroup(resources, exchange, second ?? '');

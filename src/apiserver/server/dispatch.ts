@@ -8,7 +8,8 @@ import { deleteCollection, deleteObject } from './delete.ts';
 import type { Exchange } from './filters.ts';
 import { patchObject } from './patch.ts';
 import { getObject, listObjects } from './read.ts';
-import type { Core, Scope, VerbHandler } from './scope.ts';
+import type { RequestInfo } from './request-info.ts';
+import type { Core, Scope, Served, VerbHandler } from './scope.ts';
 import { subresourceHandler } from './subresources.ts';
 import { updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
@@ -51,17 +52,26 @@ export async function serveResource(core: Core, exchange: Exchange): Promise<Api
   if (!served.info.namespaced && info.namespace !== '' && served.info.plural !== 'namespaces')
     throw errors.unknownPath();
   const scope = scopeOf(core, exchange);
-  const groupResource = { group: info.group, resource: info.resource };
+  const refused = () =>
+    served.custom
+      ? errors.methodNotSupported({ group: info.group, resource: info.resource }, info.verb)
+      : errors.methodNotAllowed();
   if (info.subresource) {
     const handler = subresourceHandler(served, info.subresource, info.verb);
     if (handler) return handler(scope, served);
     if (!(info.subresource in served.info.subresources)) throw errors.unknownPath();
-    throw errors.methodNotSupported(groupResource, exchange.request.method);
+    throw refused();
   }
   const handler = served.store || served.virtual ? verbs[info.verb] : componentStatusVerbs[info.verb];
-  if (!handler || !served.info.verbs.includes(info.verb)) throw errors.methodNotSupported(groupResource, info.verb);
+  if (!handler || !served.info.verbs.includes(info.verb) || misplaced(served, info)) throw refused();
   const response = await handler(scope, served);
   return info.verb === 'get' || info.verb === 'list' ? compressed(scope, response) : response;
+}
+
+/** Collections are created in, objects are written and deleted: no other way round, and not across namespaces. */
+function misplaced(served: Served, { verb, name, namespace }: RequestInfo): boolean {
+  if (verb === 'create') return name !== '' || (served.info.namespaced && namespace === '');
+  return (verb === 'update' || verb === 'patch') && name === '';
 }
 
 const listVerbs = new Set(['list', 'watch', 'deletecollection']);

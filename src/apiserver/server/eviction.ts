@@ -49,6 +49,7 @@ function deletion(options: Partial<DeleteOptions>, pod: Pod, dryRun: boolean, ch
   const { preconditions, gracePeriodSeconds, propagationPolicy } = options;
   return {
     gracePeriodSeconds,
+    legacyCascade: false,
     propagation: propagationPolicy as DeleteRequest['propagation'],
     // A budget was charged for this very pod: another of the same name must not pay.
     uid: preconditions?.uid ?? (charged ? pod.metadata.uid : undefined),

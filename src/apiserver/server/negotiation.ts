@@ -86,7 +86,8 @@ function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
     const format = formats[type];
     const shape = shapeOf(parameters);
     if (!format || !shape || !offer.formats.includes(format) || !offer.shapes.includes(shape)) continue;
-    const suffix = shape === 'object' ? '' : parameterText(parameters);
+    // Upstream names the kind in the content type of discovery only.
+    const suffix = shape === 'discovery' ? parameterText(parameters) : '';
     return {
       format,
       shape,
@@ -99,7 +100,7 @@ function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
 }
 
 function parameterText(p: Record<string, string>): string {
-  return ['as', 'g', 'v'].map(k => (p[k] === undefined ? '' : `;${k}=${p[k]}`)).join('');
+  return ['g', 'v', 'as'].map(k => (p[k] === undefined ? '' : `;${k}=${p[k]}`)).join('');
 }
 
 /** The format of a request body. Throws 415. */

@@ -46,6 +46,7 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   const path = request.path === '/' ? '/' : request.path.replace(/\/+$/, '');
   const health = await serveHealth(inputs.checks, path, request.query, core.log);
   if (health) return health;
+  if (path === '/version' && request.method !== 'GET' && request.method !== 'HEAD') throw errors.methodNotAllowed();
   if (path === '/version') return respondValue(200, versionInfo, { ...json(exchange), pretty: true });
   if (path === '/metrics') return respond(200, 'text/plain; version=0.0.4', utf8(core.metrics.text()));
   const discovery = serveDiscovery(core.resources, exchange);

@@ -116,8 +116,7 @@ export function respond(status: number, contentType: string, body: ApiResponse['
 }
 
 export function respondValue(status: number, value: object, negotiated: Negotiated): ApiResponse {
-  const plain = negotiated.shape === 'object' ? negotiated.contentType : negotiated.contentType;
-  return respond(status, plain, encodeValue(value, negotiated));
+  return respond(status, negotiated.contentType, encodeValue(value, negotiated));
 }
 
 export const plainJson: Negotiated = {

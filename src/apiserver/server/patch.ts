@@ -15,7 +15,7 @@ import { type Document, decodeDocument, decodeObjectValue } from './codec.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { negotiated, respondEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
-import { runUpdate } from './update.ts';
+import { checkName, runUpdate } from './update.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
@@ -90,7 +90,6 @@ async function runPatch(scope: Scope, served: Served, parameters: WriteParameter
     operationOptions: 'PatchOptions',
     produce(copy) {
       const live = copy();
-      const { name, namespace } = live.metadata;
       const patched = applyPatch(type, live, patch.value, served.info.schema);
       const { object, warnings } = decodeObjectValue(
         patched,
@@ -100,14 +99,7 @@ async function runPatch(scope: Scope, served: Served, parameters: WriteParameter
       );
       for (const warning of warnings) if (!scope.warnings.includes(warning)) scope.warn(warning);
       const obj = identified(object, served.info);
-      if (obj.metadata.name !== name)
-        throw errors.badRequest(
-          `the name of the object (${obj.metadata.name}) does not match the name on the URL (${name})`,
-        );
-      if (namespace && obj.metadata.namespace !== namespace)
-        throw errors.badRequest(
-          `the namespace of the object (${obj.metadata.namespace}) does not match the namespace on the request (${namespace})`,
-        );
+      checkName(scope, served, obj);
       return obj;
     },
   });

@@ -92,7 +92,11 @@ export async function queryEntries(scope: Scope, served: Served, parameters: Lis
 export async function listObjects(scope: Scope, served: Served): Promise<ApiResponse> {
   const media = negotiated(scope, served, listOffer);
   const parameters = listParameters(scope.request.query, false);
-  const result = await queryEntries(scope, served, parameters);
+  return respondList(scope, served, media, await queryEntries(scope, served, parameters));
+}
+
+/** Entries in the shape and format that was negotiated. */
+export function respondList(scope: Scope, served: Served, media: Negotiated, result: ListResult): ApiResponse {
   const metadata = listMetadata(result);
   if (media.shape === 'table') return respondTable(scope, served, media, result, metadata);
   const partial = media.shape === 'partial' || media.shape === 'partial-list';

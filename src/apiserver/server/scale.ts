@@ -4,7 +4,7 @@ import type { Unstructured } from '../../api/object.ts';
 import { formatLabelSelector, selectorFromSet } from '../../api/selectors/index.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import type { LabelSelector } from '../../api/types/meta-v1.ts';
-import { errors } from '../../base/errors.ts';
+import { errors, isNotFound } from '../../base/errors.ts';
 import { aggregate, field } from '../registry/field-errors.ts';
 import { identified, readBody } from './body.ts';
 import { decodeObjectValue } from './codec.ts';
@@ -70,9 +70,21 @@ function scaleOf(served: Served, obj: Unstructured): Scale {
   };
 }
 
+/** Upstream names the subresource when some kinds are not there. */
+function missingScale(served: Served, name: string) {
+  const { group, plural } = served.info;
+  if (plural === 'deployments' || plural === 'replicasets')
+    return errors.notFound({ group, resource: `${plural}/scale` }, name);
+  if (plural === 'replicationcontrollers')
+    return errors.notFound({ group: 'autoscaling', resource: `${plural}/scale` }, name);
+  return errors.notFound(groupResource(served), name);
+}
+
 export async function getScale(scope: Scope, served: Served): Promise<ApiResponse> {
   const media = negotiated(scope, served, writeOffer);
-  const entry = await readEntry(scope, served);
+  const entry = await readEntry(scope, served).catch(e => {
+    throw isNotFound(e) ? missingScale(served, scope.info.name) : e;
+  });
   return respondValue(200, scaleOf(served, servedObject(served, entry)), media);
 }
 

@@ -62,7 +62,11 @@ function supportedBy(served: Served) {
   return (field: string, value: string) => {
     const name = field === 'name' && served.info.group === '' ? 'metadata.name' : field;
     if (name !== 'metadata.name' && name !== 'metadata.namespace' && !Object.hasOwn(known, name))
-      throw new SelectorError(`field label not supported: ${field}`);
+      throw new SelectorError(
+        Object.keys(known).length > 0
+          ? `field label not supported: ${field}`
+          : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+      );
     return { field: name, value };
   };
 }

@@ -3,7 +3,7 @@ import { sameButTimes } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
-import { aggregate, type FieldError } from '../registry/field-errors.ts';
+import { aggregate, type FieldError, field } from '../registry/field-errors.ts';
 import type { RequestContext, SubresourceStrategy } from '../registry/strategy.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import type { Change, Stored } from '../storage/object-store.ts';
@@ -61,7 +61,9 @@ export async function updateObject(scope: Scope, served: Served): Promise<ApiRes
 export function checkName(scope: Scope, served: Served, obj: Unstructured): void {
   const { info } = scope;
   if (!obj.metadata.name)
-    throw errors.badRequest('name must be provided: the name of the object ("") does not match the name on the URL');
+    throw errors.badRequest(
+      `the name of the object (${info.name} based on URL) was undeterminable: name must be provided`,
+    );
   if (obj.metadata.name !== info.name)
     throw errors.badRequest(
       `the name of the object (${obj.metadata.name}) does not match the name on the URL (${info.name})`,
@@ -131,6 +133,7 @@ async function changeFor(
   const { strategy, hooks } = served;
   const live = deepFreeze(liveObject(served, current));
   const produced = await plan.produce(() => toServed(served, liveObject(served, current)));
+  if (plan.operationOptions === 'PatchOptions') checkSameUid(served, produced, live);
   checkPreconditions(served, produced, live);
   const obj = toStored(served, produced);
   keepSystemMetadata(obj, live);
@@ -172,7 +175,7 @@ async function changeFor(
 function decide(served: Served, obj: Unstructured, live: Unstructured, ttlSeconds: number | undefined): Change {
   const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = obj.metadata;
   if (deletionTimestamp && !finalizers?.length && !deletionGracePeriodSeconds && !pendingFinalizers(served, obj))
-    return { type: 'delete' };
+    return { type: 'delete', last: obj };
   if (unchanged(obj, live)) return { type: 'none' };
   return { type: 'put', object: obj, ttlSeconds };
 }
@@ -228,6 +231,12 @@ function checkPreconditions(served: Served, obj: Unstructured, live: Unstructure
         message: 'Invalid value: 0: must be specified for an update',
       },
     ]);
+}
+
+/** A patch is no precondition: it may not change the uid. */
+function checkSameUid(served: Served, { metadata }: Unstructured, live: Unstructured): void {
+  if (metadata.uid && metadata.uid !== live.metadata.uid)
+    check(served, live, [field.invalid('metadata.uid', metadata.uid, 'field is immutable')]);
 }
 
 /** What a client may leave out of an update stays as it was (upstream: ValidateObjectMetaUpdate and BeforeUpdate). */

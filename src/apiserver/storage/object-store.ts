@@ -17,7 +17,8 @@ export interface Stored {
 
 export type Change =
   | { readonly type: 'put'; readonly object: Unstructured; readonly ttlSeconds?: number | undefined }
-  | { readonly type: 'delete' }
+  /** `last` is what the writer made of the object in the moment of its end, for the answer. */
+  | { readonly type: 'delete'; readonly last?: Unstructured }
   /** Leave it as it is. */
   | { readonly type: 'none' };
 
@@ -149,7 +150,9 @@ export function createObjectStore(options: {
       if (dryRun) return { entry: current, changed: true };
       const outcome = await remove(current.key, current.modRevision);
       if (typeof outcome !== 'number') return { found: outcome };
-      return { entry: current, changed: true, revision: outcome };
+      if (!change.last) return { entry: current, changed: true, revision: outcome };
+      const last = new Entry(current.key, { ...current, value: encodeStored(change.last) });
+      return { entry: last, changed: true, revision: outcome };
     }
     const value = encodeStored(change.object);
     if (equalBytes(value, current.value)) return { entry: current, changed: false };

@@ -41,7 +41,7 @@ export const readCases: readonly Case[] = [
       assert.deepEqual(names(await list('fieldSelector=metadata.name%3Dm-3')), ['m-3']);
       assert.deepEqual(names(await list('fieldSelector=metadata.name!%3Dm-3&labelSelector=parity%3Dodd')), ['m-1']);
       const bad = await kit.expect(400, 'GET', `${kit.core('configmaps')}?fieldSelector=data.x%3Dy`);
-      assertStatus(bad, 'BadRequest', /field label not supported: data\.x/);
+      assertStatus(bad, 'BadRequest', /"data\.x" is not a known field selector/);
       assertStatus(await kit.expect(400, 'GET', `${kit.core('configmaps')}?labelSelector=a%20in%20(`), 'BadRequest');
     },
   },

@@ -45,7 +45,9 @@ export function validateAnnotations(annotations: Labels | undefined, path: strin
 }
 
 function validateOwner(owner: OwnerReference, path: string): Errors {
-  const { group, version } = parseApiVersion(owner.apiVersion ?? '');
+  const { group, version } = parseApiVersion(
+    owner.apiVersion?.split('/', 3).length === 3 ? '' : (owner.apiVersion ?? ''),
+  );
   return [
     ...(version ? [] : [field.invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty')]),
     ...(owner.kind ? [] : [field.invalid(`${path}.kind`, '', 'must not be empty')]),
