@@ -18,8 +18,9 @@ export const node = command({
       const settings = { ...config, dataDir };
       const running = await runNode({ environment, settings, identity: localIdentity(environment, dataDir, config) });
       reportReady();
-      await stopSignal({ withParent: true });
-      await running.stop();
+      // A supervisor that was killed, unlike one that stops, wants nothing from the containers.
+      if ((await stopSignal({ withParent: true })) === 'orphaned') await running.release();
+      else await running.stop();
     } catch (error) {
       reportFatal(messageOf(error));
       throw error;

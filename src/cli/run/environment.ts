@@ -10,22 +10,21 @@ export function hostEnvironment(component: string, level: LogLevel = 'info'): En
   return { clock: systemClock, random: systemRandom, log, metrics: createMetrics() };
 }
 
-/**
- * Resolves at SIGTERM or SIGINT, and with `withParent` when the supervisor that started this process is gone. A second signal ends the
- * process at once.
- */
-export function stopSignal(options: { withParent?: boolean } = {}): Promise<string> {
+/** Somebody asked this process to stop, or the supervisor that started it is gone. */
+export type StopReason = 'SIGTERM' | 'SIGINT' | 'orphaned';
+
+/** Resolves at SIGTERM or SIGINT, and with `withParent` when the supervisor is gone. A second signal ends the process at once. */
+export function stopSignal(options: { withParent?: boolean } = {}): Promise<StopReason> {
   return new Promise(resolve => {
     let asked = false;
-    const onSignal = (signal: string) => {
-      if (asked) process.exit(1);
-      asked = true;
-      resolve(signal);
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        resolve(signal);
+      });
     if (!options.withParent) return;
-    process.once('disconnect', () => resolve('the end of the supervisor'));
+    process.once('disconnect', () => resolve('orphaned'));
     // Listening keeps the channel, and with it this process, alive.
     process.channel?.unref();
   });
