@@ -7,6 +7,7 @@ import { startEviction } from './eviction/index.ts';
 import { createLinuxHost, type LinuxHost } from './host/linux.ts';
 import { startImageGc } from './images/gc.ts';
 import { createKubelet, type Kubelet } from './kubelet.ts';
+import { removePods } from './leftovers.ts';
 import { startLogRotation } from './logs/rotation.ts';
 import type { Machine } from './node/machine.ts';
 import { allocatableOf } from './node/node-object.ts';
@@ -166,16 +167,4 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
       else await runtime.close();
     },
   };
-}
-
-/** Ends the pods this kubelet made; containers of others on the same runtime stay. */
-async function removePods(runtime: ContainerRuntime): Promise<void> {
-  const mine = (labels: Record<string, string>) => labels['io.kubernetes.pod.uid'] !== undefined;
-  const containers = (await runtime.listContainers()).filter(c => mine(c.labels));
-  await Promise.all(containers.filter(c => c.state === 'CONTAINER_RUNNING').map(c => runtime.stopContainer(c.id, 2)));
-  for (const { id, labels } of await runtime.listPodSandboxes()) {
-    if (!mine(labels)) continue;
-    await runtime.stopPodSandbox(id);
-    await runtime.removePodSandbox(id);
-  }
 }

@@ -38,8 +38,8 @@ export const agent = command({
       });
       environment.log.info('The node has joined', { node: flags['node-name'] });
       reportReady();
-      await stopSignal({ withParent: true });
-      await node.stop();
+      if ((await stopSignal({ withParent: true })) === 'orphaned') await node.release();
+      else await node.stop();
     } catch (error) {
       reportFatal(messageOf(error));
       throw error;

@@ -4,16 +4,20 @@ import { clusterPaths, readClusterConfig } from '../cluster.ts';
 import { command } from '../command.ts';
 import { runningDaemon, stopDaemon } from '../daemon.ts';
 import { removeFromKubeconfig, userKubeconfig } from '../kubeconfig-merge.ts';
+import { hostEnvironment } from '../run/environment.ts';
 import { dataDirFlag } from './shared.ts';
 
+/** Also ends what runs on without its supervisor. */
 async function stop(dataDir: string): Promise<void> {
-  if (!runningDaemon(dataDir)) {
-    console.log(`No cluster is running in ${dataDir}.`);
-    return;
-  }
+  const ran = runningDaemon(dataDir) !== undefined;
   if (!(await stopDaemon(dataDir, systemClock)))
     throw new Error('the cluster did not stop within a minute; see `tsukube logs`');
-  console.log('The cluster is stopped; its data is kept.');
+  const config = readClusterConfig(dataDir);
+  if (config) {
+    const { cleanNode } = await import('../run/node.ts');
+    await cleanNode(dataDir, config, hostEnvironment('down'));
+  }
+  console.log(ran ? 'The cluster is stopped; its data is kept.' : `No cluster is running in ${dataDir}.`);
 }
 
 export const down = command({
@@ -35,8 +39,6 @@ export const reset = command({
       return;
     }
     await stop(dataDir);
-    const { cleanNode } = await import('../run/node.ts');
-    await cleanNode(dataDir, config);
     removeFromKubeconfig(flags.kubeconfig ?? userKubeconfig(), config.name);
     const paths = clusterPaths(dataDir);
     for (const path of [paths.store, paths.pki, paths.logs, paths.run, paths.node, paths.adminKubeconfig, paths.config])

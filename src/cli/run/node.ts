@@ -12,7 +12,8 @@ import type { Environment } from '../../controller/contract.ts';
 import { createManager, type Manager } from '../../controller/index.ts';
 import { startClusterDns } from '../../dns/index.ts';
 import { detectMachine } from '../../kubelet/host/machine.ts';
-import { createLinuxNode } from '../../kubelet/linux-node.ts';
+import { endLeftovers } from '../../kubelet/leftovers.ts';
+import { createLinuxNode, type LinuxNodeOptions } from '../../kubelet/linux-node.ts';
 import type { ServerTls } from '../../kubelet/server/index.ts';
 import { writeCniConfiguration } from '../../network/cni.ts';
 import { startNetworkPolicy } from '../../network/policy/index.ts';
@@ -96,9 +97,8 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
     informers,
     nodeName: settings.nodeName,
     machine: await detectMachine(settings.dataDir, settings.nodeAddresses),
-    directories: { kubelet: paths.kubelet, containerd: paths.containerd, state: paths.state, logs: paths.logs },
+    ...containerPlaces(paths),
     cgroupRoot: paths.cgroup,
-    cni: { binDir: cniPlugins(), confDir: paths.cniConfiguration },
     clusterDns: { servers: [settings.dnsAddress], domain: clusterDomain },
     server: { host: primaryAddress, port: settings.kubeletPort, tls: identity.tls },
     staticPods: { directory: paths.staticPods },
@@ -183,6 +183,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       await backend.remove();
       await removeNodeNetwork(settings);
       await removeCgroup(paths.cgroup);
+      await rm(paths.state, { recursive: true, force: true });
     },
   };
 }
@@ -254,11 +255,19 @@ async function removeTree(path: string): Promise<void> {
   await rmdir(path).catch(() => {});
 }
 
-/** Removes what a node left on this machine besides its data. */
-export async function cleanNode(dataDir: string, config: ClusterConfig): Promise<void> {
+/** Ends and removes what a node that was killed left on this machine besides its data. */
+export async function cleanNode(dataDir: string, config: ClusterConfig, environment: Environment): Promise<void> {
   if (config.node.kind !== 'real') return;
   const paths = nodePaths({ dataDir, id: config.id });
+  await endLeftovers(containerPlaces(paths), environment);
   await removeNodeNetwork(config);
   await removeCgroup(paths.cgroup);
-  await rm(paths.state, { recursive: true, force: true });
+}
+
+/** Where containers and what they need are kept. */
+function containerPlaces(paths: ReturnType<typeof nodePaths>): Pick<LinuxNodeOptions, 'directories' | 'cni'> {
+  return {
+    directories: { kubelet: paths.kubelet, containerd: paths.containerd, state: paths.state, logs: paths.logs },
+    cni: { binDir: cniPlugins(), confDir: paths.cniConfiguration },
+  };
 }
