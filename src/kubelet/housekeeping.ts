@@ -2,6 +2,7 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { Meters } from './metrics/meters.ts';
 import type { PodHost } from './pod/host.ts';
 import { gracePeriodAnnotation, podUidLabel } from './pod/names.ts';
 import { hasExited } from './pod/state.ts';
@@ -9,6 +10,7 @@ import type { PodWorker } from './pod/worker.ts';
 import type { Container, ContainerRuntime, Sandbox } from './runtime/contract.ts';
 
 export interface HousekeepingOptions {
+  meters: Meters;
   runtime: ContainerRuntime;
   host: PodHost;
   clock: Clock;
@@ -31,7 +33,7 @@ const deadKept = 1;
 const orphanGraceSeconds = 30;
 
 export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
-  const { runtime, host, clock, log, workers } = options;
+  const { runtime, host, clock, log, meters, workers } = options;
   const prints = new Map<string, string>();
   let relistMs = options.relistSeconds === undefined ? defaultRelistMs : options.relistSeconds * 1000;
 
@@ -117,8 +119,12 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
       if (!hasEvents && relistMs > 0) relistMs = Math.min(relistMs, fastRelistMs);
     },
     async run(signal) {
+      let last: number | undefined;
       while (relistMs > 0 && !signal.aborted) {
+        const begun = clock.monotonic();
         await relist().catch((e: unknown) => log.debug('containers could not be listed', { error: messageOf(e) }));
+        meters.relisted((clock.monotonic() - begun) / 1000, last === undefined ? undefined : (begun - last) / 1000);
+        last = begun;
         await sleep(clock, relistMs, signal).catch(() => undefined);
       }
     },

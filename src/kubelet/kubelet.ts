@@ -6,6 +6,8 @@ import { createEventRecorder } from '../client/index.ts';
 import type { Environment } from '../controller/contract.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { createImagePuller } from './images/puller.ts';
+import { createMeters } from './metrics/meters.ts';
+import { instrumentRuntime } from './metrics/runtime.ts';
 import { createNodeAgent, type NodeAgent } from './node/agent.ts';
 import type { Machine } from './node/machine.ts';
 import { allocatableOf, type NodeOptions, type Pressure } from './node/node-object.ts';
@@ -51,6 +53,8 @@ export interface KubeletOptions {
   /** Seconds between looks at all containers; default 10, or 1 when the runtime has no events. 0: events only. */
   relistSeconds?: number;
   onPodCidrs?(cidrs: readonly string[]): void;
+  /** More of what /configz shows. */
+  configuration?: Readonly<Record<string, unknown>>;
 }
 
 export interface Kubelet {
@@ -66,14 +70,18 @@ export interface Kubelet {
   setStaticPod(uid: string, pod: Pod | undefined): void;
   setPressure(pressure: Pressure): void;
   readonly context: PodContext;
+  /** As upstream's KubeletConfiguration names it, for /configz. */
+  readonly configuration: Readonly<Record<string, unknown>>;
 }
 
 const crashInitialMs = 10_000;
 const crashMaxMs = 300_000;
 
 export function createKubelet(options: KubeletOptions): Kubelet {
-  const { environment, client, informers, runtime, nodeName, machine, host = nullHost } = options;
-  const { clock, random } = environment;
+  const { environment, client, informers, nodeName, machine, host = nullHost } = options;
+  const { clock, random, metrics } = environment;
+  const meters = createMeters(metrics);
+  const runtime = instrumentRuntime(options.runtime, metrics, clock);
   const log = environment.log.with({ node: nodeName });
   const stopping = new AbortController();
   const workers = new Map<string, PodWorker>();
@@ -121,7 +129,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     runtime,
     runtimeName: options.runtimeName,
     host,
-    images: createImagePuller(runtime, clock),
+    meters,
+    images: createImagePuller({ runtime, clock, meters }),
     objects: createObjectSource(client, clock, services),
     recorder,
     clusterDns: options.clusterDns ?? { servers: [], domain: 'cluster.local' },
@@ -186,6 +195,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   }
   const housekeeping = createHousekeeping({
     runtime,
+    meters,
     host,
     clock,
     log,
@@ -226,6 +236,15 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       agent.refresh();
     },
     context,
+    configuration: {
+      maxPods: node.maxPods,
+      nodeStatusUpdateFrequency: `${options.statusSeconds ?? 10}s`,
+      nodeLeaseDurationSeconds: options.lease?.seconds ?? 40,
+      registerNode: true,
+      serializeImagePulls: false,
+      failSwapOn: false,
+      ...options.configuration,
+    },
   };
 
   function servicesFrom(factory: InformerFactory): (namespace: string) => readonly Service[] {

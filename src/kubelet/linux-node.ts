@@ -3,9 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import type { Service, Taint } from '../api/types/core-v1.ts';
 import type { Client, InformerFactory } from '../client/contract.ts';
 import type { Environment } from '../controller/contract.ts';
-import { startEviction } from './eviction/index.ts';
+import { type EvictionOptions, startEviction } from './eviction/index.ts';
 import { createLinuxHost, type LinuxHost } from './host/linux.ts';
-import { startImageGc } from './images/gc.ts';
+import { createImageGc } from './images/gc.ts';
 import { createKubelet, type Kubelet } from './kubelet.ts';
 import { removePods } from './leftovers.ts';
 import { startLogRotation } from './logs/rotation.ts';
@@ -18,6 +18,7 @@ import type { ContainerRuntime } from './runtime/contract.ts';
 import { createCriRuntime } from './runtime/cri/index.ts';
 import { type KubeletServer, type ServerTls, startKubeletServer } from './server/index.ts';
 import { startStaticPods } from './static-pods.ts';
+import { createStats, type StatsInput } from './stats/summary.ts';
 import { startCsiNode } from './volumes/csi-node.ts';
 
 export interface LinuxNodeOptions {
@@ -50,6 +51,10 @@ export interface LinuxNodeOptions {
   /** Absent: no HTTPS API (no logs, exec, port-forward). */
   server?: { host: string; port: number; tls: ServerTls };
   staticPods?: { directory?: string; url?: string; intervalMs?: number };
+  /** When pods are evicted; default upstream's hard thresholds. */
+  eviction?: Pick<EvictionOptions, 'thresholds' | 'maxPodGraceSeconds' | 'transitionMs' | 'observe' | 'intervalMs'>;
+  /** How often files are measured. */
+  diskPeriodMs?: StatsInput['diskPeriodMs'];
   onPodCidrs?(cidrs: readonly string[]): void;
   services?: (namespace: string) => readonly Service[];
 }
@@ -122,6 +127,9 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
       options.onPodCidrs?.(cidrs);
     },
   });
+  const paths = { storagePath: directories.kubelet, imagePath: directories.containerd };
+  const { diskPeriodMs } = options;
+  const stats = createStats({ ...paths, kubelet, host, ...(diskPeriodMs !== undefined && { diskPeriodMs }) });
   const release = async () => {
     stopping.abort(new Error('the node agent stops'));
     await server?.close();
@@ -145,14 +153,24 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
           kubelet,
           client,
           machine,
-          linux: host,
-          storagePath: directories.kubelet,
+          stats,
+          logRoot: directories.logs,
         });
       await kubelet.start();
       if (options.staticPods)
         void startStaticPods({ ...options.staticPods, kubelet, nodeName, client, clock, log, signal });
-      void startEviction({ kubelet, machine, storagePath: directories.kubelet, clock, log, signal });
-      void startImageGc({ kubelet, storagePath: directories.containerd, clock, log, signal });
+      const images = createImageGc({ kubelet, storagePath: directories.containerd, clock, log, signal });
+      void images.run();
+      void startEviction({
+        ...paths,
+        ...options.eviction,
+        kubelet,
+        stats,
+        clock,
+        log,
+        signal,
+        freeDisk: images.removeUnused,
+      });
       void startLogRotation({ kubelet, runtime, clock, log, signal });
       void startCsiNode({ csi: host.csi, nodeName, client, clock, log, signal });
     },

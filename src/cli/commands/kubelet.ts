@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createInformerFactory } from '../../client/index.ts';
+import { milliseconds, parseThresholds } from '../../kubelet/eviction/thresholds.ts';
 import { detectMachine, hostAddresses } from '../../kubelet/host/machine.ts';
 import { createLinuxNode } from '../../kubelet/linux-node.ts';
 import { command } from '../command.ts';
@@ -29,6 +30,12 @@ export const kubelet = command({
     'pod-manifest-path': { type: 'string', help: 'folder of static pods' },
     'manifest-url': { type: 'string', help: 'where static pods are fetched from' },
     'max-pods': { type: 'number', default: 110, help: 'pods at most' },
+    'eviction-hard': { type: 'list', help: 'memory.available<100Mi,nodefs.available<10% …: pods are evicted at once' },
+    'eviction-soft': { type: 'list', help: 'as eviction-hard, after a grace period' },
+    'eviction-soft-grace-period': { type: 'list', help: 'memory.available=1m30s …' },
+    'eviction-minimum-reclaim': { type: 'list', help: 'how much more than a threshold must be free again' },
+    'eviction-max-pod-grace-period': { type: 'number', default: 0, help: 'seconds a pod gets at a soft threshold' },
+    'eviction-pressure-transition-period': { type: 'string', default: '5m0s', help: 'how long a pressure lingers' },
     address: { type: 'string', default: '0.0.0.0', help: 'address of the kubelet’s server' },
     port: { type: 'number', default: 10_250, help: 'HTTPS port of the kubelet’s server' },
     'tls-cert-file': { type: 'string', help: 'certificate of the kubelet’s server; without it there is no server' },
@@ -60,6 +67,16 @@ export const kubelet = command({
       cni: { binDir: flags['cni-bin-dir'], confDir: flags['cni-conf-dir'] },
       clusterDns: { servers: [...flags['cluster-dns']], domain: flags['cluster-domain'] },
       maxPods: flags['max-pods'],
+      eviction: {
+        thresholds: parseThresholds({
+          hard: flags['eviction-hard'],
+          soft: flags['eviction-soft'],
+          softGracePeriod: flags['eviction-soft-grace-period'],
+          minimumReclaim: flags['eviction-minimum-reclaim'],
+        }),
+        maxPodGraceSeconds: flags['eviction-max-pod-grace-period'],
+        transitionMs: milliseconds(flags['eviction-pressure-transition-period']),
+      },
       ...(endpoint !== undefined && { runtimeEndpoint: endpoint }),
       ...(server && { server }),
       ...((directory !== undefined || url !== undefined) && {

@@ -14,8 +14,15 @@ export interface PodCgroups {
   remove(uid: string): Promise<void>;
   /** Uids of pods that have a cgroup. */
   list(): Promise<string[]>;
-  /** Numbers of one cgroup, for stats: CPU nanoseconds, memory bytes. */
-  usage(path: string): Promise<{ cpuNanos: number; memoryBytes: number; workingSetBytes: number } | undefined>;
+  /** Numbers of one cgroup, for stats; undefined when it is not there. */
+  usage(path: string): Promise<CgroupUsage | undefined>;
+}
+
+export interface CgroupUsage {
+  cpuNanos: number;
+  memoryBytes: number;
+  workingSetBytes: number;
+  processes: number;
 }
 
 const mountRoot = '/sys/fs/cgroup';
@@ -115,7 +122,8 @@ async function usageV1(path: string) {
     const memoryBytes = await numberIn(`${mountRoot}/memory${path}/memory.usage_in_bytes`);
     const inactive = field(await readFile(`${mountRoot}/memory${path}/memory.stat`, 'utf8'), 'total_inactive_file');
     const cpuNanos = await numberIn(`${mountRoot}/cpuacct${path}/cpuacct.usage`);
-    return { cpuNanos, memoryBytes, workingSetBytes: Math.max(0, memoryBytes - inactive) };
+    const processes = await numberIn(`${mountRoot}/pids${path}/pids.current`).catch(() => 0);
+    return { cpuNanos, processes, memoryBytes, workingSetBytes: Math.max(0, memoryBytes - inactive) };
   } catch {
     return undefined;
   }
@@ -125,7 +133,8 @@ async function usageV2(path: string) {
     const memoryBytes = await numberIn(`${mountRoot}${path}/memory.current`);
     const inactive = field(await readFile(`${mountRoot}${path}/memory.stat`, 'utf8'), 'inactive_file');
     const cpuNanos = field(await readFile(`${mountRoot}${path}/cpu.stat`, 'utf8'), 'usage_usec') * 1000;
-    return { cpuNanos, memoryBytes, workingSetBytes: Math.max(0, memoryBytes - inactive) };
+    const processes = await numberIn(`${mountRoot}${path}/pids.current`).catch(() => 0);
+    return { cpuNanos, processes, memoryBytes, workingSetBytes: Math.max(0, memoryBytes - inactive) };
   } catch {
     return undefined;
   }

@@ -17,7 +17,7 @@ import {
 } from '../pod/names.ts';
 import type { ContainerStatus, RuntimeMount } from '../runtime/contract.ts';
 import { createCsiNode } from '../volumes/csi.ts';
-import { createVolumeManager, type VolumeManagerOptions } from '../volumes/manager.ts';
+import { createVolumeManager, type VolumeManager, type VolumeManagerOptions } from '../volumes/manager.ts';
 import { prepareSubPath } from '../volumes/subpath.ts';
 import { createTokenSource } from '../volumes/tokens.ts';
 import { createPodCgroups, type PodCgroups } from './cgroups.ts';
@@ -46,6 +46,7 @@ export interface LinuxHost extends PodHost {
   readonly cgroups: PodCgroups;
   readonly csi: ReturnType<typeof createCsiNode>;
   volumePath(pod: Pod, name: string): string | undefined;
+  volumeUsage: VolumeManager['usage'];
 }
 
 const maxTerminationMessage = 4096;
@@ -135,6 +136,7 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
     memoryBytes: options.memoryBytes,
     periodicSync: true,
     volumePath: volumes.pathOf,
+    volumeUsage: volumes.usage,
     volumesInUse: volumes.inUse,
     logDirectory: pod => `${logRoot}/${podLogFolder(pod)}`,
     cgroupParent: pod => (options.cgroupRoot ? cgroups.parentOf(pod) : ''),

@@ -57,6 +57,29 @@ export interface MachineUsage {
   processes: number;
   maxProcesses: number;
   cpuNanos: number;
+  swapFree: number;
+  swapTotal: number;
+  bootedAtMs: number;
+  /** The interface of the default route. */
+  network: Interface | undefined;
+  interfaces: readonly Interface[];
+}
+export interface Interface {
+  name: string;
+  rxBytes: number;
+  rxErrors: number;
+  txBytes: number;
+  txErrors: number;
+}
+
+/** Without those that lead to pods. */
+function interfacesIn(netDev: string): Interface[] {
+  return netDev.split('\n').flatMap(line => {
+    const [, name = '', counts = ''] = /^\s*(\S+):\s*(.*)$/.exec(line) ?? [];
+    if (!name || name === 'lo' || name.startsWith('veth')) return [];
+    const [rxBytes = 0, , rxErrors = 0, , , , , , txBytes = 0, , txErrors = 0] = counts.split(/\s+/).map(Number);
+    return [{ name, rxBytes, rxErrors, txBytes, txErrors }];
+  });
 }
 
 /** Nanoseconds per tick of /proc/stat (USER_HZ is 100 everywhere that counts). */
@@ -66,7 +89,10 @@ export async function machineUsage(storagePath: string): Promise<MachineUsage> {
   const meminfo = await text('/proc/meminfo');
   const storage = await statfs(storagePath);
   const load = await text('/proc/loadavg');
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = ((await text('/proc/stat')).split('\n')[0] ?? '')
+  const stat = await text('/proc/stat');
+  const interfaces = interfacesIn(await text('/proc/net/dev'));
+  const defaultRoute = /^(\S+)\t00000000\t/m.exec(await text('/proc/net/route'))?.[1];
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = (stat.split('\n')[0] ?? '')
     .split(/\s+/)
     .slice(1)
     .map(Number);
@@ -80,5 +106,10 @@ export async function machineUsage(storagePath: string): Promise<MachineUsage> {
     processes: Number(load.split(' ')[3]?.split('/')[1] ?? 0),
     maxProcesses: Number(await text('/proc/sys/kernel/pid_max')) || 32_768,
     cpuNanos: (user + nice + system + irq + softIrq) * tickNanos,
+    swapFree: memoryField(meminfo, 'SwapFree'),
+    swapTotal: memoryField(meminfo, 'SwapTotal'),
+    bootedAtMs: Number(/^btime (\d+)$/m.exec(stat)?.[1] ?? 0) * 1000,
+    network: interfaces.find(i => i.name === defaultRoute),
+    interfaces,
   };
 }

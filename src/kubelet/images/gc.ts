@@ -44,8 +44,15 @@ export function chooseImages(
   return chosen;
 }
 
-export async function startImageGc({ kubelet, storagePath, clock, log, signal }: ImageGcOptions): Promise<void> {
-  const { runtime } = kubelet.context;
+export interface ImageGc {
+  /** Looks now and then until the signal is aborted. */
+  run(): Promise<void>;
+  /** Removes every image that no container uses. */
+  removeUnused(): Promise<void>;
+}
+
+export function createImageGc({ kubelet, storagePath, clock, log, signal }: ImageGcOptions): ImageGc {
+  const { runtime, meters } = kubelet.context;
   const seen = new Map<string, { first: number; used: number }>();
   async function collect(): Promise<void> {
     const [images, containers] = await Promise.all([runtime.listImages(), runtime.listContainers()]);
@@ -58,14 +65,27 @@ export async function startImageGc({ kubelet, storagePath, clock, log, signal }:
     const { storageAvailable, storageTotal } = await machineUsage(storagePath);
     if (storageTotal - storageAvailable < highShare * storageTotal) return;
     const bytes = storageTotal - storageAvailable - lowShare * storageTotal;
-    for (const image of chooseImages(images, containers, seen, bytes, now)) {
+    await remove(chooseImages(images, containers, seen, bytes, now));
+  }
+  async function remove(images: readonly Image[]): Promise<void> {
+    for (const image of images) {
       log.info('removing an unused image', { image: image.repoTags[0] ?? image.id, bytes: image.size });
       await runtime.removeImage({ image: image.id });
+      meters.imageCollected('space');
       seen.delete(image.id);
     }
   }
-  while (!signal.aborted) {
-    await collect().catch((e: unknown) => log.warn('image garbage collection failed', { error: messageOf(e) }));
-    await sleep(clock, intervalMs, signal).catch(() => undefined);
-  }
+  return {
+    async removeUnused() {
+      const [images, containers] = await Promise.all([runtime.listImages(), runtime.listContainers()]);
+      const old = new Map(images.map(({ id }) => [id, { first: 0, used: seen.get(id)?.used ?? 0 }]));
+      await remove(chooseImages(images, containers, old, Number.POSITIVE_INFINITY, clock.now()));
+    },
+    async run() {
+      while (!signal.aborted) {
+        await collect().catch((e: unknown) => log.warn('image garbage collection failed', { error: messageOf(e) }));
+        await sleep(clock, intervalMs, signal).catch(() => undefined);
+      }
+    },
+  };
 }

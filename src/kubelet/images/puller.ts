@@ -2,6 +2,7 @@
 import type { Secret } from '../../api/types/core-v1.ts';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
+import type { Meters } from '../metrics/meters.ts';
 import { createBackOff, goMilliseconds } from '../pod/back-off.ts';
 import type { ContainerRuntime, Image, SandboxConfig } from '../runtime/contract.ts';
 import { credentialsFor } from './credentials.ts';
@@ -50,7 +51,14 @@ export function defaultPullPolicy(image: string): string {
   return withDefaultTag(image)?.endsWith(':latest') ? 'Always' : 'IfNotPresent';
 }
 
-export function createImagePuller(runtime: ContainerRuntime, clock: Clock, maxParallel = 4): ImagePuller {
+export interface ImagePullerOptions {
+  runtime: ContainerRuntime;
+  clock: Clock;
+  meters: Meters;
+}
+const maxParallel = 4;
+
+export function createImagePuller({ runtime, clock, meters }: ImagePullerOptions): ImagePuller {
   const backOff = createBackOff(clock, backOffInitialMs, backOffMaxMs);
   const lastErrors = new Map<string, string>();
   const waiting: (() => void)[] = [];
@@ -97,6 +105,7 @@ export function createImagePuller(runtime: ContainerRuntime, clock: Clock, maxPa
         const [own, all] = [goMilliseconds(clock.monotonic() - begun), goMilliseconds(clock.monotonic() - asked)];
         const text = `Successfully pulled image "${request.image}" in ${own} (${all} including waiting). Image size: ${found.size} bytes.`;
         event('Normal', 'Pulled', text);
+        meters.imagePulled(found.size, (clock.monotonic() - begun) / 1000);
         backOff.reset(key);
         return found;
       });

@@ -3,6 +3,7 @@ import type { Pod } from '../../api/types/core-v1.ts';
 import { sleep } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { ImageError } from '../images/puller.ts';
+import type { ContainerType } from '../metrics/meters.ts';
 import type { Image, SandboxConfig } from '../runtime/contract.ts';
 import { goSeconds } from './back-off.ts';
 import { containerConfig, podDns, sandboxConfig } from './config.ts';
@@ -60,11 +61,17 @@ export async function buildSandboxConfig(context: PodContext, pod: Pod, attempt:
 
 export async function createSandbox(context: PodContext, pod: Pod, attempt: number): Promise<string> {
   const event = podEvent(context, pod);
+  const { clock, meters } = context;
   const config = await buildSandboxConfig(context, pod, attempt);
+  const begun = clock.monotonic();
+  let handler = '';
   try {
-    const handler = await context.runtimeHandler(pod.spec.runtimeClassName);
-    return await context.runtime.runPodSandbox(config, handler);
+    handler = await context.runtimeHandler(pod.spec.runtimeClassName);
+    const id = await context.runtime.runPodSandbox(config, handler);
+    meters.sandboxStarted(handler, (clock.monotonic() - begun) / 1000, false);
+    return id;
   } catch (e) {
+    meters.sandboxStarted(handler, (clock.monotonic() - begun) / 1000, true);
     event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(e)}`);
     throw e;
   }
@@ -101,14 +108,31 @@ export interface StartInput {
   signal: AbortSignal;
 }
 
+const containerTypes: Record<StartDecision['kind'], ContainerType> = {
+  init: 'init_container',
+  sidecar: 'init_container',
+  regular: 'container',
+  ephemeral: 'ephemeral_container',
+};
+
 /** Pulls, creates and starts one container and runs its postStart hook. Rejects with `StartError`. */
 export async function startContainer(context: PodContext, start: StartDecision, input: StartInput): Promise<void> {
-  const { container } = start;
+  checkBackOff(context, input.pod, start.container, latest(input.view, start.container.name));
+  const type = containerTypes[start.kind];
+  try {
+    await pullAndStart(context, start.container, input);
+    context.meters.containerStarted(type);
+  } catch (e) {
+    context.meters.containerStarted(type, e instanceof StartError ? e.reason : 'Unknown');
+    throw e;
+  }
+}
+
+async function pullAndStart(context: PodContext, container: AnyContainer, input: StartInput): Promise<void> {
   const { pod, view, sandboxId, sandbox } = input;
   const { runtime } = context;
   const event = podEvent(context, pod, container);
   const last = latest(view, container.name);
-  checkBackOff(context, pod, container, last);
   const image = await ensureImage(context, container, input);
   throwIfAborted(input.signal);
   const attempt = last ? last.restartCount + 1 : attemptFromStatus(pod, container.name);

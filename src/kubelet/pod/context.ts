@@ -2,6 +2,7 @@ import type { Pod, Secret } from '../../api/types/core-v1.ts';
 import type { Client, EventRecorder } from '../../client/contract.ts';
 import type { Environment } from '../../controller/contract.ts';
 import type { ImagePuller } from '../images/puller.ts';
+import type { Meters } from '../metrics/meters.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';
 import type { Refusal } from './admission.ts';
 import type { BackOff } from './back-off.ts';
@@ -19,6 +20,7 @@ export interface PodContext extends Environment {
   readonly images: ImagePuller;
   readonly objects: ObjectSource;
   readonly recorder: EventRecorder;
+  readonly meters: Meters;
   readonly clusterDns: ClusterDns;
   /** Delays between restarts of crashing containers. */
   readonly crashBackOff: BackOff;

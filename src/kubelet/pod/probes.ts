@@ -1,7 +1,8 @@
 /** Startup, liveness and readiness probes of one pod's containers. Upstream: pkg/kubelet/prober. */
-import type { Probe } from '../../api/types/core-v1.ts';
+import type { Pod, Probe } from '../../api/types/core-v1.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
+import type { Meters } from '../metrics/meters.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';
 import { isRuntimeTimeout } from '../runtime/contract.ts';
 import { portOf } from './hooks.ts';
@@ -13,6 +14,9 @@ export interface ProbeEnvironment {
   clock: Clock;
   runtime: ContainerRuntime;
   checks: NetworkChecks;
+  meters: Meters;
+  /** Whose probes they are, for metrics. */
+  pod(): Pod;
   /** Tells a failed or broken probe. */
   event(container: AnyContainer, message: string): void;
   /** A result crossed its threshold: decide again. */
@@ -111,9 +115,11 @@ export function createProbeSet(environment: ProbeEnvironment): ProbeSet {
         );
     };
     async function tick(): Promise<void> {
+      const begun = clock.monotonic();
       const result = await runProbe(probe as Probe, container, entry.containerId, podIp, environment).catch(
         (e: unknown): CheckResult & { broken: true } => ({ ok: false, output: messageOf(e), broken: true }),
       );
+      measure(container, kind, result, (clock.monotonic() - begun) / 1000);
       if (entry.stopped || ended) return;
       if (!result.ok) tell(container, kind, result);
       if ('broken' in result && kind === 'readiness' && entry.ready === false) return again(period);
@@ -131,6 +137,14 @@ export function createProbeSet(environment: ProbeEnvironment): ProbeSet {
       again(period);
     }
     again(Math.max(0, startedAtMs + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now()));
+  }
+
+  function measure(container: AnyContainer, kind: ProbeKind, result: CheckResult, seconds: number): void {
+    const { name: pod = '', namespace = '', uid = '' } = environment.pod().metadata;
+    const outcome = 'broken' in result ? 'unknown' : result.ok ? 'successful' : 'failed';
+    const probe_type = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
+    const labels = { probe_type, result: outcome, container: container.name, pod, namespace, pod_uid: uid };
+    environment.meters.probed(labels, seconds);
   }
 
   function tell(container: AnyContainer, kind: ProbeKind, result: CheckResult): void {

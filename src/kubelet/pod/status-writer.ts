@@ -4,6 +4,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { isConflict, isForbidden, isInvalid, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Client } from '../../client/contract.ts';
+import type { Meters } from '../metrics/meters.ts';
 import { resizeConditionTypes } from './resize.ts';
 
 export interface StatusWriter {
@@ -19,6 +20,7 @@ export interface StatusWriterOptions {
   client: Client;
   clock: Clock;
   log: Logger;
+  meters: Meters;
   /** The pod in the API: the pod itself or a static pod's mirror. Undefined: not there (yet). */
   target(): Pod | undefined;
   /** What the API server answered. */
@@ -98,7 +100,7 @@ const isEmpty = (v: unknown) =>
   v === undefined || v === null || (typeof v === 'object' && !Array.isArray(v) && Object.keys(v).length === 0);
 
 export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
-  const { client, clock, log, target } = options;
+  const { client, clock, log, meters, target } = options;
   const stopped = new AbortController();
   const waiters: (() => void)[] = [];
   let wanted: PodStatus | undefined;
@@ -113,7 +115,10 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     const { name = '', namespace, uid } = pod.metadata;
     const body = { metadata: { uid }, status: patch };
     const pods = client.resource('v1/pods', namespace);
-    options.onWritten?.(await pods.patch(name, 'strategic', body, { subresource: 'status', signal: stopped.signal }));
+    const begun = clock.monotonic();
+    const written = await pods.patch(name, 'strategic', body, { subresource: 'status', signal: stopped.signal });
+    meters.statusWritten((clock.monotonic() - begun) / 1000);
+    options.onWritten?.(written);
   }
   async function run(): Promise<void> {
     let delay = retryMs;

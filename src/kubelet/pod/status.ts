@@ -8,12 +8,22 @@ import { type ResizeCondition, resizeConditionTypes } from './resize.ts';
 import { qosClass } from './resources.ts';
 import { readySandbox } from './state.ts';
 
+/** Why the kubelet ended a pod by itself. */
+export interface PodFailure {
+  reason: string;
+  message: string;
+  /** Default: the pod's own. */
+  graceSeconds?: number;
+  /** The node's shortage, not the pod's own doing. */
+  disruption?: boolean;
+}
+
 export interface PodStatusInput extends StatusInput {
   readonly now: number;
   readonly hostIps: readonly string[];
   readonly startTime: string;
   /** Set when the kubelet ended the pod: eviction, admission, deadline. The phase is then Failed. */
-  readonly failure?: { reason: string; message: string };
+  readonly failure?: PodFailure;
   /** A resize that has to wait, cannot be, or is being made. */
   readonly resize: readonly ResizeCondition[];
   /** Every container is down and none will start again. */
@@ -152,7 +162,7 @@ const foreignConditions = (pod: Pod): PodCondition[] =>
 /** Says that it was the node that ended the pod, so that a Job may leave it out of its failures. */
 function disruptionCondition({ pod, failure }: PodStatusInput): Draft[] {
   const told = pod.status?.conditions?.some(c => c.type === 'DisruptionTarget');
-  if (failure?.reason !== 'Evicted' || told) return [];
+  if (!failure?.disruption || told) return [];
   return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failure.message }];
 }
 

@@ -33,7 +33,7 @@ import {
   readySandbox,
   type StatusCache,
 } from './state.ts';
-import { podIps, podStatus } from './status.ts';
+import { type PodFailure, podIps, podStatus } from './status.ts';
 import { createStatusWriter } from './status-writer.ts';
 
 export interface PodWorker {
@@ -43,7 +43,9 @@ export interface PodWorker {
   /** Look again: something changed in the runtime. */
   poke(): void;
   /** Ends the pod for good, with phase Failed. */
-  fail(reason: string, message: string, graceSeconds?: number): void;
+  fail(failure: PodFailure): void;
+  /** It is being deleted, or was ended. */
+  readonly ending: boolean;
   /** The pod vanished from its source without having been deleted gracefully. */
   remove(): void;
   /** The status as it was last computed. */
@@ -67,7 +69,7 @@ const slowSyncMs = 400;
 const resyncMs = 60_000;
 
 export function createPodWorker(context: PodContext, first: Pod, options: PodWorkerOptions): PodWorker {
-  const { clock, log: rootLog, runtime, host } = context;
+  const { clock, log: rootLog, runtime, host, meters } = context;
   const log = rootLog.with({ pod: `${first.metadata.namespace}/${first.metadata.name}` });
   const uid = uidOf(first);
   const statusCache: StatusCache = new Map();
@@ -76,7 +78,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
   const startTime = first.status?.startTime ?? rfc3339(clock.now());
   let pod = first;
   let view: PodView = emptyView;
-  let failure: { reason: string; message: string; graceSeconds?: number } | undefined;
+  let failure: PodFailure | undefined;
   let removed = false;
   let admitted = (first.status?.containerStatuses?.length ?? 0) > 0;
   let ended = false;
@@ -90,11 +92,14 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
   const timers = new Map<string, Timer>();
   let filesFor = { at: Number.NEGATIVE_INFINITY, metadata: '' };
   let writtenRevision = 0;
+  const seenAt = clock.monotonic();
+  let begun = first.status?.phase !== undefined && first.status.phase !== 'Pending';
 
   const writer = createStatusWriter({
     client: context.client,
     clock,
     log,
+    meters,
     target: () => options.apiPod(pod),
     onWritten: written => {
       writtenRevision = Number(written.metadata.resourceVersion);
@@ -105,6 +110,8 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
     clock,
     runtime,
     checks: host.checks,
+    meters,
+    pod: () => pod,
     event: (container, message) => podEvent(context, pod, container)('Warning', 'Unhealthy', message),
     onChange: () => poke(),
   });
@@ -135,8 +142,11 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
   async function loop(): Promise<void> {
     while (dirty && !stopped && !ended) {
       dirty = false;
+      const start = clock.monotonic();
+      const operation = terminating() ? 'kill' : view === emptyView ? 'create' : 'sync';
       try {
         await step();
+        meters.podWorked(operation, (clock.monotonic() - start) / 1000);
         retryMs = retryInitialMs;
       } catch (e) {
         if (stopped || interrupt.signal.aborted) continue;
@@ -199,6 +209,8 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
       ...(failure && { failure }),
     });
     writer.set(status);
+    if (!begun && status.phase === 'Running') meters.podStarted((clock.monotonic() - seenAt) / 1000);
+    begun ||= status.phase !== 'Pending';
     return status;
   }
 
@@ -410,11 +422,14 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
       if (concernsKubelet(before, next) || wasOverruled(next)) poke();
     },
     poke,
-    fail(reason, message, graceSeconds) {
+    fail(why) {
       if (terminating() || finished) return;
-      failure = { reason, message, ...(graceSeconds !== undefined && { graceSeconds }) };
-      interrupt.abort(new Error(reason));
+      failure = why;
+      interrupt.abort(new Error(why.reason));
       poke();
+    },
+    get ending() {
+      return terminating() || finished;
     },
     remove() {
       if (removed) return;

@@ -331,8 +331,8 @@ export interface ContainerRuntime {
   removeImage(image: ImageSpec): Promise<void>;
   imageFsInfo(): Promise<FilesystemUsage[]>;
 
-  listContainerStats(): Promise<ContainerStats[]>;
-  listPodSandboxStats(): Promise<SandboxStats[]>;
+  listContainerStats(labels?: Record<string, string>): Promise<ContainerStats[]>;
+  listPodSandboxStats(labels?: Record<string, string>): Promise<SandboxStats[]>;
 
   /**
    * Changes as they happen, until the signal is aborted. `onEvent` may be called too often, and may miss events while the runtime

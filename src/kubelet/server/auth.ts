@@ -94,8 +94,8 @@ export function createAccess(client: Client, nodeName: string, clock: Clock): Ac
         );
         if (decision.allowed) return undefined;
       }
-      const [subresource] = subresourcesOf(path);
-      return `Forbidden (user=${user.name}, verb=${verb}, resource=nodes, subresource(s)=[${subresource}])`;
+      const all = subresourcesOf(path).join(' ');
+      return `Forbidden (user=${user.name}, verb=${verb}, resource=nodes, subresource(s)=[${all}])`;
     },
   };
 }

@@ -6,14 +6,15 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
-import type { LinuxHost } from '../host/linux.ts';
 import type { Kubelet } from '../kubelet.ts';
 import { type LogOptions, readLog } from '../logs/reader.ts';
 import type { Machine } from '../node/machine.ts';
 import { isRunning } from '../pod/state.ts';
 import type { PodWorker } from '../pod/worker.ts';
+import type { Stats } from '../stats/summary.ts';
 import { createAccess } from './auth.ts';
-import { cadvisorMetrics, createStats, resourceMetrics } from './stats.ts';
+import { HttpError } from './errors.ts';
+import { createPages } from './pages.ts';
 import { serveCommand, serveForward } from './streams.ts';
 
 export interface ServerTls {
@@ -29,23 +30,15 @@ export interface KubeletServerOptions {
   kubelet: Kubelet;
   client: Client;
   machine: Machine;
-  linux: LinuxHost;
-  storagePath: string;
+  stats: Stats;
+  /** Holds containers' logs. */
+  logRoot: string;
 }
 export interface KubeletServer {
   readonly port: number;
   /** After a certificate was renewed. */
   setCertificate(tls: Pick<ServerTls, 'cert' | 'key'>): void;
   close(): Promise<void>;
-}
-
-/** What the client did wrong, as plain text. */
-class HttpError extends Error {
-  readonly code: number;
-  constructor(code: number, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 interface Call {
@@ -59,10 +52,10 @@ interface Call {
 type Route = (call: Call) => Promise<void>;
 
 export async function startKubeletServer(options: KubeletServerOptions): Promise<KubeletServer> {
-  const { kubelet, client, machine, linux } = options;
-  const { clock, runtime, nodeName, log, metrics } = kubelet.context;
+  const { kubelet, client } = options;
+  const { clock, runtime, nodeName, log, meters } = kubelet.context;
+  const pages = createPages(options);
   const access = createAccess(client, nodeName, clock);
-  const stats = createStats({ kubelet, machine, host: linux, storagePath: options.storagePath });
   const sockets = new Set<Duplex>();
 
   function workerOf(namespace: string, name: string, uid?: string): PodWorker {
@@ -102,45 +95,9 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
     text(response, 200, Buffer.concat([result.stdout, result.stderr]).toString());
   }
 
-  const json = (response: ServerResponse, value: unknown) => {
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(value));
-  };
-  const podList = () => ({
-    kind: 'PodList',
-    apiVersion: 'v1',
-    metadata: {},
-    items: kubelet.pods().map(w => ({ ...w.pod, ...(w.status && { status: w.status }) })),
-  });
   const routes: Record<string, Route> = {
-    healthz: async ({ response, parts }) =>
-      parts[0] === 'syncloop' && !kubelet.node.runtimeUp
-        ? text(response, 500, 'runtime is down')
-        : text(response, 200, 'ok'),
-    pods: async ({ response }) => json(response, podList()),
-    runningpods: async ({ response }) => json(response, podList()),
     containerLogs,
     run,
-    stats: async ({ response, parts }) => {
-      if (parts[0] !== 'summary') throw new HttpError(404, '404 page not found');
-      json(response, await stats.summary());
-    },
-    metrics: async ({ response, parts }) => {
-      const [kind = ''] = parts;
-      if (kind === 'resource') text(response, 200, resourceMetrics(await stats.summary()));
-      else if (kind === 'cadvisor') text(response, 200, cadvisorMetrics(await stats.summary(), machine));
-      else if (kind === '' || kind === 'probes') text(response, 200, metrics.text());
-      else throw new HttpError(404, '404 page not found');
-    },
-    configz: async ({ response }) =>
-      json(response, {
-        kubeletconfig: {
-          kind: 'KubeletConfiguration',
-          apiVersion: 'kubelet.config.k8s.io/v1beta1',
-          clusterDNS: kubelet.context.clusterDns.servers,
-          clusterDomain: kubelet.context.clusterDns.domain,
-        },
-      }),
   };
   const upgrades: Record<string, (call: Omit<Call, 'response'>, socket: Duplex, head: Buffer) => Promise<void>> = {
     async exec({ request, parts, query }, socket, head) {
@@ -170,17 +127,34 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
   }
   const codeOf = (e: unknown) => (e instanceof HttpError ? e.code : 500);
 
+  async function route(first: string, call: Call): Promise<void> {
+    if (Object.hasOwn(upgrades, first)) throw new HttpError(400, 'Upgrade request required');
+    const page = Object.hasOwn(pages, first) ? await pages[first]?.(call.parts, call.query) : undefined;
+    const lasting = Object.hasOwn(routes, first) ? routes[first] : undefined;
+    if (!page && !lasting) throw new HttpError(404, '404 page not found');
+    if (!page) return lasting?.(call);
+    call.response.writeHead(200, { 'content-type': page.type });
+    call.response.end(page.body);
+  }
+  /** By the kind of path, so that names of pods do not become series. */
+  function count(method: string | undefined, path: string, begun: number): void {
+    const [, first = ''] = path.split('/');
+    const known = [pages, routes, upgrades].some(r => Object.hasOwn(r, first));
+    const lasting = !Object.hasOwn(pages, first);
+    meters.served(method ?? 'GET', known ? first : 'other', lasting, (clock.monotonic() - begun) / 1000);
+  }
   async function onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams: query } = new URL(request.url ?? '/', 'https://kubelet');
     const gone = new AbortController();
-    response.on('close', () => gone.abort(new Error('the client is gone')));
+    const begun = clock.monotonic();
+    response.on('close', () => {
+      gone.abort(new Error('the client is gone'));
+      count(request.method, pathname, begun);
+    });
     try {
       await admit(request, pathname);
       const [first = '', ...parts] = pathname.split('/').slice(1).map(decodeURIComponent);
-      const route = Object.hasOwn(routes, first) ? routes[first] : undefined;
-      if (first in upgrades) throw new HttpError(400, 'Upgrade request required');
-      if (!route) throw new HttpError(404, '404 page not found');
-      await route({ request, response, parts: parts.filter(Boolean), query, signal: gone.signal });
+      await route(first, { request, response, parts: parts.filter(Boolean), query, signal: gone.signal });
     } catch (e) {
       if (!response.headersSent) text(response, codeOf(e), messageOf(e));
       else response.destroy();

@@ -5,6 +5,7 @@ import type { PersistentVolume, Pod, Volume } from '../../api/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
 import { VolumeError } from '../pod/host.ts';
 import { uidOf } from '../pod/names.ts';
+import { type DiskUsage, diskUsage, type Filesystem, filesystemOf } from '../stats/disk.ts';
 import { type Payload, writeAtomically } from './atomic-writer.ts';
 import type { CsiNode, CsiVolume } from './csi.ts';
 import { isMounted, mount, mountPoints, unmountBelow } from './mount.ts';
@@ -26,8 +27,24 @@ export interface VolumeManager {
   /** Host path of a volume that is set up. */
   pathOf(pod: Pod, volumeName: string): string | undefined;
   tearDown(uid: string): Promise<void>;
+  /** What the pod's volumes hold; without paths of the host and images. */
+  usage(pod: Pod): Promise<VolumeUsage[]>;
   /** `kubernetes.io/csi/<driver>^<handle>` of all pods. */
   inUse(): string[];
+}
+
+export interface VolumeUsage {
+  name: string;
+  /** The claim behind it. */
+  claim?: string;
+  usage: DiskUsage;
+  filesystem: Filesystem | undefined;
+}
+
+/** Volumes that live on the node's own disk. Upstream: localVolumeNames. */
+export function localVolumes(pod: Pod): string[] {
+  const local = (v: Volume) => (v.emptyDir && v.emptyDir.medium !== 'Memory') || v.configMap || v.downwardAPI;
+  return (pod.spec.volumes ?? []).filter(local).map(v => v.name);
 }
 
 interface Ready {
@@ -191,9 +208,29 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       await rm(directory, { recursive: true, force: true });
       ready.delete(uid);
     },
+    async usage(pod) {
+      const found: VolumeUsage[] = [];
+      for (const volume of pod.spec.volumes ?? []) {
+        const path = ready.get(uidOf(pod))?.get(volume.name)?.path;
+        if (path === undefined || volume.hostPath || volume.image) continue;
+        const claim = volume.ephemeral
+          ? `${pod.metadata.name}-${volume.name}`
+          : volume.persistentVolumeClaim?.claimName;
+        const filesystem = await filesystemOf(path);
+        const usage = claim !== undefined && filesystem ? wholeOf(filesystem) : await diskUsage(path);
+        found.push({ name: volume.name, ...(claim !== undefined && { claim }), usage, filesystem });
+      }
+      return found;
+    },
     inUse: () => [...new Set([...ready.values()].flatMap(v => [...v.values()].flatMap(r => r.attachable ?? [])))],
   };
 }
+
+/** A claim's volume is a file system of its own. */
+const wholeOf = (f: Filesystem): DiskUsage => ({
+  bytes: f.capacityBytes - f.availableBytes,
+  inodes: f.inodes - f.inodesFree,
+});
 
 function inlineCsi(pod: Pod, { name, csi }: Volume): CsiVolume {
   const { driver = '', volumeAttributes = {}, readOnly = false, fsType = '', nodePublishSecretRef } = csi ?? {};

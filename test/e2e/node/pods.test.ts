@@ -4,13 +4,22 @@ import { after, before, test } from 'node:test';
 import type { Container } from '../../../src/api/types/core-v1.ts';
 import type { PodWorker } from '../../../src/kubelet/pod/worker.ts';
 import { busyboxImage } from '../../support/images.ts';
-import { createLinuxNodeFixture, type LinuxNodeFixture, ready } from '../../support/linux-node.ts';
+import { createLinuxNodeFixture, eventually, type LinuxNodeFixture, ready } from '../../support/linux-node.ts';
 import { whyNoContainers } from '../../support/node.ts';
 
 const skip = whyNoContainers();
 let f: LinuxNodeFixture;
+/** The node's memory, as the eviction manager is told. */
+const short = { available: 1000, capacity: 1000 };
 before(async () => {
-  if (!skip) f = await createLinuxNodeFixture();
+  if (skip) return;
+  const eviction = {
+    intervalMs: 200,
+    transitionMs: 500,
+    thresholds: [{ signal: 'memory.available' as const, quantity: 100 }],
+    observe: async () => ({ 'memory.available': { ...short } }),
+  };
+  f = await createLinuxNodeFixture({ eviction, diskPeriodMs: 100 });
 });
 after(async () => f?.destroy());
 
@@ -246,6 +255,57 @@ test('ephemeral containers join a running pod', { skip }, async () => {
   };
   await pods.patch('target', 'strategic', patch, { subresource: 'ephemeralcontainers' });
   await f.until('target', p => p.status?.ephemeralContainerStatuses?.[0]?.state?.running !== undefined);
+});
+
+test('limits of local storage: the pod is evicted and says why', { skip }, async () => {
+  const fill = 'dd if=/dev/zero of=/data/f bs=1M count=3; ';
+  await f.create('filled', {
+    containers: [shell(fill + forever, { volumeMounts: [{ name: 'd', mountPath: '/data' }] })],
+    volumes: [{ name: 'd', emptyDir: { sizeLimit: '2Mi' } }],
+  });
+  const pod = await f.until('filled', p => p.status?.phase === 'Failed');
+  const message = 'Usage of EmptyDir volume "d" exceeds the limit "2Mi". ';
+  assert.deepEqual([pod.status?.reason, pod.status?.message], ['Evicted', message]);
+  assert.ok(!pod.status?.conditions?.some(c => c.type === 'DisruptionTarget'));
+  assert.ok((await f.events()).includes(`Warning Evicted ${message}`));
+  const chatty = 'i=0; while [ $i -lt 40 ]; do head -c 60000 /dev/zero | tr "\\0" x; echo; i=$((i+1)); done; ';
+  await f.create('chatty', {
+    containers: [shell(chatty + forever, { resources: { limits: { 'ephemeral-storage': '1Mi' } } })],
+  });
+  const logged = await f.until('chatty', p => p.status?.phase === 'Failed');
+  assert.match(
+    logged.status?.message ?? '',
+    /^Pod ephemeral local storage usage exceeds the total limit of containers 1Mi\. $/,
+  );
+  for (const name of ['filled', 'chatty']) {
+    await f.client.resource('v1/pods', 'default').delete(name);
+    await f.gone(name);
+  }
+});
+
+test('memory pressure: told at once, the pod above its request goes, the others stay', { skip }, async () => {
+  const spec = { containers: [shell(forever, { resources: { requests: { memory: '64Mi' } } })] };
+  await f.create('modest', spec);
+  await f.create('greedy', { containers: [shell(`head -c 20000000 /dev/zero | tail & ${forever}`)] });
+  await f.until('modest', ready);
+  await f.until('greedy', ready);
+  short.available = 0;
+  const gone = await f.until('greedy', p => p.status?.phase === 'Failed');
+  short.available = 1000;
+  assert.match(
+    gone.status?.message ?? '',
+    /^The node was low on resource: memory\. Threshold quantity: \d+Ki, available: 0\. Container app was using \d+Ki, request is 0, has larger consumption of memory\. $/,
+  );
+  assert.equal(gone.status?.conditions?.find(c => c.type === 'DisruptionTarget')?.reason, 'TerminationByKubelet');
+  assert.equal(f.pods.store.get('default/modest')?.status?.phase, 'Running');
+  await eventually(async () => {
+    const node = await f.client.resource('v1/nodes').get('n1');
+    return node.status?.conditions?.some(c => c.type === 'MemoryPressure' && c.status === 'False') ?? false;
+  });
+  for (const name of ['modest', 'greedy']) {
+    await f.client.resource('v1/pods', 'default').delete(name);
+    await f.gone(name);
+  }
 });
 
 test('containerd is killed and comes back: containers run on, and new pods start', { skip }, async () => {

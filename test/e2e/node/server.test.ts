@@ -254,6 +254,35 @@ test('port-forward over SPDY/3.1, and tunnelled in a WebSocket', { skip }, async
   await messages.closed;
 });
 
+test('each path asks for its own subresource, then for proxy', { skip }, async () => {
+  const { subresourcesOf } = await import('../../../src/kubelet/server/auth.ts');
+  const asked = (path: string) => subresourcesOf(path).join(' ');
+  assert.deepEqual(
+    [
+      '/metrics/cadvisor',
+      '/stats/summary',
+      '/logs/x',
+      '/healthz/ping',
+      '/pods',
+      '/runningpods/',
+      '/configz',
+      '/exec/a/b/c',
+    ].map(asked),
+    ['metrics', 'stats', 'log', 'healthz proxy', 'pods proxy', 'pods proxy', 'configz proxy', 'proxy'],
+  );
+});
+
+test('pods, running pods, configuration and log files', { skip }, async () => {
+  const names = async (path: string) =>
+    JSON.parse((await get(path)).body).items.map((p: { metadata: { name: string } }) => p.metadata.name);
+  assert.ok((await names('/pods')).includes('crash'));
+  assert.ok((await names('/runningpods/')).includes('p'));
+  assert.equal(JSON.parse((await get('/configz')).body).kubeletconfig.maxPods, 110);
+  const folder = /href="(default_p_[^"]+)"/.exec((await get('/logs/')).body)?.[1];
+  assert.match((await get(`/logs/${folder}app/0.log`)).body, /stdout F one\n/);
+  assert.equal((await get('/logs/%2e%2e/%2e%2e/etc/passwd')).status, 404);
+});
+
 test('stats, metrics and run', { skip }, async () => {
   const summary = JSON.parse((await get('/stats/summary')).body);
   const pod = summary.pods.find((p: { podRef: { name: string } }) => p.podRef.name === 'p');
@@ -264,6 +293,39 @@ test('stats, metrics and run', { skip }, async () => {
     (await get('/metrics/resource')).body,
     /^pod_memory_working_set_bytes\{namespace="default",pod="p"\} \d+$/m,
   );
-  assert.match((await get('/metrics/cadvisor')).body, /^container_cpu_usage_seconds_total\{container="app"/m);
+  const cadvisor = (await get('/metrics/cadvisor')).body;
+  for (const name of [
+    'cpu_usage_seconds_total',
+    'memory_working_set_bytes',
+    'memory_rss',
+    'fs_usage_bytes',
+    'start_time_seconds',
+  ])
+    assert.match(
+      cadvisor,
+      new RegExp(`^container_${name}\\{container="app",namespace="default",pod="p"\\} [0-9.]+$`, 'm'),
+    );
+  const own = (await get('/metrics')).body;
+  const counted = [
+    'node_name\\{node="n1"\\}',
+    'running_pods',
+    'running_containers\\{container_state="running"\\}',
+    'desired_pods\\{static=""\\}',
+    'started_containers_total\\{container_type="container"\\}',
+    'pod_start_duration_seconds_count',
+    'pod_worker_duration_seconds_count\\{operation_type="sync"\\}',
+    'runtime_operations_total\\{operation_type="create_container"\\}',
+    'run_podsandbox_duration_seconds_count\\{runtime_handler=""\\}',
+    'pleg_relist_duration_seconds_count',
+    'http_requests_total\\{[^}]*path="stats"[^}]*\\}',
+  ];
+  for (const name of counted) assert.match(own, new RegExp(`^kubelet_${name} [1-9][0-9.]*$`, 'm'));
+  assert.equal((await get('/metrics/probes')).status, 200);
+  assert.ok(
+    pod['ephemeral-storage'].usedBytes > 0 &&
+      pod.containers[0].logs.usedBytes > 0 &&
+      pod.process_stats.process_count >= 2,
+  );
+  assert.ok(summary.node.rlimit.curproc > 0 && summary.node.runtime.imageFs.capacityBytes > 0);
   assert.equal((await get('/run/default/p/app?cmd=hostname')).body, 'p\n');
 });

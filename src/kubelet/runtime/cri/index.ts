@@ -89,14 +89,16 @@ export function createCriRuntime({ socket, clock }: CriOptions): ContainerRuntim
     ...containerCalls(call),
     ...streamCalls(call),
     ...imageCalls(call),
-    listContainerStats: async () =>
-      (await call<{ stats: ContainerStats[] }>('Runtime', 'ListContainerStats', {})).stats,
-    listPodSandboxStats: async () =>
-      (await call<{ stats: SandboxStats[] }>('Runtime', 'ListPodSandboxStats', {})).stats,
+    listContainerStats: async labels =>
+      (await call<{ stats: ContainerStats[] }>('Runtime', 'ListContainerStats', { filter: filterOf(labels) })).stats,
+    listPodSandboxStats: async labels =>
+      (await call<{ stats: SandboxStats[] }>('Runtime', 'ListPodSandboxStats', { filter: filterOf(labels) })).stats,
     watchEvents: (onEvent, signal) => watchRuntimeEvents({ grpc, socket, clock, onEvent, signal }),
     close: async () => grpc.close(),
   };
 }
+
+const filterOf = (labels: Record<string, string> | undefined) => (labels ? { labelSelector: labels } : {});
 
 function sandboxCalls(call: Call) {
   return {
@@ -117,8 +119,7 @@ function sandboxCalls(call: Call) {
       return reply.status;
     },
     async listPodSandboxes(labels) {
-      const filter = labels ? { labelSelector: labels } : {};
-      return (await call<{ items: Sandbox[] }>('Runtime', 'ListPodSandbox', { filter })).items;
+      return (await call<{ items: Sandbox[] }>('Runtime', 'ListPodSandbox', { filter: filterOf(labels) })).items;
     },
     async updatePodSandboxResources(podSandboxId, resources, overhead) {
       await call('Runtime', 'UpdatePodSandboxResources', { podSandboxId, resources, overhead });
@@ -145,8 +146,8 @@ function containerCalls(call: Call) {
       await call('Runtime', 'RemoveContainer', { containerId }).catch(ignoreNotFound);
     },
     async listContainers(labels) {
-      const filter = labels ? { labelSelector: labels } : {};
-      return (await call<{ containers: Container[] }>('Runtime', 'ListContainers', { filter })).containers;
+      const request = { filter: filterOf(labels) };
+      return (await call<{ containers: Container[] }>('Runtime', 'ListContainers', request)).containers;
     },
     async containerStatus(containerId) {
       const reply = await call<{ status?: ContainerStatus }>('Runtime', 'ContainerStatus', { containerId });
