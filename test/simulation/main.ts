@@ -1,5 +1,6 @@
 /**
- * `npm run simulate -- --seed S [--steps N | --only 3,7] [--without fault,…] [--nodes N] [--verbose]` replays one run and tells its story.
+ * `npm run simulate -- --seed S [--steps N | --only 3,7] [--without fault,…] [--nodes N] [--store memory|embedded] [--verbose]` replays one
+ * run and tells its story.
  * `npm run simulate -- --minutes M [--seed S]` hunts with new seeds; for a failing one it prints the shortest history and how to replay it.
  */
 import { parseArgs } from 'node:util';
@@ -12,20 +13,27 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '60' },
     only: { type: 'string' },
     nodes: { type: 'string' },
+    store: { type: 'string' },
     without: { type: 'string', default: '' },
     minutes: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
 });
 
+/** The embedded store takes longer: unless told otherwise, so many seeds use it. */
+const embeddedEvery = 5;
+
 function optionsFor(seed: number): SimulationOptions {
   const without = values.without.split(',').filter(name => name !== '');
   const unknown = without.find(name => !(name in defaultFaults));
   if (unknown) throw new Error(`--without ${unknown}: known are ${Object.keys(defaultFaults).join(', ')}`);
   const faults = Object.fromEntries(without.map(name => [name, 0])) as Partial<FaultRates>;
+  const storage = values.store ?? (seed % embeddedEvery === 0 ? 'embedded' : 'memory');
+  if (storage !== 'memory' && storage !== 'embedded') throw new Error('--store takes memory or embedded');
   return {
     seed,
     steps: Number(values.steps),
+    storage,
     faults,
     ...(values.only !== undefined && { only: values.only === 'none' ? [] : values.only.split(',').map(Number) }),
     ...(values.nodes !== undefined && { nodes: Number(values.nodes) }),

@@ -50,6 +50,8 @@ export interface SimulationOptions {
   readonly only?: readonly number[];
   /** Simulated nodes; default 5. */
   readonly nodes?: number;
+  /** What the API server keeps its state in: `embedded` is SQLite, in a file in the system's temporary directory. Default `memory`. */
+  readonly storage?: 'memory' | 'embedded';
   /** Default `defaultFaults`; what is given replaces single rates. */
   readonly faults?: Partial<FaultRates>;
   /** Which life-cycle faults there are; default all. */

@@ -1,5 +1,5 @@
-/** A server's grip on the store: ends when the server crashes, and refuses writes while the disk is full. */
-import type { Store, Watch } from '../../store/contract.ts';
+/** A server's grip on the store: ends when the server crashes, may be refused writes, and every watch through it is checked. */
+import type { KeyRange, Store, Watch, WatchOptions } from '../../store/contract.ts';
 import { StoreError } from '../../store/contract.ts';
 
 export interface Disk {
@@ -8,7 +8,13 @@ export interface Disk {
   detach(): void;
 }
 
-export function attachDisk(inner: Store, isFull: () => boolean): Disk {
+export interface DiskOptions {
+  /** The error with which a write is refused. */
+  refusal?(): StoreError | undefined;
+  watched(watch: Watch, range: KeyRange, options: WatchOptions): Watch;
+}
+
+export function attachDisk(inner: Store, { refusal, watched }: DiskOptions): Disk {
   const watches = new Set<Watch>();
   let detached = false;
   const check = () => {
@@ -27,12 +33,13 @@ export function attachDisk(inner: Store, isFull: () => boolean): Disk {
     range: checked((range, options) => inner.range(range, options)),
     txn: checked(async txn => {
       const writes = [...txn.success, ...(txn.failure ?? [])].some(op => op.type !== 'range');
-      if (writes && isFull()) throw new StoreError('no-space', 'simulated: no space left on device');
+      const refused = writes ? refusal?.() : undefined;
+      if (refused) throw refused;
       return inner.txn(txn);
     }),
-    watch(range, options) {
+    watch(range, options = {}) {
       check();
-      const watch = inner.watch(range, options);
+      const watch = watched(inner.watch(range, options), range, options);
       watches.add(watch);
       return watch;
     },

@@ -22,6 +22,8 @@ export interface FaultRates {
   readonly imagePull: number;
   /** An operation of a container runtime takes up to twenty seconds. */
   readonly slowNode: number;
+  /** The disk refuses a commit: it fails to write, or to sync. */
+  readonly diskError: number;
   /** Chance per step of one of the life-cycle faults in `lifeFaults`. */
   readonly life: number;
 }
@@ -49,6 +51,7 @@ export const defaultFaults: FaultRates = {
   slowRequest: 0.01,
   imagePull: 0.05,
   slowNode: 0.05,
+  diskError: 0.002,
   life: 0.15,
 };
 
@@ -63,5 +66,6 @@ export const noFaults: FaultRates = {
   slowRequest: 0,
   imagePull: 0,
   slowNode: 0,
+  diskError: 0,
   life: 0,
 };

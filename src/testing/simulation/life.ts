@@ -2,13 +2,11 @@
 import { type Clock, sleep } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { VirtualClock } from '../../base/virtual-clock.ts';
-import type { Store } from '../../store/contract.ts';
 import type { LifeFault } from './faults.ts';
 import type { ClientProcess, NodesProcess, ServerProcess } from './processes.ts';
 
 export interface Body {
   readonly clock: VirtualClock;
-  readonly store: Store;
   readonly server: ServerProcess;
   readonly managers: readonly ClientProcess[];
   readonly schedulers: readonly ClientProcess[];
@@ -106,9 +104,11 @@ const acts: Readonly<Record<LifeFault, (body: Body, random: Random) => string>> 
   },
   compact(body, random) {
     const keep = random.int(50);
+    const { store } = body.server;
+    if (!store) return 'there is no history to compact';
     const work = async () => {
-      const revision = (await body.store.revision()) - keep;
-      if (revision > 0) await body.store.compact(revision);
+      const revision = (await store.revision()) - keep;
+      if (revision > 0) await store.compact(revision);
     };
     // A second compaction of the same history is refused, and that is all.
     body.background(work().catch(() => undefined));

@@ -17,8 +17,9 @@ import { createScheduler } from '../../scheduler/index.ts';
 import type { Store } from '../../store/contract.ts';
 import { lazyTokenSigner } from '../signer.ts';
 import { componentUser, managerParts } from '../users.ts';
-import { attachDisk, type Disk } from './disk.ts';
+import { attachDisk, type Disk, type DiskOptions } from './disk.ts';
 import { createLink, type Link, type NetworkOptions } from './network.ts';
+import type { Storage } from './storage.ts';
 
 /** What processes are made from. */
 export interface Site {
@@ -47,13 +48,22 @@ function environmentOf(site: Site, name: string): Environment {
 export interface ServerProcess {
   /** Undefined while it is down or starting. */
   readonly handler: Handler | undefined;
+  /** What it writes to. */
+  readonly store: Store | undefined;
   start(): Promise<void>;
   /** As SIGKILL: requests in work are not answered and write no more. */
   crash(): Promise<void>;
 }
 
-/** The API server over a store that outlives it. */
-export function createServerProcess(site: Site, store: Store, isFull: () => boolean): ServerProcess {
+export interface ServerOptions {
+  readonly storage: Storage;
+  readonly watched: DiskOptions['watched'];
+  /** A store was opened; nobody has made use of it yet. */
+  opened(store: Store): Promise<void>;
+}
+
+/** The API server over a storage that outlives it. */
+export function createServerProcess(site: Site, { storage, watched, opened }: ServerOptions): ServerProcess {
   let running: { server: ApiServer; disk: Disk; handler: Handler | undefined } | undefined;
   let generation = 0;
   const audience = 'https://kubernetes.default.svc.cluster.local';
@@ -61,8 +71,14 @@ export function createServerProcess(site: Site, store: Store, isFull: () => bool
     get handler() {
       return running?.handler;
     },
+    get store() {
+      return running?.disk.store;
+    },
     async start() {
-      const disk = attachDisk(store, isFull);
+      const store = await storage.open();
+      await opened(store);
+      const refusal = () => storage.refusal?.();
+      const disk = attachDisk(store, { refusal, watched });
       const security = createSecurity({
         signer: lazyTokenSigner(),
         issuers: [audience],
@@ -80,7 +96,7 @@ export function createServerProcess(site: Site, store: Store, isFull: () => bool
       const old = running;
       running = undefined;
       old?.disk.detach();
-      await old?.server.close();
+      await Promise.all([old?.server.close(), storage.crash()]);
     },
   };
 }

@@ -57,7 +57,7 @@ export async function shrink(
 }
 
 /** The words after `npm run simulate --` that replay a run. */
-export function replayArguments({ seed, steps, only, nodes, faults }: SimulationOptions): string {
+export function replayArguments({ seed, steps, only, nodes, storage = 'memory', faults }: SimulationOptions): string {
   const off = Object.entries(faults ?? {})
     .filter(([, rate]) => rate === 0)
     .map(([name]) => name);
@@ -65,6 +65,7 @@ export function replayArguments({ seed, steps, only, nodes, faults }: Simulation
     `--seed ${seed}`,
     only ? `--only ${only.length > 0 ? only.join(',') : 'none'}` : `--steps ${steps ?? 60}`,
     ...(nodes === undefined ? [] : [`--nodes ${nodes}`]),
+    `--store ${storage}`,
     ...(off.length > 0 ? [`--without ${off.join(',')}`] : []),
   ].join(' ');
 }

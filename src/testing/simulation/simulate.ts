@@ -2,7 +2,6 @@
 import { type LogFields, type Logger, type LogLevel, lineLogger } from '../../base/log.ts';
 import { type VirtualClock, virtualClock } from '../../base/virtual-clock.ts';
 import { simulatedNodesBinding } from '../../kubelet/index.ts';
-import { createMemoryStore } from '../../store/memory/index.ts';
 import { masters } from '../users.ts';
 import { defaultActions } from './actions/index.ts';
 import { type Character, characterOf } from './character.ts';
@@ -22,7 +21,10 @@ import {
   runScheduler,
   type Site,
 } from './processes.ts';
-import { observe, type View } from './view.ts';
+import { createRecords } from './records.ts';
+import { memoryStorage, type Storage, type StorageOptions } from './storage.ts';
+import { createObserver, type View } from './view.ts';
+import { checkedAnswer, checkedWatch } from './watches.ts';
 
 const startMs = Date.UTC(2026, 0, 1, 12);
 /** Findings beyond this are consequences. */
@@ -31,7 +33,7 @@ const enough = 5;
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
   const clock = virtualClock(startMs, { order: namedRandom(options.seed, 'order') });
   const history = createHistory(clock, options.onLine);
-  const run = createRun(options, clock, history);
+  const run = await createRun(options, clock, history);
   try {
     await run.begin();
     const steps = options.steps ?? 60;
@@ -96,7 +98,13 @@ function judgingLogger(clock: VirtualClock, options: SimulationOptions, history:
   return make({});
 }
 
-function createRun(options: SimulationOptions, clock: VirtualClock, history: History) {
+/** Only those who ask for a file load what needs one. */
+async function createStorage(options: SimulationOptions, given: StorageOptions): Promise<Storage> {
+  if (options.storage !== 'embedded') return memoryStorage(given);
+  return (await import('./embedded-disk.ts')).embeddedStorage(given);
+}
+
+async function createRun(options: SimulationOptions, clock: VirtualClock, history: History) {
   const { seed } = options;
   const plain: Character = {
     actions: options.actions ?? defaultActions,
@@ -107,27 +115,40 @@ function createRun(options: SimulationOptions, clock: VirtualClock, history: His
   const state = { rates: noFaults as FaultRates, requests: 0 };
   const over = new AbortController();
   const invariants = (options.invariants ?? defaultInvariants)();
-  const store = createMemoryStore({ clock, compaction: { revisions: 2_000 } });
   const disk = { full: false };
+  const storage = await createStorage(options, {
+    ...{ clock, random: namedRandom(seed, 'disk') },
+    rates: () => state.rates,
+    isFull: () => disk.full,
+  });
   const backgroundWork = new Set<Promise<unknown>>();
   const judge: Judge = createJudge(clock, history, () => observer.view);
-  const observer = observe(store, clock, history, change => {
-    for (const one of invariants) judge.find(one.name, one.onChange?.(change, observer.view));
+  const records = createRecords();
+  const report = (message: string) => judge.find('every watch tells the history', [message]);
+  const observer = createObserver({
+    ...{ clock, history, records, report },
+    onChange(change) {
+      for (const one of invariants) judge.find(one.name, one.onChange?.(change, observer.view));
+    },
   });
   const network: Site['network'] = {
     clock,
     rates: () => state.rates,
     ...watching(history, invariants, judge, () => observer.view, state),
+    watched: (request, body) => checkedAnswer(request, body, records, report),
   };
   const site: Site = { seed, clock, network, log: judgingLogger(clock, options, history, judge) };
-  const server = createServerProcess(site, store, () => disk.full);
+  const server = createServerProcess(site, {
+    storage,
+    watched: (watch, range, wanted) => checkedWatch(watch, range, wanted, records, report),
+    opened: observer.follow,
+  });
   const handler = () => server.handler;
   const process = (name: string, run: Parameters<typeof createClientProcess>[3]) =>
     createClientProcess(name, site, handler, run);
   const link = (name: string) => createLink(name, { ...network, server: handler, random: namedRandom(seed, name) });
   const body: Body = {
     clock,
-    store,
     server,
     disk,
     over: over.signal,
@@ -224,8 +245,8 @@ function createRun(options: SimulationOptions, clock: VirtualClock, history: His
         3_600_000,
       ).catch(() => judge.find('everything ends', ['a process did not stop']));
       await done(Promise.all([server.crash(), ...backgroundWork]), 3_600_000).catch(() => undefined);
-      await store.close();
-      await observer.finished;
+      await storage.close();
+      await observer.finished();
     },
   };
 }

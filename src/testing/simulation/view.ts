@@ -1,8 +1,10 @@
 /** The cluster's true state, read from the store beside every server and cache, one change at a time. */
 import type { KubeObject, Unstructured } from '../../api/object.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Store } from '../../store/contract.ts';
+import { type Store, StoreError } from '../../store/contract.ts';
 import type { History } from './history.ts';
+import { type Entry, objectOf, type Records } from './records.ts';
+import type { Report } from './watches.ts';
 
 /** One object changed in one revision. */
 export interface Change {
@@ -26,7 +28,6 @@ export interface View {
   kinds(): Iterable<string>;
 }
 
-const decoder = new TextDecoder();
 /** Of no interest to any check, and most of the bytes. */
 const ignored = new Set(['events', 'events.k8s.io/events']);
 
@@ -38,21 +39,30 @@ function splitKey(key: string): { kind: string; rest: string } | undefined {
   return core ? { kind: core[1] ?? '', rest: core[2] ?? '' } : undefined;
 }
 
-export interface Observer {
-  readonly view: View;
-  /** Ends with the store. */
-  readonly finished: Promise<void>;
-  stop(): void;
+export interface ObserverOptions {
+  readonly clock: Clock;
+  readonly history: History;
+  readonly records: Records;
+  /** Called for each change in order, after the view shows it. */
+  onChange(change: Change): void;
+  report: Report;
 }
 
-/** Follows the store; `onChange` is called for each change in order, after the view shows it. */
-export function observe(store: Store, clock: Clock, history: History, onChange: (change: Change) => void): Observer {
-  const kinds = new Map<string, Map<string, Unstructured>>();
-  let revision = 0;
-  const watch = store.watch({ start: '/', end: '' }, { fromRevision: 1 });
+export interface Observer {
+  readonly view: View;
+  /** From now on looks at this store, of which nobody else has made use yet: it must hold everything that was ever told of. */
+  follow(store: Store): Promise<void>;
+  /** The stores looked at have ended. */
+  finished(): Promise<void>;
+}
 
-  function apply(type: 'put' | 'delete', key: string, value: Uint8Array, at: number): void {
-    history.note([type, key, at, value]);
+export function createObserver({ clock, history, records, onChange, report }: ObserverOptions): Observer {
+  const kinds = new Map<string, Map<string, Unstructured>>();
+  let following: Store | undefined;
+  let watching: Promise<void> = Promise.resolve();
+
+  function apply({ key, value, revision }: Entry): void {
+    history.note([value ? 'put' : 'delete', key, revision, value ?? '']);
     const split = splitKey(key);
     if (!split || ignored.has(split.kind)) return;
     let objects = kinds.get(split.kind);
@@ -61,25 +71,41 @@ export function observe(store: Store, clock: Clock, history: History, onChange: 
       kinds.set(split.kind, objects);
     }
     const before = objects.get(split.rest);
-    let after: Unstructured | undefined;
-    if (type === 'put') {
-      after = JSON.parse(decoder.decode(value)) as Unstructured;
-      if (after.metadata) after.metadata.resourceVersion = String(at);
-      objects.set(split.rest, after);
-    } else objects.delete(split.rest);
-    onChange({ revision: at, kind: split.kind, key: split.rest, before, after });
+    const entry = records.newest(key);
+    const after = entry && objectOf(entry);
+    if (after) objects.set(split.rest, after);
+    else objects.delete(split.rest);
+    onChange({ revision, kind: split.kind, key: split.rest, before, after });
   }
-  async function follow(): Promise<void> {
-    for await (const batch of watch) {
-      if (batch.events.length > 0 && batch.revision <= revision)
-        throw new Error(`revision ${batch.revision} came after ${revision}`);
-      revision = Math.max(revision, batch.revision);
-      for (const { type, kv } of batch.events) apply(type, kv.key, kv.value, batch.revision);
+  async function watch(store: Store): Promise<void> {
+    for await (const batch of store.watch({ start: '/', end: '' }, { fromRevision: records.revision + 1 })) {
+      if (batch.events.length === 0) continue;
+      if (batch.revision <= records.revision) report(`revision ${batch.revision} came after ${records.revision}`);
+      const after = records.revision;
+      const changes = batch.events.map(({ type, kv }) => ({
+        key: kv.key,
+        value: type === 'put' ? kv.value : undefined,
+      }));
+      records.add(batch.revision, changes);
+      for (const entry of records.between(after, batch.revision)) apply(entry);
     }
+  }
+  async function compare(store: Store): Promise<void> {
+    const { kvs, revision } = await store.range({ start: '/', end: '' });
+    if (revision < records.revision)
+      return report(`the store is at ${revision} after a restart, and had told of ${records.revision}`);
+    await new Promise<void>(resolve => records.once(revision, resolve));
+    const known = new Set(records.keys());
+    for (const { key, modRevision } of kvs) {
+      if (records.newest(key)?.revision !== modRevision)
+        report(`after a restart ${key} is of ${modRevision}, and was of ${records.newest(key)?.revision}`);
+      known.delete(key);
+    }
+    if (known.size > 0) report(`a restart lost ${[...known].join(', ')}`);
   }
   const view: View = {
     get revision() {
-      return revision;
+      return records.revision;
     },
     get elapsed() {
       return clock.monotonic();
@@ -94,8 +120,18 @@ export function observe(store: Store, clock: Clock, history: History, onChange: 
     get: <T extends KubeObject>(kind: string, key: string) => kinds.get(kind)?.get(key) as T | undefined,
     kinds: () => kinds.keys(),
   };
-  const finished = follow().catch(error => {
-    if ((error as { code?: string }).code !== 'closed') throw error;
-  });
-  return { view, finished, stop: () => watch.cancel() };
+  return {
+    view,
+    async follow(store) {
+      if (store === following) return;
+      await watching;
+      following = store;
+      const isFirst = records.revision === 0;
+      watching = watch(store).catch(error => {
+        if (!(error instanceof StoreError) || (error.code !== 'closed' && error.code !== 'unavailable')) throw error;
+      });
+      if (!isFirst) await compare(store);
+    },
+    finished: () => watching,
+  };
 }

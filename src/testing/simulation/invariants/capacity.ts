@@ -69,7 +69,8 @@ export function podQuota(): Invariant {
   function counted(key: string, before: ResourceQuota | undefined, after: ResourceQuota, view: View): void {
     const [was, used] = [usedBy(before), usedBy(after)];
     if (used === undefined || was === used) return;
-    const missed = Math.max(0, charged(view, after.metadata.namespace ?? '') - used);
+    // A charge is written before its pod is there.
+    const missed = Math.max(0, charged(view, after.metadata.namespace ?? '') - Math.min(used, was ?? used));
     forgiven.set(key, was === undefined ? missed : Math.min(missed, forgiven.get(key) ?? 0));
   }
   return {
