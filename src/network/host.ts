@@ -33,6 +33,8 @@ export interface HostNetworkOptions {
   readonly serviceCidrs: readonly string[];
   /** A device that holds `localAddresses`: a bridge without ports, which every kernel has (dummy devices are a module that may be missing). At most 15 characters. */
   readonly device: string;
+  /** The pods' bridge, which the CNI plugin would make otherwise: host ports answer on loopback, too, so it may carry what comes from there. */
+  readonly bridge: string;
   /** Addresses served on this node itself (the cluster's DNS). */
   readonly localAddresses: readonly string[];
 }
@@ -87,6 +89,8 @@ export async function ensureHostNetwork(options: HostNetworkOptions): Promise<Ho
   for (const name of ['iptables', 'ip6tables']) sysctlIfThere(`net.bridge.bridge-nf-call-${name}`, '1');
   await runProgram('ip', ['link', 'add', options.device, 'type', 'bridge']).catch(ignoreExists);
   await runProgram('ip', ['link', 'set', options.device, 'up']);
+  await runProgram('ip', ['link', 'add', options.bridge, 'type', 'bridge']).catch(ignoreExists);
+  sysctl(`net.ipv4.conf.${options.bridge}.route_localnet`, '1');
   for (const address of options.localAddresses) {
     // A device without a carrier never ends the search for duplicates, and its IPv6 addresses could not be used.
     const [bits, ...flags] = familyOf(address) === 'ip6' ? ['128', 'nodad'] : ['32'];

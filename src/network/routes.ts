@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Node } from '../api/types/index.ts';
 import type { InformerFactory } from '../client/contract.ts';
 import type { Environment } from '../controller/contract.ts';
-import { createConvergence } from './convergence.ts';
+import { createConvergence } from '../controller/convergence.ts';
 import { runProgram } from './host.ts';
 
 /** The way to one pod range. */

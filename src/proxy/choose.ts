@@ -10,6 +10,15 @@ import { createServiceTable, type NftRunner, runNft } from './nftables/table.ts'
 import { createUserspaceProxy } from './userspace/index.ts';
 import { nodeRelaySockets } from './userspace/relay.ts';
 
+export interface LocalRanges {
+  readonly device: string;
+  readonly serviceCidrs: readonly string[];
+}
+
+export interface ChosenBackend extends ProxyBackend {
+  readonly mode: 'nftables' | 'userspace';
+}
+
 export interface ChooseOptions {
   /** nftables table, one per cluster on a machine. */
   readonly table: string;
@@ -17,7 +26,9 @@ export interface ChooseOptions {
   readonly podCidrs: readonly string[];
   readonly families: readonly Family[];
   /** Service ranges, and the device to make them local addresses of when user space is to listen on them; the device's end takes them away. */
-  readonly local?: { readonly device: string; readonly serviceCidrs: readonly string[] };
+  readonly local?: LocalRanges;
+  /** As in `TableOptions`. */
+  readonly nodePortAddresses?: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -37,27 +48,53 @@ function probeScript(families: readonly Family[], table: string): string {
 }
 
 /** Never rejects: without a packet filter it says so in the log and forwards in user space. */
-export async function chooseProxyBackend(options: ChooseOptions): Promise<ProxyBackend> {
+export async function chooseProxyBackend(options: ChooseOptions): Promise<ChosenBackend> {
+  const { local } = options;
   try {
     await (options.run ?? runNft)(probeScript(options.families, `${options.table}-probe`));
-    return createServiceTable({ ...options, ...(options.local && { serviceCidrs: options.local.serviceCidrs }) });
+    const table = createServiceTable({ ...options, ...(local && { serviceCidrs: local.serviceCidrs }) });
+    return { ...table, mode: 'nftables' };
   } catch (error) {
     options.log.warn('no packet filter on this host: services are forwarded in user space', {
       error: messageOf(error),
     });
-    if (options.local) await makeLocal(options.local.device, options.local.serviceCidrs, options.log);
-    return createUserspaceProxy({ ...options, sockets: nodeRelaySockets(options.clock) });
+    const proxy = createUserspaceProxy({ ...options, sockets: nodeRelaySockets(options.clock) });
+    if (local) await makeLocal(local, options.log);
+    return {
+      ...proxy,
+      mode: 'userspace',
+      async remove() {
+        await proxy.remove();
+        if (local) await makeForeign(local.device);
+      },
+    };
   }
 }
 
-async function makeLocal(device: string, cidrs: readonly string[], log: Logger): Promise<void> {
-  for (const cidr of cidrs) {
-    const family = cidr.includes(':') ? '-6' : '-4';
-    await new Promise<void>(resolve =>
-      execFile('ip', [family, 'route', 'replace', 'local', cidr, 'dev', device], error => {
-        if (error) log.warn('service addresses cannot be made local', { cidr, error: messageOf(error) });
-        resolve();
-      }),
+/** Marks the routes that make ranges local, so that they are found again. */
+const routeProtocol = '84';
+
+/** Every address of the ranges becomes one of this machine's. */
+async function makeLocal({ device, serviceCidrs }: LocalRanges, log: Logger): Promise<void> {
+  for (const cidr of serviceCidrs) {
+    const route = ['route', 'replace', 'local', cidr, 'dev', device, 'proto', routeProtocol];
+    await runIp([cidr.includes(':') ? '-6' : '-4', ...route]).catch(error =>
+      log.warn('service addresses cannot be made local', { cidr, error: messageOf(error) }),
     );
   }
+}
+
+async function makeForeign(device: string): Promise<void> {
+  for (const family of ['-4', '-6'])
+    await runIp([family, 'route', 'flush', 'table', 'local', 'dev', device, 'proto', routeProtocol]).catch(() => {});
+}
+
+const runIp = (args: readonly string[]) =>
+  new Promise<void>((resolve, reject) => execFile('ip', args, error => (error ? reject(error) : resolve())));
+
+/** Takes away what a proxy left on this machine, whichever backend it had. */
+export async function removeProxyTraces(table: string, device: string): Promise<void> {
+  const tables = ['ip', 'ip6'].map(family => `add table ${family} ${table}\ndelete table ${family} ${table}`);
+  await runNft(tables.join('\n')).catch(() => {});
+  await makeForeign(device);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { staleUdpCalls } from './conntrack.ts';
+import { forgottenUdpCalls, staleUdpCalls } from './conntrack.ts';
 import type { Frontend } from './model.ts';
 
 const udp = (hosts: number[], rest: Partial<Frontend> = {}): Frontend => ({
@@ -54,3 +54,29 @@ test('backends that only callers from inside reach are cleared too', () => {
     [`${head} --dst-nat 10.42.0.9`],
   );
 });
+
+const led = (to: string, by: string) =>
+  `udp      17 29 src=10.42.0.9 dst=${to} sport=4444 dport=53 src=${by} dst=10.42.0.9 sport=5353 dport=4444 [ASSURED] mark=0 use=1`;
+const anyAddress = (() => {
+  const { address: _, ...rest } = udp([1]);
+  return rest;
+})();
+const forgotten: [what: string, line: string, frontends: Frontend[], isForgotten: boolean][] = [
+  ['a flow to a backend', led('10.43.0.5', '10.42.0.1'), [udp([1])], false],
+  ['a flow to a backend that went', led('10.43.0.5', '10.42.0.2'), [udp([1])], true],
+  ['a flow to a service that has no backend any more', led('10.43.0.5', '10.42.0.2'), [udp([])], true],
+  ['a flow that met no backend', led('10.43.0.5', '10.43.0.5'), [udp([1])], true],
+  ['a flow that meets no backend still', led('10.43.0.5', '10.43.0.5'), [udp([])], false],
+  ['a flow to somebody else', led('192.0.2.1', '192.0.2.1'), [udp([1])], false],
+  ['a flow to a node port’s backend that went', led('192.0.2.1', '10.42.0.2'), [anyAddress], true],
+  ['a flow elsewhere that has a node port’s number', led('192.0.2.1', '192.0.2.1'), [anyAddress], false],
+  ['an empty line', '', [udp([1])], false],
+];
+for (const [what, line, frontends, isForgotten] of forgotten) {
+  test(`${what} is ${isForgotten ? 'forgotten' : 'kept'} at the start`, () => {
+    const to = /dst=(\S+)/.exec(line)?.[1] ?? '';
+    const call = `-D -f ipv4 -p udp --orig-src 10.42.0.9 --orig-dst ${to} --orig-port-src 4444 --orig-port-dst 53`;
+    const calls = forgottenUdpCalls(line, frontends).map(args => args.join(' '));
+    assert.deepEqual(calls, isForgotten ? [call] : []);
+  });
+}

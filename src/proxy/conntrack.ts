@@ -46,12 +46,47 @@ function deletion(frontend: Frontend, backend: Backend | undefined): string[] {
   ];
 }
 
-/** Runs `conntrack`. */
-export type ConntrackRunner = (args: readonly string[]) => Promise<void>;
+/**
+ * The calls that forget flows which an earlier proxy led to backends that are none any more, and flows to a service's address that met no
+ * backend then. `listing` is what `conntrack -L` printed. Pure.
+ */
+export function forgottenUdpCalls(listing: string, frontends: Iterable<Frontend>): string[][] {
+  const targets = new Map<string, ReadonlySet<string>>();
+  for (const f of frontends)
+    if (f.protocol === 'udp') targets.set(`${f.address ?? '*'} ${f.port}`, new Set(backendsOf(f).map(b => b.ip)));
+  return listing.split('\n').flatMap(line => {
+    const flow = flowOf(line);
+    if (!flow) return [];
+    const service = targets.get(`${flow.to} ${flow.toPort}`);
+    const backends = service ?? targets.get(`* ${flow.toPort}`);
+    const isLed = flow.answeredBy !== flow.to;
+    // Without an address of its own a node port is just a number, which other flows may have too.
+    if (!backends || backends.has(flow.answeredBy) || !(isLed || (service && backends.size > 0))) return [];
+    const family = flow.to.includes(':') ? 'ipv6' : 'ipv4';
+    const ends = ['--orig-src', flow.from, '--orig-dst', flow.to];
+    return [
+      ['-D', '-f', family, '-p', 'udp', ...ends, '--orig-port-src', flow.fromPort, '--orig-port-dst', flow.toPort],
+    ];
+  });
+}
+
+function flowOf(line: string) {
+  const all = (name: string) => [...line.matchAll(new RegExp(`\\b${name}=(\\S+)`, 'g'))].map(match => match[1] ?? '');
+  const [from, answeredBy] = all('src');
+  const [to] = all('dst');
+  const [fromPort] = all('sport');
+  const [toPort] = all('dport');
+  return from && answeredBy && to && fromPort && toPort ? { from, fromPort, to, toPort, answeredBy } : undefined;
+}
+
+/** Runs `conntrack`; resolves with what it printed. */
+export type ConntrackRunner = (args: readonly string[]) => Promise<string>;
 
 /** conntrack exits with 1 when nothing matched, and may be missing: the entries then end by their time-outs. */
 export const runConntrack: ConntrackRunner = args =>
-  new Promise(resolve => execFile('conntrack', [...args], () => resolve()));
+  new Promise(resolve =>
+    execFile('conntrack', [...args], { maxBuffer: 256 << 20 }, (error, stdout) => resolve(error ? '' : stdout)),
+  );
 
 export async function clearStaleUdp(
   changes: ReadonlyMap<string, readonly Frontend[]>,
@@ -59,4 +94,15 @@ export async function clearStaleUdp(
   run: ConntrackRunner = runConntrack,
 ): Promise<void> {
   for (const args of staleUdpCalls(changes, before)) await run(args);
+}
+
+/** For a proxy that starts: what went while nobody looked. */
+export async function clearForgottenUdp(
+  services: ReadonlyMap<string, readonly Frontend[]>,
+  _before?: unknown,
+  run: ConntrackRunner = runConntrack,
+): Promise<void> {
+  const frontends = [...services.values()].flat();
+  for (const family of ['ipv4', 'ipv6'])
+    for (const args of forgottenUdpCalls(await run(['-L', '-f', family, '-p', 'udp']), frontends)) await run(args);
 }

@@ -9,28 +9,37 @@ export interface HealthServers {
   close(): Promise<void>;
 }
 
-export function createHealthServers(log: Logger): HealthServers {
-  const open = new Map<string, { server: Server; port: number; localEndpoints: number }>();
+interface Entry {
+  readonly servers: readonly Server[];
+  readonly port: number;
+  localEndpoints: number;
+}
+
+/** `isHealthy` says whether the proxy is; `addresses` are where ports are opened, default every address. */
+export function createHealthServers(
+  log: Logger,
+  isHealthy: () => boolean,
+  addresses?: readonly string[],
+): HealthServers {
+  const open = new Map<string, Entry>();
 
   function start(service: string, health: HealthPort): void {
-    const [namespace = '', name = ''] = service.split('/');
-    const entry = { port: health.port, localEndpoints: health.localEndpoints, server: http.createServer() };
-    entry.server.on('request', (_request, response) => {
-      const body = JSON.stringify({
-        service: { namespace, name },
-        localEndpoints: entry.localEndpoints,
-        serviceProxyHealthy: true,
+    const entry: Entry = { ...health, servers: (addresses ?? [undefined]).map(() => http.createServer()) };
+    for (const [index, server] of entry.servers.entries()) {
+      server.on('request', (_request, response) => {
+        const serviceProxyHealthy = isHealthy();
+        response.writeHead(entry.localEndpoints > 0 && serviceProxyHealthy ? 200 : 503, {
+          'content-type': 'application/json',
+          'x-content-type-options': 'nosniff',
+          'x-load-balancing-endpoint-weight': String(entry.localEndpoints),
+        });
+        response.end(bodyOf(service, entry.localEndpoints, serviceProxyHealthy));
       });
-      response.writeHead(entry.localEndpoints > 0 ? 200 : 503, {
-        'content-type': 'application/json',
-        'x-content-type-options': 'nosniff',
-      });
-      response.end(body);
-    });
-    entry.server.on('error', error =>
-      log.error('a health-check port cannot be opened', { service, port: health.port, error }),
-    );
-    entry.server.listen(health.port);
+      server.on('error', error =>
+        log.error('a health-check port cannot be opened', { service, port: health.port, error }),
+      );
+      server.listen(health.port, addresses?.[index]);
+    }
     open.set(service, entry);
   }
 
@@ -38,8 +47,8 @@ export function createHealthServers(log: Logger): HealthServers {
     const entry = open.get(service);
     if (!entry) return;
     open.delete(service);
-    entry.server.closeAllConnections();
-    await new Promise<void>(resolve => entry.server.close(() => resolve()));
+    for (const server of entry.servers) server.closeAllConnections();
+    await Promise.all(entry.servers.map(server => new Promise<void>(resolve => server.close(() => resolve()))));
   }
 
   return {
@@ -56,4 +65,10 @@ export function createHealthServers(log: Logger): HealthServers {
       await Promise.all([...open.keys()].map(stop));
     },
   };
+}
+
+/** As upstream's hcHandler writes it. */
+function bodyOf(key: string, localEndpoints: number, serviceProxyHealthy: boolean): string {
+  const [namespace = '', name = ''] = key.split('/');
+  return JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy }, null, '\t');
 }

@@ -23,6 +23,7 @@ export function hostPortFrontends(pod: Pod): Frontend[] {
           port: port.hostPort,
           backends: [{ ip, port: port.containerPort }],
           preserveSource: true,
+          hostPort: true,
           whenEmpty: 'reject',
         },
       ];

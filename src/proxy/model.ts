@@ -27,6 +27,8 @@ export interface Frontend {
   readonly affinitySeconds?: number;
   /** What a client meets when there is no backend. */
   readonly whenEmpty: 'reject' | 'drop';
+  /** A pod's host port: without an address it answers on loopback too, which node ports do not. */
+  readonly hostPort?: true;
   /** Only these sources may pass (loadBalancerSourceRanges). */
   readonly sources?: readonly string[];
 }

@@ -58,7 +58,14 @@ async function start(skipAddresses: string[] = []) {
   const memory = memoryBackend();
   const environment = { clock, random: seededRandom(1), log: silentLogger, metrics: createMetrics() };
   const options = {
-    ...{ ...environment, informers: hand.factory, backend: memory.backend, node: { name: 'here' }, skipAddresses },
+    ...{
+      ...environment,
+      informers: hand.factory,
+      backend: memory.backend,
+      nodeName: 'here',
+      families: ['ip'] as const,
+    },
+    skipAddresses,
     pods: hand.factory.informer('v1/pods'),
   };
   return { clock, hand, ...memory, start: () => startProxy(options) };
@@ -153,7 +160,8 @@ test('the health-check port answers 200 with endpoints here and 503 without, and
   await new Promise<void>(resolve => probe.listen(0, resolve));
   const { port } = probe.address() as AddressInfo;
   await new Promise(resolve => probe.close(resolve));
-  const health = createHealthServers(silentLogger);
+  let healthy = true;
+  const health = createHealthServers(silentLogger, () => healthy);
   try {
     const ask = async (attempts = 200): Promise<Response> => {
       try {
@@ -168,11 +176,58 @@ test('the health-check port answers 200 with endpoints here and 503 without, and
     const good = await ask();
     assert.equal(good.status, 200);
     const body = { service: { namespace: 'shop', name: 'web' }, localEndpoints: 2, serviceProxyHealthy: true };
+    assert.equal(good.headers.get('content-type'), 'application/json');
+    assert.equal(good.headers.get('x-content-type-options'), 'nosniff');
+    assert.equal(good.headers.get('x-load-balancing-endpoint-weight'), '2');
     assert.deepEqual(await good.json(), body);
+    healthy = false;
+    const late = await ask();
+    assert.equal(late.status, 503);
+    assert.deepEqual(await late.json(), { ...body, serviceProxyHealthy: false });
+    healthy = true;
     health.set('shop/web', { port, localEndpoints: 0 });
     assert.equal((await ask()).status, 503);
   } finally {
     await health.close();
   }
   await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
+});
+
+test('hints follow the zone of the node', async () => {
+  const { clock, hand, text, start: begin } = await start();
+  const inZone = (ip: string, zone: string) => ({ addresses: [ip], hints: { forZones: [{ name: zone }] } });
+  const node = (zone: string) => ({
+    metadata: { name: 'here', labels: { 'topology.kubernetes.io/zone': zone } },
+    spec: {},
+  });
+  hand.put('v1/nodes', node('a'));
+  hand.put('v1/services', service('web', '10.43.0.5'));
+  hand.put(slices, { ...slice('web', ''), endpoints: [inZone('10.42.0.7', 'a'), inZone('10.42.0.8', 'b')] } as never);
+  const proxy = await begin();
+  assert.deepEqual(text(), ['shop/web 10.43.0.5:80 10.42.0.7']);
+  hand.put('v1/nodes', node('b'));
+  await clock.advance(100);
+  assert.deepEqual(text(), ['shop/web 10.43.0.5:80 10.42.0.8']);
+  hand.remove('v1/nodes', 'here');
+  await clock.advance(100);
+  assert.deepEqual(text(), ['shop/web 10.43.0.5:80 10.42.0.7,10.42.0.8']);
+  await proxy.stop();
+});
+
+test('it is unhealthy when changes wait for a minute, and well again when they are in', async () => {
+  const { clock, hand, backend, start: begin } = await start();
+  const proxy = await begin();
+  await clock.advance(100);
+  backend.fail = true;
+  hand.put('v1/services', service('web', '10.43.0.5'));
+  await clock.advance(59_000);
+  assert.equal(proxy.health().healthy, true);
+  await clock.advance(2_000);
+  assert.equal(proxy.health().healthy, false);
+  backend.fail = false;
+  await clock.advance(2_000);
+  assert.equal(proxy.health().healthy, true);
+  await clock.advance(3_600_000);
+  assert.equal(proxy.health().healthy, true, 'nothing to do is no delay');
+  await proxy.stop();
 });

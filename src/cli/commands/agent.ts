@@ -19,6 +19,10 @@ export const agent = command({
       type: 'list',
       help: 'addresses by which other nodes reach this one, one per family (default: the first of this machine)',
     },
+    'nodeport-addresses': {
+      type: 'list',
+      help: 'ranges of this machine’s addresses on which node ports answer (default "primary": those of --node-ip)',
+    },
     'kubelet-port': { type: 'number', default: 10_250, help: 'HTTPS port of the kubelet' },
   },
   async run(flags) {
@@ -35,6 +39,7 @@ export const agent = command({
         servers: flags.server,
         nodeName: flags['node-name'],
         kubeletPort: flags['kubelet-port'],
+        nodePortAddresses: flags['nodeport-addresses'],
       });
       environment.log.info('The node has joined', { node: flags['node-name'] });
       reportReady();

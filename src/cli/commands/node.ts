@@ -15,7 +15,9 @@ export const node = command({
     if (!config) throw new UsageError(`there is no cluster in ${flags['data-dir']}`);
     try {
       const dataDir = flags['data-dir'];
-      const settings = { ...config, dataDir };
+      // Addresses of its own that only this machine routes would hide node ports from everybody else.
+      const isHidden = config.nodeAddresses.join() === config.hostAddresses.join();
+      const settings = { ...config, dataDir, ...(!isHidden && { nodePortAddresses: config.nodeAddresses }) };
       const running = await runNode({ environment, settings, identity: localIdentity(environment, dataDir, config) });
       reportReady();
       // A supervisor that was killed, unlike one that stops, wants nothing from the containers.

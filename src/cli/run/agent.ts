@@ -12,6 +12,7 @@ import { startForwarder } from './forwarder.ts';
 import { fetchAuthority, type JoinToken, readFacts } from './join.ts';
 import { type NodeIdentity, type NodeSettings, type RunningNode, runNode } from './node.ts';
 import { prepareNodeNetwork } from './node-network.ts';
+import { nodePortAddresses } from './proxy.ts';
 
 export interface AgentOptions {
   readonly environment: Environment;
@@ -23,6 +24,8 @@ export interface AgentOptions {
   /** The node's InternalIPs to choose from: the first of each family that the cluster has. */
   readonly nodeIps: readonly string[];
   readonly kubeletPort: number;
+  /** As `--nodeport-addresses`. */
+  readonly nodePortAddresses: readonly string[];
 }
 
 export async function runAgent(options: AgentOptions): Promise<RunningNode> {
@@ -45,6 +48,7 @@ export async function runAgent(options: AgentOptions): Promise<RunningNode> {
   });
   const ranges = await readFacts(bootstrap);
   const addresses = nodeAddresses(options.nodeIps, ranges.podCidrs);
+  const nodePorts = nodePortAddresses(options.nodePortAddresses, addresses);
   const { certificate: cert, key } = await clientCertificate.ensure(stopping.signal);
   const client = createClient(
     http2Transport({
@@ -69,6 +73,7 @@ export async function runAgent(options: AgentOptions): Promise<RunningNode> {
     id: clusterId(dataDir),
     nodeName,
     nodeAddresses: addresses,
+    ...(nodePorts && { nodePortAddresses: nodePorts }),
     kubeletPort: options.kubeletPort,
   };
   await prepareNodeNetwork(settings, [ranges.dnsAddress], log);

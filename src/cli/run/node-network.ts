@@ -35,6 +35,7 @@ export async function prepareNodeNetwork(
     podCidrs: cluster.podCidrs,
     serviceCidrs: [...cluster.serviceCidrs, ...moreRanges],
     device: names.device,
+    bridge: names.bridge,
     localAddresses,
   });
   if (!host.masquerades)

@@ -22,8 +22,9 @@ import { ensureClusterPki, issueNodeCredentials } from '../../pki/index.ts';
 import { chooseProxyBackend } from '../../proxy/choose.ts';
 import { startProxy } from '../../proxy/index.ts';
 import { type ClusterConfig, clusterPaths } from '../cluster.ts';
-import { type ClusterRanges, tableFamilies } from '../ranges.ts';
+import { type ClusterRanges, tableFamilies, urlHost } from '../ranges.ts';
 import { networkNames, removeNodeNetwork } from './node-network.ts';
+import { serveProxy } from './proxy.ts';
 
 /** What a node must know of its cluster and of itself. */
 export interface NodeSettings extends ClusterRanges {
@@ -34,6 +35,8 @@ export interface NodeSettings extends ClusterRanges {
   /** The node's InternalIPs, one per family, the primary first. */
   readonly nodeAddresses: readonly string[];
   readonly kubeletPort: number;
+  /** Where node ports answer; absent: on every address but loopback. */
+  readonly nodePortAddresses?: readonly string[];
 }
 
 /** Who the node is to the API server, and the certificate of its own server. */
@@ -58,6 +61,8 @@ export interface RunningNode {
 }
 
 const clusterDomain = 'cluster.local';
+/** Where load balancers ask whether the node takes traffic; the metrics are among the kubelet's. */
+const proxyHealthPort = 10_256;
 
 export function nodePaths({ dataDir, id }: Pick<NodeSettings, 'dataDir' | 'id'>) {
   const { node } = clusterPaths(dataDir);
@@ -123,6 +128,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
     podCidrs: settings.podCidrs,
     families,
     local: { device: names.device, serviceCidrs: settings.serviceCidrs },
+    ...(settings.nodePortAddresses && { nodePortAddresses: settings.nodePortAddresses }),
   });
   const [, proxy, dns, policy, routes] = await Promise.all([
     linux.start(),
@@ -162,7 +168,13 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
     }),
     provisioner.start(),
   ]);
+  const pages = await serveProxy({
+    ...{ environment, proxy, mode: backend.mode, families },
+    healthAt: settings.nodeAddresses.map(address => `${urlHost(address)}:${proxyHealthPort}`),
+    metricsAt: [],
+  });
   const endServices = async () => {
+    await pages.close();
     await provisioner.stop();
     await Promise.all([proxy.stop(), dns.close(), policy.stop(), routes.stop()]);
   };

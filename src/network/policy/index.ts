@@ -1,7 +1,8 @@
 /** Enforces network policies for the pods of this node. */
+import { messageOf } from '../../base/errors.ts';
 import type { InformerFactory } from '../../client/contract.ts';
 import type { Environment } from '../../controller/contract.ts';
-import { createConvergence } from '../convergence.ts';
+import { createConvergence } from '../../controller/convergence.ts';
 import { runProgram } from '../host.ts';
 import { compilePolicies, type Family } from './model.ts';
 import { type PolicyTable, policyScript, policyTable } from './rules.ts';
@@ -25,9 +26,16 @@ export interface PolicyEnforcer {
 const retryMs = 1000;
 const gatherMs = 10;
 
+/** Where there is no packet filter, nothing is enforced: that is said once, in the log. */
 export async function startNetworkPolicy(options: PolicyOptions): Promise<PolicyEnforcer> {
   const { clock, log } = options;
   const run = options.run ?? (script => runProgram('nft', ['-f', '-'], script).then(() => {}));
+  try {
+    await run(probeScript(options));
+  } catch (error) {
+    log.warn('no packet filter on this host: network policies are not enforced', { error: messageOf(error) });
+    return { flushed: async () => {}, stop: async () => {} };
+  }
   const policies = options.informers.informer('networking.k8s.io/v1/networkpolicies');
   const pods = options.informers.informer('v1/pods');
   const namespaces = options.informers.informer('v1/namespaces');
@@ -97,6 +105,17 @@ export async function startNetworkPolicy(options: PolicyOptions): Promise<Policy
       return convergence.stop();
     },
   };
+}
+
+/** One transaction that asks for what policies need and leaves nothing behind. */
+function probeScript({ families, table }: PolicyOptions): string {
+  return families
+    .flatMap(family => [
+      `add table ${family} ${table}-probe`,
+      `add chain ${family} ${table}-probe probe { type filter hook forward priority -5; }`,
+      `delete table ${family} ${table}-probe`,
+    ])
+    .join('\n');
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

@@ -14,6 +14,7 @@ export type RuleSet = ReadonlyMap<MapName, Elements>;
 export type MapName =
   | 'services'
   | 'services_internal'
+  | 'host_ports'
   | 'node_ports'
   | 'node_ports_internal'
   | 'endpoints'
@@ -66,9 +67,7 @@ export function elementsOf(
     const key = frontendKey(frontend);
     const chain = pickChain(treatment, backends.length, frontend.affinitySeconds);
     chains.set(chain.name, chain);
-    const internal = treatment === 'internal';
-    if (frontend.address === undefined) put(internal ? 'node_ports_internal' : 'node_ports', key, `goto ${chain.name}`);
-    else put(internal ? 'services_internal' : 'services', key, `goto ${chain.name}`);
+    put(dispatchMap(frontend, treatment === 'internal'), key, `goto ${chain.name}`);
     const identities = frontend.affinitySeconds === undefined ? undefined : identitiesOf(backends);
     backends.forEach((backend, index) => {
       const identity = identities?.[index] ?? index;
@@ -104,6 +103,12 @@ export function elementsOf(
   return { elements, chains: [...chains.values()] };
 }
 
+function dispatchMap({ address, hostPort }: Frontend, internal: boolean): MapName {
+  if (address !== undefined) return internal ? 'services_internal' : 'services';
+  if (hostPort) return 'host_ports';
+  return internal ? 'node_ports_internal' : 'node_ports';
+}
+
 /**
  * Numbers that stay with a backend while others come and go, so that a client kept by session affinity stays where it is: a hash of the
  * address in the upper half of the 16 bits, moved up while taken.
@@ -135,7 +140,7 @@ export interface TableOptions {
   readonly podCidrs: readonly string[];
   /** Service ranges: an address or port in them that no service has is refused at once instead of being looked for. */
   readonly serviceCidrs?: readonly string[];
-  /** Node ports answer on these addresses only; empty for all local ones. */
+  /** Node ports answer on this machine's addresses that are in these ranges; absent for all but loopback. */
   readonly nodePortAddresses?: readonly string[];
 }
 
@@ -146,9 +151,8 @@ export function tableScript(family: Family, options: TableOptions): string {
   const icmp = family === 'ip' ? 'icmp' : 'icmpv6';
   const pods = options.podCidrs.filter(cidr => cidr.includes(':') === (family === 'ip6'));
   const dst = `${family} daddr . meta l4proto . th dport`;
-  const local = options.nodePortAddresses?.length
-    ? `${family} daddr { ${options.nodePortAddresses.join(', ')} }`
-    : 'fib daddr type local';
+  const nodePort = `${nodePortMatch(family, options.nodePortAddresses)} meta l4proto . th dport`;
+  const loopback = family === 'ip' ? '127.0.0.0/8' : '::1';
   const ranges = (options.serviceCidrs ?? []).filter(cidr => cidr.includes(':') === (family === 'ip6'));
   const unserved = ranges.length > 0 && `${family} daddr { ${ranges.join(', ')} }`;
   const refuse = `reject with ${icmp} type port-unreachable`;
@@ -159,6 +163,7 @@ delete table ${table}
 table ${table} {
   map services { type ${frontend} : verdict; }
   map services_internal { type ${frontend} : verdict; }
+  map host_ports { type inet_proto . inet_service : verdict; }
   map node_ports { type inet_proto . inet_service : verdict; }
   map node_ports_internal { type inet_proto . inet_service : verdict; }
   map endpoints { type ${frontend} . mark : ${address} . inet_service; }
@@ -177,13 +182,14 @@ table ${table} {
   set permitted { type ${frontend} . ${address}; flags interval; }
   chain from_inside {
     ${dst} vmap @services_internal
-    ${local} meta l4proto . th dport vmap @node_ports_internal
+    ${nodePort} vmap @node_ports_internal
   }
   chain frontends {
     meta l4proto != { tcp, udp, sctp } return
 ${inside.map(match => `    ${match} jump from_inside`).join('\n')}
     ${dst} vmap @services
-    ${local} meta l4proto . th dport vmap @node_ports
+    fib daddr type local meta l4proto . th dport vmap @host_ports
+    ${nodePort} vmap @node_ports
   }
   chain nat_prerouting {
     type nat hook prerouting priority -105
@@ -196,13 +202,18 @@ ${inside.map(match => `    ${match} jump from_inside`).join('\n')}
   chain nat_postrouting {
     type nat hook postrouting priority 95
     ct status dnat ${family} saddr . ${family} daddr @hairpin masquerade
+    ct status dnat ${family} saddr ${loopback} masquerade
 ${pods.map(cidr => `    ${family} saddr ${cidr} return`).join('\n')}
     meta mark & 0xffff0000 == 0x${marks.masquerade.toString(16)}0000 masquerade
     meta mark & 0xffff0000 == 0x${marks.internal.toString(16)}0000 masquerade
   }
+  chain loopback_stays_inside {
+    type filter hook prerouting priority -300
+    iifname != "lo" ${family} daddr ${loopback} drop
+  }
   chain gate_inside {
     ${dst} @served_inside accept
-    ${local} meta l4proto . th dport @served_inside_ports accept
+    ${nodePort} @served_inside_ports accept
   }
   chain gate {
     meta l4proto != { tcp, udp, sctp } return
@@ -211,8 +222,8 @@ ${pods.map(cidr => `    ${family} saddr ${cidr} return`).join('\n')}
 ${inside.map(match => `    ${match} jump gate_inside`).join('\n')}
     ${dst} @refused ${refuse}
     ${dst} @dropped drop
-    ${local} meta l4proto . th dport @refused_ports ${refuse}
-    ${local} meta l4proto . th dport @dropped_ports drop
+    ${nodePort} @refused_ports ${refuse}
+    ${nodePort} @dropped_ports drop
   }
   chain gate_prerouting {
     type filter hook prerouting priority -110
@@ -230,6 +241,14 @@ ${inside.map(match => `    ${match} jump gate_inside`).join('\n')}
   }
 }
 `;
+}
+
+/** Nothing matches where the ranges have none of the family. */
+function nodePortMatch(family: Family, ranges: readonly string[] | undefined): string {
+  const loopback = family === 'ip' ? '127.0.0.0/8' : '::1';
+  const own = ranges?.filter(range => range.includes(':') === (family === 'ip6'));
+  const within = own === undefined ? '' : ` ${family} daddr { ${own.length > 0 ? own.join(', ') : loopback} }`;
+  return `fib daddr type local ${family} daddr != ${loopback}${within}`;
 }
 
 /** The script that adds a chain of picks. */

@@ -1,11 +1,12 @@
 /** Services as traffic meets them, from the objects to the kernel: policies, families, node ports, flows that must live or be forgotten. */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { EndpointSlice, Pod, Service, ServiceSpec } from '../../../src/api/types/index.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { createMetrics } from '../../../src/base/metrics.ts';
-import { clearStaleUdp } from '../../../src/proxy/conntrack.ts';
+import { type ConntrackRunner, clearForgottenUdp, clearStaleUdp } from '../../../src/proxy/conntrack.ts';
 import { hostPortFrontends } from '../../../src/proxy/host-ports.ts';
 import { type Frontend, frontendsOf } from '../../../src/proxy/model.ts';
 import { createServiceTable, type ServiceTable } from '../../../src/proxy/nftables/table.ts';
@@ -17,6 +18,14 @@ const v4 = (i: number) => `10.88.0.${i + 2}`;
 const v6 = (i: number) => `fd88::${i + 2}`;
 const streamPort = 9000;
 type From = 'host' | 'outside' | number;
+
+/** Node has no SCTP; socat speaks it where the kernel does. */
+function whyNoSctp(): string | false {
+  const protocols = readFileSync('/proc/net/protocols', 'utf8');
+  if (!/^SCTP\b/m.test(protocols))
+    return 'this kernel has no SCTP (or its module is not loaded): only the rules are checked';
+  return ['/usr/bin/socat', '/usr/local/bin/socat'].some(existsSync) ? false : 'needs socat';
+}
 
 interface ServiceOf {
   readonly name: string;
@@ -50,7 +59,7 @@ describe('services in the kernel', { skip: root ? false : 'needs root for networ
   });
   after(async () => network?.remove());
 
-  async function set(service: ServiceOf): Promise<void> {
+  function frontendsNow(service: ServiceOf): readonly Frontend[] {
     const port = service.spec.ports?.[0];
     const made: Service = {
       metadata: { name: service.name, namespace: 'a' },
@@ -69,13 +78,15 @@ describe('services in the kernel', { skip: root ? false : 'needs root for networ
         })),
       }),
     );
-    const changes = new Map([[`a/${service.name}`, frontendsOf(made, slices, { name: 'here' })]]);
+    return frontendsOf(made, slices, { name: 'here' });
+  }
+  async function set(service: ServiceOf): Promise<void> {
+    const changes = new Map([[`a/${service.name}`, frontendsNow(service)]]);
     await table.update(changes);
-    await clearStaleUdp(changes, known, async args => {
-      await network.host.run('conntrack', ...args).catch(() => '');
-    });
+    await clearStaleUdp(changes, known, conntrack);
     for (const [key, frontends] of changes) known.set(key, frontends);
   }
+  const conntrack: ConntrackRunner = args => network.host.run('conntrack', ...args).catch(() => '');
   function namespace(from: From): Namespace {
     const found = from === 'host' ? network.host : from === 'outside' ? network.outside : network.pods[from];
     assert.ok(found);
@@ -189,6 +200,35 @@ describe('services in the kernel', { skip: root ? false : 'needs root for networ
     assert.equal((await client(5555)).trim(), `pod2 ${v4(3)}`);
   });
 
+  test('a proxy that starts forgets flows to backends that went meanwhile', async () => {
+    const spec = { clusterIP: '10.99.1.12', ports: ports(undefined, 'UDP') };
+    const client = (port: number) =>
+      namespace(3).run(process.execPath, join(support, 'ask.ts'), '10.99.1.12', '80', '1', 'udp', String(port));
+    await set({ name: 'restart', spec, here: [0] });
+    assert.equal((await client(5556)).trim(), `pod0 ${v4(3)}`);
+    const changes = new Map([['a/restart', frontendsNow({ name: 'restart', spec, here: [1] })]]);
+    await table.update(changes);
+    assert.equal((await client(5556)).trim(), `pod0 ${v4(3)}`, 'the kernel still remembers');
+    await clearForgottenUdp(changes, undefined, conntrack);
+    assert.equal((await client(5556)).trim(), `pod1 ${v4(3)}`);
+  });
+
+  test('node ports do not answer on loopback, host ports do', async () => {
+    await namespace('host').run('sysctl', '-qw', 'net.ipv4.conf.br0.route_localnet=1');
+    await set({ name: 'lo', spec: { clusterIP: '10.99.1.13', ports: ports(30013) }, here: [0] });
+    assert.deepEqual(await ask('host', '127.0.0.1', 30013), ['ECONNREFUSED']);
+    assert.deepEqual(await ask('host', '::1', 30013), ['ECONNREFUSED']);
+    const pod: Pod = {
+      metadata: { name: 'lo', namespace: 'a' },
+      spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 8082 }] }] },
+      status: { phase: 'Running', podIPs: [{ ip: v4(0) }] },
+    };
+    await table.update(new Map([['pod:a/lo', hostPortFrontends(pod)]]));
+    assert.deepEqual(await ask('host', '127.0.0.1', 8082), ['pod0 10.88.0.1']);
+    await table.update(new Map([['pod:a/lo', []]]));
+    assert.deepEqual(await ask('host', '127.0.0.1', 8082), ['ECONNREFUSED']);
+  });
+
   test('an established connection does not notice changes of other services, nor new endpoints of its own', async () => {
     const spec = { clusterIP: '10.99.1.9', ports: ports() };
     await set({ name: 's', spec, here: [0], targetPort: streamPort });
@@ -205,6 +245,13 @@ describe('services in the kernel', { skip: root ? false : 'needs root for networ
     }
     assert.equal((await ended).trim(), 'connected\nalive');
     assert.ok(changes >= 3, `${changes} changes`);
+  });
+
+  test('SCTP reaches its pod', { skip: whyNoSctp() }, async () => {
+    await set({ name: 'association', spec: { clusterIP: '10.99.1.14', ports: ports(undefined, 'SCTP') }, here: [0] });
+    const server = "echo ready; exec socat SCTP4-LISTEN:8080,fork,reuseaddr SYSTEM:'echo pod0'";
+    await namespace(0).start('sh', '-c', server);
+    assert.equal((await namespace(3).run('socat', '-T', '3', 'STDIO', 'SCTP4:10.99.1.14:80')).trim(), 'pod0');
   });
 
   test('the kernel takes elements of SCTP services', async () => {
