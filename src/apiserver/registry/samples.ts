@@ -69,7 +69,7 @@ export const samples: Readonly<Record<string, object>> = {
       volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: claimSpec }],
     },
   },
-  'batch/jobs': { spec: { template: template('Never') } },
+  'batch/jobs': { metadata: { uid: '11111111-2222-3333-4444-555555555555' }, spec: { template: template('Never') } },
   'batch/cronjobs': { spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template: template('OnFailure') } } } },
   'autoscaling/horizontalpodautoscalers': {
     spec: {

@@ -1,18 +1,10 @@
 import { ageOf } from '../../../api/duration.ts';
 import type { CronJob } from '../../../api/types/batch-v1.ts';
-import { nameIsDnsSubdomain } from '../../../api/validation/names.ts';
 import { ageColumn, flag, formatSelector, integer, nameColumn, templateColumns, text, wideText } from '../columns.ts';
-import { podWarnings } from '../core/pod/warnings.ts';
-import { namespaced } from '../define.ts';
-import { cronJobWarnings, validateCronJob } from './cron-validate.ts';
-import { defaultJobTemplate } from './job.ts';
-
-const maxName = 52;
-/** A job's name is the cron job's and eleven characters more. */
-function cronJobName(name: string, prefix: boolean): string[] {
-  const complaints = nameIsDnsSubdomain(name, prefix);
-  return name.length > maxName ? [...complaints, `must be no more than ${maxName} characters`] : complaints;
-}
+import { hostnameWarnings } from '../core/pod/warnings.ts';
+import { namespaced, statusSubresource } from '../define.ts';
+import { validateCronJob, validateCronJobUpdate, zoneWarnings } from './cron-validate.ts';
+import { defaultJobTemplate, jobSpecWarnings } from './job.ts';
 
 export const cronJobs = namespaced<CronJob>({
   resource: 'batch/cronjobs',
@@ -29,12 +21,16 @@ export const cronJobs = namespaced<CronJob>({
     defaultJobTemplate((spec.jobTemplate.spec ??= { template: {} }));
   },
   initialStatus: () => ({}),
-  validateName: cronJobName,
-  validate: validateCronJob,
-  warnings: job => [
-    ...podWarnings(job.spec.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template'),
-    ...cronJobWarnings(job),
-  ],
+  validateCreate: validateCronJob,
+  validateUpdate: validateCronJobUpdate,
+  warnings(job, old) {
+    const path = 'spec.jobTemplate.spec';
+    const { spec } = job.spec.jobTemplate;
+    if (!old) return [...hostnameWarnings(job.metadata.name), ...jobSpecWarnings(spec, path)];
+    const changed = old.metadata.generation !== job.metadata.generation;
+    return [...(changed ? jobSpecWarnings(spec, path) : []), ...zoneWarnings(job)];
+  },
+  subresources: { status: statusSubresource<CronJob>({}) },
   columns: [
     nameColumn,
     text('Schedule', obj => obj.spec.schedule),

@@ -2,9 +2,10 @@ import { humanDuration } from '../../../api/duration.ts';
 import type { Job, JobSpec } from '../../../api/types/batch-v1.ts';
 import { ageColumn, formatSelector, nameColumn, templateColumns, text, wideText } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
-import { podWarnings } from '../core/pod/warnings.ts';
+import { hostnameWarnings, podWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
-import { prepareSelector, validateJob, validateJobStatus, validateJobUpdate } from './validate.ts';
+import { validateJobStatus } from './status.ts';
+import { prepareSelector, validateJob, validateJobUpdate } from './validate.ts';
 
 /** What a job template in a cron job is given: a running job's own defaults come when the job is made. */
 export function defaultJobTemplate(spec: JobSpec): void {
@@ -24,6 +25,23 @@ function defaultJobSpec(spec: JobSpec): void {
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
   spec.manualSelector ??= false;
   defaultJobTemplate(spec);
+}
+
+const manyIndexes = 100_000;
+const manyAtOnce = 10_000;
+
+/** What the spec of a job or of a cron job's template may contain but should not (pkg/api/job/warnings.go). */
+export function jobSpecWarnings(spec: JobSpec | undefined, path: string): string[] {
+  const { completionMode, completions = 0, parallelism = 0 } = spec ?? {};
+  const huge = completionMode === 'Indexed' && completions > manyIndexes && parallelism > manyAtOnce;
+  return [
+    ...(huge
+      ? [
+          `${path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail`,
+        ]
+      : []),
+    ...podWarnings(spec?.template, `${path}.template`),
+  ];
 }
 
 /** A job without labels has those of its template. */
@@ -75,9 +93,12 @@ export const jobs = namespaced<Job>({
     // Upstream applies defaults again when it reads what it stored: the labels of the selector show on the job as well.
     labelAsTemplate(job);
   },
-  validate: validateJob,
+  validateCreate: job => validateJob(job, job),
   validateUpdate: validateJobUpdate,
-  warnings: job => podWarnings(job.spec.template, 'spec.template'),
+  warnings: (job, old) => [
+    ...(old ? [] : hostnameWarnings(job.metadata.name)),
+    ...(old && old.metadata.generation === job.metadata.generation ? [] : jobSpecWarnings(job.spec, 'spec')),
+  ],
   subresources: { status: statusSubresource<Job>({ validateUpdate: validateJobStatus }) },
   columns: [
     nameColumn,

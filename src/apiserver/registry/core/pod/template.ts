@@ -52,14 +52,15 @@ export function validateOwnedTemplate(
 
 /** Labels are shown in order, as Go writes maps; a template without any has none to show. */
 export function validateSelected(template: PodTemplateSpec, selector: LabelSelector | undefined, path: string): Errors {
-  const labels = sorted(template.metadata?.labels);
+  const labels = template.metadata?.labels && sorted(template.metadata.labels);
   return selects(selector, labels ?? {})
     ? []
     : [field.invalid(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`')];
 }
 
-export const sorted = (labels: Readonly<Record<string, string>> | undefined): Record<string, string> | undefined =>
-  labels && Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** A map as Go writes it. */
+export const sorted = (labels: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** A missing selector selects nothing. */
 function selects(selector: LabelSelector | undefined, labels: Record<string, string>): boolean {
