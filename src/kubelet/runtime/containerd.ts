@@ -159,7 +159,8 @@ export async function startContainerd(given: ContainerdOptions): Promise<Contain
   await mkdir(stateDir, { recursive: true });
   await mkdir(options.registryConfigDir ?? `${dir}/certs.d`, { recursive: true });
   await writeFile(`${dir}/config.toml`, containerdConfig(options, await detectHost(dir)));
-  let pid = (await runningPid(pidFile)) ?? (await launch(dir, pidFile));
+  const earlier = await runningPid(pidFile);
+  let pid = earlier ?? (await launch(dir, pidFile));
   const runtime = createCriRuntime({ socket, clock });
   const stopping = new AbortController();
 
@@ -170,6 +171,8 @@ export async function startContainerd(given: ContainerdOptions): Promise<Contain
         await runtime.version();
         return;
       } catch (e) {
+        // The one that was there may have been on its way out.
+        if (pid === earlier && !alive(pid)) pid = await launch(dir, pidFile);
         if (!alive(pid) || clock.monotonic() > deadline)
           throw new Error(`containerd did not start (see ${dir}/containerd.log): ${messageOf(e)}`);
         await sleep(clock, 50);
