@@ -31,7 +31,10 @@ const widget: JSONSchemaProps = {
         parts: {
           type: 'array',
           maxItems: 3,
-          items: { type: 'object', properties: { id: { type: 'string' }, size: { type: 'integer', default: 1 } } },
+          items: {
+            type: 'object',
+            properties: { id: { type: 'string', default: '' }, size: { type: 'integer', default: 1 } },
+          },
           'x-kubernetes-list-type': 'map',
           'x-kubernetes-list-map-keys': ['id'],
         },
@@ -163,8 +166,45 @@ test('schemas that are not structural are named so', () => {
       ],
     ],
     [{ type: 'object', $ref: '#/x' }, ['s.$ref: Forbidden: $ref is not supported']],
+    [{ type: 'object', nullable: true }, ['s.nullable: Forbidden: nullable cannot be true at the root']],
+    [
+      {
+        type: 'object',
+        properties: {
+          a: {
+            type: 'array',
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['k'],
+            items: { type: 'object', nullable: true, properties: { k: { type: 'string', nullable: true } } },
+          },
+        },
+      },
+      [
+        's.properties[a].items.nullable: Forbidden: cannot be nullable when x-kubernetes-list-type is map',
+        's.properties[a].items.properties[k].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property',
+        's.properties[a].items.properties[k].nullable: Forbidden: this property is in x-kubernetes-list-map-keys, so it cannot be nullable',
+      ],
+    ],
+    [
+      {
+        type: 'object',
+        properties: {
+          metadata: { type: 'object', properties: { name: { type: 'string', default: 'a' } } },
+          a: { type: 'string', 'x-kubernetes-validations': [{ rule: '' }, { rule: 'a\nb' }] },
+        },
+      },
+      [
+        's.properties[metadata].properties[name].default: Forbidden: must not be set in top-level metadata',
+        's.properties[a].x-kubernetes-validations[0].rule: Required value: rule is not specified',
+        's.properties[a].x-kubernetes-validations[1].message: Required value: message must be specified if rule contains line breaks',
+      ],
+    ],
   ];
   for (const [props, expected] of cases) assert.deepEqual(texts(validateStructural(props, 's')), expected);
+  assert.match(
+    texts(validateStructural({ type: 'object', maxProperties: 1 }, 's', true))[0] ?? '',
+    /^s: Invalid value: .*: only \[Description Type .* XValidations\] fields are allowed at the root of the schema if the status subresource is enabled$/,
+  );
 });
 
 test('formats', () => {

@@ -106,3 +106,6 @@ export function hasFormat(text: string, format: string): boolean {
   const check = Object.hasOwn(checks, format) ? checks[format] : undefined;
   return check ? check(text) : true;
 }
+
+export const isKnownFormat = (format: string): boolean =>
+  Object.hasOwn(checks, format) || Object.hasOwn(checks, format.replaceAll('-', ''));

@@ -1,5 +1,5 @@
 /** Keywords that definitions may not use, or only together (ValidateCustomResourceDefinitionOpenAPISchema). */
-import type { JSONSchemaProps } from '../types/apiextensions-v1.ts';
+import type { JSONSchemaProps, ValidationRule } from '../types/apiextensions-v1.ts';
 import { type Problem, problem } from './problems.ts';
 import { asSchema } from './schema.ts';
 
@@ -14,15 +14,22 @@ const unsupported: readonly (keyof JSONSchemaProps)[] = [
   '$ref',
 ];
 
-export function checkKeywords(s: JSONSchemaProps, path: string, out: Problem[], root = true): void {
-  if (s.type && !types.includes(s.type)) out.push(problem.notSupported(`${path}.type`, s.type, types));
-  for (const name of unsupported)
-    if (s[name] !== undefined && s[name] !== '')
-      out.push(problem.forbidden(`${path}.${name}`, `${name} is not supported`));
-  if (s.type === 'null')
-    out.push(problem.forbidden(`${path}.type`, 'type cannot be set to null, use nullable as an alternative'));
-  if (Array.isArray(s.items))
-    out.push(problem.forbidden(`${path}.items`, 'items must be a schema object and not an array'));
+interface Place {
+  readonly root: boolean;
+  /** Below the metadata, kind or apiVersion of a resource. */
+  readonly insideMeta: boolean;
+  /** Why there may be no defaults here. */
+  readonly noDefaults?: string;
+}
+const metaFields = ['metadata', 'kind', 'apiVersion'];
+
+export function checkKeywords(
+  s: JSONSchemaProps,
+  path: string,
+  out: Problem[],
+  place: Place = { root: true, insideMeta: false },
+): void {
+  standard(s, path, out, place);
   if (s.uniqueItems)
     out.push(
       problem.forbidden(
@@ -38,26 +45,72 @@ export function checkKeywords(s: JSONSchemaProps, path: string, out: Problem[], 
     out.push(
       problem.forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'),
     );
+  children(s, path, out, place);
   if (s['x-kubernetes-preserve-unknown-fields'] === false)
     out.push(problem.invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'));
   collectionTypes(s, path, out);
-  children(s, path, out, root);
+  checkRules(s['x-kubernetes-validations'], `${path}.x-kubernetes-validations`, out);
 }
 
-function children(s: JSONSchemaProps, path: string, out: Problem[], root: boolean): void {
+/** specStandardValidatorV3 of upstream. */
+function standard(s: JSONSchemaProps, path: string, out: Problem[], { insideMeta, noDefaults }: Place): void {
+  if (s.type && !types.includes(s.type)) out.push(problem.notSupported(`${path}.type`, s.type, types));
+  if (s.default !== undefined && noDefaults !== undefined)
+    out.push(problem.forbidden(`${path}.default`, `must not be set ${noDefaults}`));
+  for (const name of unsupported)
+    if (s[name] !== undefined && s[name] !== '')
+      out.push(problem.forbidden(`${path}.${name}`, `${name} is not supported`));
+  if (s.type === 'null')
+    out.push(problem.forbidden(`${path}.type`, 'type cannot be set to null, use nullable as an alternative'));
+  if (Array.isArray(s.items))
+    out.push(problem.forbidden(`${path}.items`, 'items must be a schema object and not an array'));
+  if (insideMeta && s['x-kubernetes-embedded-resource'])
+    out.push(problem.forbidden(`${path}.x-kubernetes-embedded-resource`, 'must not be used inside of resource meta'));
+}
+
+function children(s: JSONSchemaProps, path: string, out: Problem[], place: Place): void {
+  const below: Place = { ...place, root: false };
   const values = asSchema(s.additionalProperties);
-  if (values) checkKeywords(values, `${path}.additionalProperties`, out, false);
+  const noDefaults = 'inside additionalProperties applying to object metadata';
+  if (values)
+    checkKeywords(values, `${path}.additionalProperties`, out, place.insideMeta ? { ...below, noDefaults } : below);
   for (const [name, inner] of Object.entries(s.properties ?? {})) {
-    const at = `${path}.properties[${name}]`;
-    if (root && inner.default !== undefined && ['metadata', 'kind', 'apiVersion'].includes(name))
-      out.push(problem.forbidden(`${at}.default`, `must not be set in top-level ${name}`));
-    checkKeywords(inner, at, out, false);
+    const meta = (place.root || s['x-kubernetes-embedded-resource']) && metaFields.includes(name);
+    checkKeywords(inner, `${path}.properties[${name}]`, out, {
+      ...below,
+      ...(meta && { insideMeta: true }),
+      ...(meta && place.root && { noDefaults: `in top-level ${name}` }),
+    });
   }
   const items = asSchema(s.items);
-  if (items) checkKeywords(items, `${path}.items`, out, false);
-  if (s.not) checkKeywords(s.not, `${path}.not`, out, false);
+  if (items) checkKeywords(items, `${path}.items`, out, below);
+  if (s.not) checkKeywords(s.not, `${path}.not`, out, below);
   for (const name of ['allOf', 'oneOf', 'anyOf'] as const)
-    s[name]?.forEach((inner, i) => void checkKeywords(inner, `${path}.${name}[${i}]`, out, false));
+    s[name]?.forEach((inner, i) => void checkKeywords(inner, `${path}.${name}[${i}]`, out, below));
+}
+
+const reasons = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
+const hasNewlines = (text: string) => /[\n\r]/.test(text);
+
+/** Rules without their expressions, which the evaluator compiles. */
+function checkRules(rules: readonly ValidationRule[] = [], path: string, out: Problem[]): void {
+  for (const [i, { rule = '', message = '', messageExpression, reason, fieldPath }] of rules.entries()) {
+    const at = `${path}[${i}]`;
+    const text = message.trim();
+    if (!rule.trim()) out.push(problem.required(`${at}.rule`, 'rule is not specified'));
+    else if (message && !text) out.push(problem.invalid(`${at}.message`, message, 'must be non-empty if specified'));
+    else if (hasNewlines(text)) out.push(problem.invalid(`${at}.message`, message, 'must not contain line breaks'));
+    else if (hasNewlines(rule.trim()) && !text)
+      out.push(problem.required(`${at}.message`, 'message must be specified if rule contains line breaks'));
+    if (messageExpression && !messageExpression.trim())
+      out.push(problem.required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'));
+    if (reason !== undefined && !reasons.includes(reason))
+      out.push(problem.notSupported(`${at}.reason`, reason, reasons));
+    if (fieldPath && !fieldPath.trim())
+      out.push(problem.invalid(`${at}.fieldPath`, fieldPath, 'must be non-empty if specified'));
+    if (fieldPath && hasNewlines(fieldPath))
+      out.push(problem.invalid(`${at}.fieldPath`, fieldPath, 'must not contain line breaks'));
+  }
 }
 
 function collectionTypes(s: JSONSchemaProps, path: string, out: Problem[]): void {
@@ -76,6 +129,7 @@ function collectionTypes(s: JSONSchemaProps, path: string, out: Problem[]): void
   else if (keys.length > 0 && listType !== 'map')
     out.push(problem.invalid(`${path}.x-kubernetes-list-type`, listType, why));
   if (listType === 'map') mapItems(s, keys, path, out);
+  if (listType === 'map' || listType === 'set') identifyingItems(s, listType, keys, path, out);
 }
 
 function wantsType(
@@ -123,4 +177,30 @@ function mapItems(s: JSONSchemaProps, keys: readonly string[], path: string, out
     }
     if (keys.indexOf(key) !== i) out.push(problem.invalid(at, keys, 'must not contain duplicate entries'));
   });
+}
+
+/** What tells items apart is always there (validateMapListKeysMapSet). */
+function identifyingItems(
+  s: JSONSchemaProps,
+  listType: 'map' | 'set',
+  keys: readonly string[],
+  path: string,
+  out: Problem[],
+): void {
+  const items = asSchema(s.items);
+  if (!items) return;
+  if (items.nullable)
+    out.push(
+      problem.forbidden(`${path}.items.nullable`, `cannot be nullable when x-kubernetes-list-type is ${listType}`),
+    );
+  if (listType === 'set') return;
+  for (const key of keys) {
+    const inner = items.properties?.[key];
+    if (!inner) continue;
+    const at = `${path}.items.properties[${key}]`;
+    const because = 'this property is in x-kubernetes-list-map-keys, so it';
+    if (!items.required?.includes(key) && inner.default === undefined)
+      out.push(problem.required(`${at}.default`, `${because} must have a default or be a required property`));
+    if (inner.nullable) out.push(problem.forbidden(`${at}.nullable`, `${because} cannot be nullable`));
+  }
 }

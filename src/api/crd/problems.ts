@@ -37,7 +37,7 @@ export const problem = {
     message: `Forbidden: ${detail}`,
   }),
   notSupported: (field: string, value: unknown, allowed: readonly unknown[]): Problem => {
-    const texts = allowed.map(v => (typeof v === 'string' ? v : JSON.stringify(v))).sort();
+    const texts = allowed.map(v => (typeof v === 'string' ? v : JSON.stringify(v)));
     const list = texts.map(t => JSON.stringify(t)).join(', ');
     return {
       type: 'FieldValueNotSupported',
@@ -53,11 +53,11 @@ export const problem = {
   tooLong: (field: string, max: number): Problem => ({
     type: 'FieldValueTooLong',
     field,
-    message: `Too long: may not be more than ${max} bytes`,
+    message: `Too long: may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`,
   }),
   tooMany: (field: string, actual: number, max: number): Problem => ({
     type: 'FieldValueTooMany',
     field,
-    message: `Too many: ${actual}: must have at most ${max} items`,
+    message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
   }),
 };

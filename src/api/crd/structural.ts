@@ -13,16 +13,56 @@ import { validateCustom } from './validate.ts';
 
 type Level = 'root' | 'item' | 'field';
 
-/** Every violation of a schema at `path` (such as "spec.versions[0].schema.openAPIV3Schema"), sorted as upstream sorts them. */
-export function validateStructural(props: JSONSchemaProps, path: string): Problem[] {
-  const out: Problem[] = [];
-  checkKeywords(props, path, out);
+const allowedWithStatus: Readonly<Record<string, string>> = {
+  description: 'Description',
+  type: 'Type',
+  format: 'Format',
+  title: 'Title',
+  maximum: 'Maximum',
+  exclusiveMaximum: 'ExclusiveMaximum',
+  minimum: 'Minimum',
+  exclusiveMinimum: 'ExclusiveMinimum',
+  maxLength: 'MaxLength',
+  minLength: 'MinLength',
+  pattern: 'Pattern',
+  maxItems: 'MaxItems',
+  minItems: 'MinItems',
+  uniqueItems: 'UniqueItems',
+  multipleOf: 'MultipleOf',
+  required: 'Required',
+  items: 'Items',
+  properties: 'Properties',
+  externalDocs: 'ExternalDocs',
+  example: 'Example',
+  'x-kubernetes-preserve-unknown-fields': 'XPreserveUnknownFields',
+  'x-kubernetes-validations': 'XValidations',
+};
+
+/** A root whose status is written apart is an object with properties and little else. */
+function withStatus(props: JSONSchemaProps, path: string): Problem[] {
+  const because = 'at the root of the schema if the status subresource is enabled';
+  if (props.type && props.type !== 'object')
+    return [problem.invalid(`${path}.type`, props.type, `only "object" is allowed as the type ${because}`)];
+  const set = Object.entries(props).filter(([, value]) => value !== undefined && value !== '' && value !== false);
+  if (set.every(([key]) => Object.hasOwn(allowedWithStatus, key))) return [];
+  const names = Object.values(allowedWithStatus).join(' ');
+  return [problem.invalid(path, props, `only [${names}] fields are allowed ${because}`)];
+}
+
+/**
+ * Every violation of a schema at `path` (such as "spec.validation.openAPIV3Schema"), sorted as upstream sorts them. `hasStatus`: the
+ * version has the status subresource.
+ */
+export function validateStructural(props: JSONSchemaProps, path: string, hasStatus = false): Problem[] {
+  const out = hasStatus ? withStatus(props, path) : [];
+  if (props.nullable) out.push(problem.forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
   const structural: Problem[] = [];
   invariants(props, 'root', path, structural);
   completeness(props, props, path, path, structural);
   const text = (p: Problem) => `${p.field}: ${p.message}`;
   out.push(...structural.sort((a, b) => (text(a) < text(b) ? -1 : 1)));
-  if (out.length === 0) defaults(props, path, out, true);
+  if (structural.length === 0) defaults(props, path, out, true);
+  checkKeywords(props, path, out);
   return out;
 }
 

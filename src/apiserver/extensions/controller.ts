@@ -1,17 +1,15 @@
-import type {
-  CustomResourceDefinition,
-  CustomResourceDefinitionCondition,
-  CustomResourceDefinitionNames,
-} from '../../api/types/apiextensions-v1.ts';
+import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from '../../api/types/apiextensions-v1.ts';
 import { rfc3339, sleep } from '../../base/clock.ts';
 import { isNotFound, messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
+import { approvalCondition } from '../registry/apiextensions/approval.ts';
 import { fieldReader } from '../server/builtin.ts';
 import { equalObjects } from '../server/equality.ts';
 import type { Core } from '../server/scope.ts';
 import { kindPrefix } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { reconcileApiServices } from './api-services.ts';
+import { acceptNames } from './naming.ts';
 import { customServed } from './served.ts';
 
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
@@ -82,6 +80,7 @@ export function createDefinitionController(options: {
     const found = get(name);
     if (!found) {
       unserve(name);
+      retryNames(name.slice(name.indexOf('.') + 1));
       await reconcileApiServices(core, client);
       return;
     }
@@ -96,8 +95,18 @@ export function createDefinitionController(options: {
     // Served before anybody can read that it is established.
     if (isEstablished(next)) serve(name, next, revision);
     else unserve(name);
-    if (!equalObjects(status, crd.status ?? {})) await definitions.updateStatus(next);
+    if (!equalObjects(status, crd.status ?? {})) {
+      await definitions.updateStatus(next);
+      if (!equalObjects(status.acceptedNames, crd.status?.acceptedNames)) retryNames(crd.spec.group);
+    }
     await reconcileApiServices(core, client);
+  }
+
+  /** Names of the group may have become free for those that wait for them. */
+  function retryNames(ofGroup: string): void {
+    const waits = (crd: CustomResourceDefinition) =>
+      crd.status?.conditions?.some(c => c.type === 'NamesAccepted' && c.status === 'False');
+    for (const crd of all()) if (crd.spec.group === ofGroup && waits(crd)) enqueue(crd.metadata.name);
   }
 
   /** Deletes all objects of the kind; when none is left, lets the definition go. */
@@ -218,50 +227,23 @@ function merge(
   return out;
 }
 
-/** Names that another definition of the group holds already. */
-function conflicts(crd: CustomResourceDefinition, others: readonly CustomResourceDefinition[]): string[] {
-  const resourceNames = new Map<string, string>();
-  const kinds = new Map<string, string>();
-  for (const other of others) {
-    if (other.spec.group !== crd.spec.group || other.metadata.name === crd.metadata.name) continue;
-    const names = other.status?.acceptedNames;
-    if (!names) continue;
-    for (const name of [names.plural, names.singular, ...(names.shortNames ?? [])])
-      if (name) resourceNames.set(name, other.metadata.name);
-    for (const kind of [names.kind, names.listKind]) if (kind) kinds.set(kind, other.metadata.name);
-  }
-  const { plural: own, singular, shortNames = [], kind, listKind } = crd.spec.names;
-  const found: string[] = [];
-  for (const name of [own, singular, ...shortNames])
-    if (name && resourceNames.has(name)) found.push(`${JSON.stringify(name)} is already in use`);
-  for (const name of [kind, listKind])
-    if (name && kinds.has(name)) found.push(`${JSON.stringify(name)} is already in use`);
-  return found;
-}
-
 function statusOf(
   crd: CustomResourceDefinition,
-  others: readonly CustomResourceDefinition[],
+  all: readonly CustomResourceDefinition[],
   now: number,
 ): NonNullable<CustomResourceDefinition['status']> {
-  const inUse = conflicts(crd, others);
-  const accepted: CustomResourceDefinitionNames =
-    inUse.length === 0 ? crd.spec.names : (crd.status?.acceptedNames ?? { plural: '', kind: '' });
-  const storage = crd.spec.versions.find(v => v.storage)?.name;
-  const stored = crd.status?.storedVersions ?? [];
-  const established = isEstablished(crd) || inUse.length === 0;
+  const { accepted, conflict } = acceptNames(crd, all);
+  const approval = approvalCondition(crd);
   const conditions = [
-    inUse.length === 0
-      ? condition('NamesAccepted', 'True', 'NoConflicts', 'no conflicts found')
-      : condition('NamesAccepted', 'False', 'NameConflict', inUse.join(', ')),
-    established
+    conflict
+      ? condition('NamesAccepted', 'False', conflict.reason, conflict.message)
+      : condition('NamesAccepted', 'True', 'NoConflicts', 'no conflicts found'),
+    isEstablished(crd) || !conflict
       ? condition('Established', 'True', 'InitialNamesAccepted', 'the initial names have been accepted')
       : condition('Established', 'False', 'NotAccepted', 'not all names are accepted'),
+    ...(approval
+      ? [condition('KubernetesAPIApprovalPolicyConformant', approval.status, approval.reason, approval.message)]
+      : []),
   ];
-  return {
-    ...crd.status,
-    conditions: merge(crd.status?.conditions ?? [], conditions, now),
-    acceptedNames: accepted,
-    storedVersions: storage && !stored.includes(storage) ? [...stored, storage] : stored,
-  };
+  return { ...crd.status, conditions: merge(crd.status?.conditions ?? [], conditions, now), acceptedNames: accepted };
 }
