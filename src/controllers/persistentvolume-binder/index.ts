@@ -1,6 +1,6 @@
 /** Binds claims and volumes (pkg/controller/volume/persistentvolume of v1.35). Volumes are made and deleted by external provisioners. */
 import { keyOf } from '../../api/object.ts';
-import type { PersistentVolumeClaim } from '../../api/types/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../api/types/core-v1.ts';
 import type { Controller } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
 import { overlay } from '../support/own-writes.ts';
@@ -36,6 +36,9 @@ export const persistentVolumeBinder: Controller = {
       podsOf: (key: string) => pods.store.byIndex('claim', key),
       enqueueClaim: (key: string) => enqueue(claimKey(key)),
     };
+    /** A claim that went before it knew of its volume tells nobody whose it was. */
+    const hasLostClaim = (volume: PersistentVolume) =>
+      claims.store.get(claimKeyOf(volume) ?? '')?.metadata.uid !== volume.spec?.claimRef?.uid;
     const waiting = (name: string) => claims.store.byIndex('unbound', name).map(claim => claimKey(keyOf(claim)));
     return {
       attach(add) {
@@ -65,7 +68,7 @@ export const persistentVolumeBinder: Controller = {
           ...waiting('any'),
           ...volumes.store
             .list()
-            .filter(v => v.status?.phase !== 'Bound' && v.status?.phase !== 'Available')
+            .filter(v => v.status?.phase !== 'Available' && (v.status?.phase !== 'Bound' || hasLostClaim(v)))
             .map(v => volumeKey(v.metadata.name)),
         ],
       },
