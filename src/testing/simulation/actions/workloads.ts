@@ -1,5 +1,6 @@
 /** The lives of Deployments, StatefulSets and DaemonSets. */
-import type { DaemonSet, Deployment, StatefulSet } from '../../../api/types/apps-v1.ts';
+import type { DaemonSet, Deployment, StatefulSet, StatefulSetSpec } from '../../../api/types/apps-v1.ts';
+import type { Random } from '../../../base/random.ts';
 import type { Action, ActionContext } from '../contract.ts';
 import {
   between,
@@ -47,7 +48,10 @@ async function changeDeployment(context: ActionContext): Promise<string | undefi
   const choice = random.next();
   if (choice < 0.35) {
     const replicas = between(random, 0, 8);
-    await patch({ replicas });
+    // As an autoscaler does, and as an editor does.
+    const subresource = chance(random, 0.5) ? 'scale' : undefined;
+    const scale = { spec: { replicas } };
+    await client.deployments(namespace).patch(name, 'merge', scale, { ...(subresource && { subresource }) });
     return `scale ${id} to ${replicas}`;
   }
   if (choice < 0.8) {
@@ -78,9 +82,20 @@ async function createStatefulSet(context: ActionContext): Promise<string | undef
       selector: { matchLabels: { app: name } },
       template: template(random, name),
       ...(chance(random, 0.3) && { updateStrategy: { type: 'OnDelete' } }),
+      ...(chance(random, 0.25) && withClaims(random)),
     },
   });
   return `create stateful set ${namespace}/${name}, ${policy}`;
+}
+
+/** A volume for each pod, and what becomes of it. */
+function withClaims(random: Random): Partial<StatefulSetSpec> {
+  const claim = { storageClassName: '', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  const policy = () => (chance(random, 0.5) ? 'Delete' : 'Retain');
+  return {
+    volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: claim }],
+    persistentVolumeClaimRetentionPolicy: { whenDeleted: policy(), whenScaled: policy() },
+  };
 }
 
 async function changeStatefulSet(context: ActionContext): Promise<string | undefined> {

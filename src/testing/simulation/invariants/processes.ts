@@ -95,4 +95,27 @@ export const barePods: Invariant = {
   },
 };
 
-export const processInvariants: readonly Invariant[] = [oneLeader, namedByUid, ownPods, livingOwners, barePods];
+/** The scheduler makes room only for a pod of higher priority that waits (plugin DefaultPreemption). */
+export const preemption: Invariant = {
+  name: 'pods make room for more important ones only',
+  *onRequest({ method, path, process }, view) {
+    const match = podPath.exec(path);
+    if (method !== 'DELETE' || !match || !process.startsWith('scheduler')) return;
+    const victim = view.get<Pod>('pods', `${match[1]}/${match[2]}`);
+    if (!victim || !isActive(victim)) return;
+    const priority = victim.spec.priority ?? 0;
+    const isWaiting = view
+      .list<Pod>('pods')
+      .some(pod => isActive(pod) && !pod.spec.nodeName && (pod.spec.priority ?? 0) > priority);
+    if (!isWaiting) yield `pod ${match[1]}/${match[2]} is preempted, and none that is more important waits`;
+  },
+};
+
+export const processInvariants: readonly Invariant[] = [
+  oneLeader,
+  namedByUid,
+  ownPods,
+  livingOwners,
+  barePods,
+  preemption,
+];

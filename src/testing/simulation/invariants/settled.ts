@@ -9,6 +9,7 @@ import type { View } from '../view.ts';
 import { freeMilliCpu, wantedMilliCpu } from './capacity.ts';
 import { targetNode } from './controllers.ts';
 import { idOf, isActive, isReady, isTerminal, podsOf } from './support.ts';
+import { waitsForClaim } from './volumes.ts';
 
 const isNodeReady = (node: Node) =>
   node.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false;
@@ -56,7 +57,8 @@ function* statefulSets(view: View): Generator<string> {
     const names = podsOf(view, set).map(pod => pod.metadata.name);
     const extra = names.filter(name => Number(name.split('-').pop()) >= wanted);
     if (set.metadata.deletionTimestamp) yield `stateful set ${idOf(set)} is not gone yet`;
-    else if (mustWait(view, undefined, set.metadata.namespace)) continue;
+    else if (mustWait(view, undefined, set.metadata.namespace) || podsOf(view, set).some(p => waitsForClaim(view, p)))
+      continue;
     else if (extra.length > 0) yield `stateful set ${idOf(set)} still has ${extra.join(', ')}`;
     else if ((set.status?.readyReplicas ?? 0) !== wanted || names.length !== wanted)
       yield `stateful set ${idOf(set)} wants ${wanted}, has ${names.length}, ${set.status?.readyReplicas ?? 0} ready`;
@@ -108,6 +110,7 @@ function* pods(view: View): Generator<string> {
     else if (pod.spec.nodeName && !view.get('nodes', pod.spec.nodeName))
       yield `pod ${idOf(pod)} is on a node that is gone`;
     else if (isTerminal(pod) || controllerOf(pod)?.kind === 'Job') continue;
+    else if (waitsForClaim(view, pod)) continue;
     else if (!pod.spec.nodeName && !pod.spec.affinity && !mustWait(view, pod, pod.metadata.namespace))
       yield `pod ${idOf(pod)} waits although a node has room`;
     else if (pod.spec.nodeName && !isReady(pod)) yield `pod ${idOf(pod)} on ${pod.spec.nodeName} is not ready`;
