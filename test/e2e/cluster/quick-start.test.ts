@@ -44,6 +44,20 @@ describe('the quick start', { skip, timeout: 300_000 }, () => {
   const elapsed = () => (performance.now() - startedAt) / 1000;
   const secondsIn = (text: string, line: RegExp) => Number(line.exec(text)?.[1] ?? Number.NaN);
 
+  const ids = "kubectl get pods -o jsonpath='{.items[*].status.containerStatuses[*].containerID}'";
+  function supervisor(): { pid: number; children: number[] } {
+    const { pid } = JSON.parse(readFileSync(join(machine.dataDir, 'run/supervisor.json'), 'utf8')) as { pid: number };
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+    return { pid, children };
+  }
+  /** Resolves when the processes that it supervised are gone, too. */
+  async function killSupervisor(): Promise<void> {
+    const { pid, children } = supervisor();
+    process.kill(pid, 'SIGKILL');
+    const alive = children.map(child => `/proc/${child}`).join(' ');
+    await machine.until(`ls -d ${alive} 2>/dev/null | wc -l`, /^0$/m, 20);
+  }
+
   before(async () => {
     clone = await mkdtemp(join(tmpdir(), 'tsk-clone-'));
     await cloneCheckout(clone);
@@ -137,14 +151,20 @@ describe('the quick start', { skip, timeout: 300_000 }, () => {
   });
 
   it('keeps containers when the agent and the API server are killed', async () => {
-    const ids = "kubectl get pods -o jsonpath='{.items[*].status.containerStatuses[*].containerID}'";
     const before = await machine.ok(ids);
-    const { pid } = JSON.parse(readFileSync(join(machine.dataDir, 'run/supervisor.json'), 'utf8')) as { pid: number };
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+    const { pid, children } = supervisor();
     assert.equal(children.length, 2);
     for (const child of children) process.kill(child, 'SIGKILL');
     const other = new RegExp(`^(?!.*\\b(${children.join('|')})\\b)\\d+ \\d+ ?$`);
     await machine.until(`cat /proc/${pid}/task/${pid}/children`, other, 20);
+    await machine.until('kubectl get nodes', / Ready /, 20);
+    assert.equal(await machine.until(ids, /containerd/, 20), before);
+  });
+
+  it('keeps containers when everything is killed, the supervisor too, and started again', async () => {
+    const before = await machine.ok(ids);
+    await killSupervisor();
+    await machine.ok(`npm start -- --detach --data-dir ${machine.dataDir}`, 60);
     await machine.until('kubectl get nodes', / Ready /, 20);
     assert.equal(await machine.until(ids, /containerd/, 20), before);
   });
@@ -172,7 +192,8 @@ describe('the quick start', { skip, timeout: 300_000 }, () => {
     await machine.until("kubectl get deployment web -o jsonpath='{.status.readyReplicas}'", /^4$/, 30);
   });
 
-  it('leaves nothing when it is reset', async () => {
+  it('leaves nothing when it is reset, although its supervisor was killed', async () => {
+    await killSupervisor();
     await tour('bin/tsukube reset', 90);
     assert.deepEqual(await machine.leftovers(), []);
     assert.doesNotMatch(readFileSync(machine.kubeconfig, 'utf8'), /tsukube/);
