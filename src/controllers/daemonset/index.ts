@@ -7,17 +7,10 @@ import type { Informer } from '../../client/contract.ts';
 import { createBackoff } from '../../client/index.ts';
 import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
-import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
-import { createDoubts, type Doubts } from '../support/doubts.ts';
 import { type History, hashOf, syncHistory, truncateHistory } from '../support/history.ts';
-import { claim, indexOrphans, ownerKeys, selectorFor } from '../support/ownership.ts';
-import {
-  createPodControl,
-  isNamespaceTerminating,
-  type PodControl,
-  settleAll,
-  slowStart,
-} from '../support/pod-control.ts';
+import { createOwnedPods, type OwnedPods } from '../support/owned-pods.ts';
+import { indexOrphans, selectorFor } from '../support/ownership.ts';
+import { settleAll, slowStart } from '../support/pod-control.ts';
 import { availableInMs, isPodAvailable, isPodReady } from '../support/pods.ts';
 import { type DaemonPlan, hashOfPod, planDaemons, podsByNode } from './plan.ts';
 import { fitOf, kind, newPod, targetNode } from './pods.ts';
@@ -33,31 +26,19 @@ export const daemonSetController: Controller = {
   setUp(context) {
     const { informers } = context;
     const sets = informers.informer('apps/v1/daemonsets');
-    const pods = informers.informer('v1/pods');
     const nodes = informers.informer('v1/nodes');
     const revisions = informers.informer('apps/v1/controllerrevisions');
-    indexOrphans(pods);
     indexOrphans(revisions);
-    const control = createPodControl(context.client, context.recorder);
-    const ledger = createWriteLedger(pods);
-    const all: Deps = {
-      context,
-      sets,
-      pods,
-      nodes,
-      revisions,
-      control,
-      ledger,
-      doubts: createDoubts(context.client, ledger),
-      endings: new Map(),
-    };
+    const own = createOwnedPods(context, {
+      kind,
+      owners: sets,
+      client: namespace => context.client.daemonsets(namespace),
+      selector: set => selectorFor(set.spec.selector),
+    });
+    const all: Deps = { context, own, nodes, revisions, endings: new Map() };
     return {
       sources: [
-        watch<'apps/v1/daemonsets'>(sets, set => [keyOf(set)]),
-        watch<'v1/pods'>(
-          pods,
-          ownerKeys(kind, sets, set => selectorFor(set.spec.selector)),
-        ),
+        ...own.sources,
         watch<'v1/nodes'>(nodes, (node, old, event) =>
           event === 'update' && old && sameForDaemons(node, old) ? [] : sets.store.list().map(keyOf),
         ),
@@ -69,13 +50,9 @@ export const daemonSetController: Controller = {
 
 interface Deps {
   readonly context: ControllerContext;
-  readonly sets: Informer<DaemonSet>;
-  readonly pods: Informer<Pod>;
+  readonly own: OwnedPods<DaemonSet>;
   readonly nodes: Informer<Node>;
   readonly revisions: Informer<ControllerRevision>;
-  readonly control: PodControl;
-  readonly ledger: WriteLedger<Pod>;
-  readonly doubts: Doubts;
   /** When a pod that ended on a node may be replaced again, by set and node. */
   readonly endings: Map<string, { backoff: ReturnType<typeof createBackoff>; until: number }>;
 }
@@ -87,16 +64,10 @@ const sameForDaemons = (a: Node, b: Node) =>
   a.spec?.unschedulable === b.spec?.unschedulable;
 
 async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
-  const { context, sets, ledger } = all;
-  const known = sets.store.get(key);
-  if (known) await all.doubts.resolve(key, known, selectorFor(known.spec.selector));
-  const settled = ledger.settled(key);
-  const set = sets.store.get(key);
-  if (!set) {
-    ledger.forget(key);
-    all.doubts.forget(key);
-    return;
-  }
+  const { context, own } = all;
+  const found = await own.look(key);
+  if (!found) return;
+  const { owner: set, settled } = found;
   const selector = selectorFor(set.spec.selector);
   if (selector.everything) {
     const message = 'This daemon set is selecting all pods. A non-empty selector is required.';
@@ -104,8 +75,9 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
     return;
   }
   if (set.metadata.deletionTimestamp) return;
-  const pods = await claimAll(all, set);
-  const history = await syncHistory(context.client, kind, set, await claimRevisions(all, set));
+  const pods = await own.claim(set);
+  const revisions = context.client.controllerrevisions(set.metadata.namespace);
+  const history = await syncHistory(context.client, kind, set, await own.claimOthers(set, all.revisions, revisions));
   if (!settled) return { requeueAfter: 1_000 };
   const hash = hashOf(history.current);
   const now = context.clock.now();
@@ -125,30 +97,6 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   if (waits.length > 0) return { requeueAfter: Math.min(...waits) };
 }
 
-function claimAll(all: Deps, set: DaemonSet): Promise<Pod[]> {
-  const { namespace = '', name } = set.metadata;
-  return claim<Pod>({
-    kind,
-    owner: set,
-    selector: selectorFor(set.spec.selector),
-    informer: all.pods,
-    client: all.context.client.pods(namespace),
-    fresh: () => all.context.client.daemonsets(namespace).get(name),
-  });
-}
-
-function claimRevisions(all: Deps, set: DaemonSet): Promise<ControllerRevision[]> {
-  const { namespace = '', name } = set.metadata;
-  return claim<ControllerRevision>({
-    kind,
-    owner: set,
-    selector: selectorFor(set.spec.selector),
-    informer: all.revisions,
-    client: all.context.client.controllerrevisions(namespace),
-    fresh: () => all.context.client.daemonsets(namespace).get(name),
-  });
-}
-
 async function act(
   all: Deps,
   key: string,
@@ -160,21 +108,8 @@ async function act(
   const victims = [...due.pods, ...plan.remove].slice(0, burst);
   const nodes = plan.create.slice(0, burst);
   const failure = await Promise.all([
-    slowStart(nodes.length, async i => {
-      try {
-        all.ledger.created(key, await all.control.create(newPod(set, nodes[i] ?? '', hash), set));
-      } catch (e) {
-        if (isNamespaceTerminating(e)) return;
-        all.doubts.note(key, e);
-        throw e;
-      }
-    }),
-    settleAll(
-      victims.map(async pod => {
-        await all.control.delete(pod, set);
-        all.ledger.deleted(key, pod.metadata.uid ?? '');
-      }),
-    ),
+    slowStart(nodes.length, i => all.own.create(newPod(set, nodes[i] ?? '', hash), set)),
+    settleAll(victims.map(pod => all.own.delete(pod, set))),
   ]).then(
     () => undefined,
     e => e,

@@ -7,17 +7,10 @@ import { isNotFound } from '../../base/errors.ts';
 import type { Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext, Loop, ReconcileResult } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
-import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
 import { conditionOf, withCondition } from '../support/conditions.ts';
-import { createDoubts, type Doubts } from '../support/doubts.ts';
-import { claim, indexOrphans, ownerKeys, selectorFor } from '../support/ownership.ts';
-import {
-  createPodControl,
-  isNamespaceTerminating,
-  type PodControl,
-  settleAll,
-  slowStart,
-} from '../support/pod-control.ts';
+import { createOwnedPods, type OwnedPods } from '../support/owned-pods.ts';
+import { selectorFor } from '../support/ownership.ts';
+import { settleAll, slowStart } from '../support/pod-control.ts';
 import { deletionOrder } from '../support/pods.ts';
 import { createJobBackoff, type JobBackoff } from './backoff.ts';
 import {
@@ -57,54 +50,34 @@ export const jobController: Controller = {
   aliases: ['job'],
   setUp(context) {
     const jobs = context.informers.informer('batch/v1/jobs');
-    const pods = context.informers.informer('v1/pods');
-    indexOrphans(pods);
-    const control = createPodControl(context.client, context.recorder);
-    const ledger = createWriteLedger(pods);
-    const doubts = createDoubts(context.client, ledger);
-    const all: Deps = { context, jobs, pods, control, ledger, doubts, backoff: createJobBackoff() };
-    return [
-      {
-        sources: [
-          watch<'batch/v1/jobs'>(jobs, job => [keyOf(job)]),
-          watch<'v1/pods'>(
-            pods,
-            ownerKeys(kind, jobs, job => selectorFor(job.spec?.selector)),
-          ),
-        ],
-        reconcile: key => reconcile(all, key),
-      },
-      strayLoop(all),
-    ];
+    const own = createOwnedPods(context, {
+      kind,
+      owners: jobs,
+      client: namespace => context.client.jobs(namespace),
+      selector: job => selectorFor(job.spec?.selector),
+      finalizer: trackingFinalizer,
+    });
+    const all: Deps = { context, jobs, own, backoff: createJobBackoff() };
+    return [{ sources: own.sources, reconcile: key => reconcile(all, key) }, strayLoop(all)];
   },
 };
 
 interface Deps {
   readonly context: ControllerContext;
   readonly jobs: Informer<Job>;
-  readonly pods: Informer<Pod>;
-  readonly control: PodControl;
-  readonly ledger: WriteLedger<Pod>;
-  readonly doubts: Doubts;
+  readonly own: OwnedPods<Job>;
   readonly backoff: JobBackoff;
 }
 
 const isOurs = (job: Job) => (job.spec?.managedBy ?? ownController) === ownController;
 
 async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
-  const { context, jobs, ledger, backoff } = all;
-  const known = jobs.store.get(key);
-  if (known) await all.doubts.resolve(key, known, selectorFor(known.spec?.selector));
-  const settled = ledger.settled(key);
-  const job = jobs.store.get(key);
-  if (!job) {
-    ledger.forget(key);
-    all.doubts.forget(key);
-    backoff.forget(key);
-    return;
-  }
+  const { context, own } = all;
+  const found = await own.look(key);
+  if (!found) return all.backoff.forget(key);
+  const { owner: job, settled } = found;
   if (!isOurs(job) || finishedCondition(job)) return;
-  const pods = await claimPods(all, job);
+  const pods = await own.claim(job);
   const now = context.clock.now();
   noteEnds(all, key, job, pods);
   const state = stateOf(job, pods);
@@ -120,19 +93,6 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   if (!settled) return { requeueAfter: 1_000 };
   const waits = [outcome.wait, deadlineIn(unsuspended, now)].filter(ms => ms !== undefined && ms > 0);
   if (waits.length > 0) return { requeueAfter: Math.min(...(waits as number[])) };
-}
-
-function claimPods(all: Deps, job: Job): Promise<Pod[]> {
-  const { namespace = '', name } = job.metadata;
-  return claim<Pod>({
-    kind,
-    owner: job,
-    selector: selectorFor(job.spec?.selector),
-    informer: all.pods,
-    client: all.context.client.pods(namespace),
-    fresh: () => all.context.client.jobs(namespace).get(name),
-    finalizer: trackingFinalizer,
-  });
 }
 
 function noteEnds(all: Deps, key: string, job: Job, pods: readonly Pod[]): void {
@@ -191,7 +151,7 @@ async function manage(
   const surplus = state.active.length - wanted;
   if (surplus > 0) {
     const victims = surplusPods(all, job, state, surplus);
-    const failure = await settleAll(victims.map(pod => remove(all, key, job, pod, verdict?.type === 'Failed'))).then(
+    const failure = await settleAll(victims.map(pod => remove(all, job, pod, verdict?.type === 'Failed'))).then(
       () => undefined,
       e => e,
     );
@@ -204,7 +164,7 @@ async function manage(
   if (missing <= 0) return nothing;
   const wait = all.backoff.remaining(key, all.context.clock.now());
   if (wait > 0) return { ...nothing, wait };
-  const failure = await create(all, key, job, pods, state, Math.min(missing, burst)).then(
+  const failure = await create(all, job, pods, state, Math.min(missing, burst)).then(
     () => undefined,
     e => e,
   );
@@ -228,31 +188,17 @@ function surplusPods({ context }: Deps, job: Job, state: JobState, surplus: numb
 }
 
 /** Pods given up by a job that goes on, or has succeeded, are no failures: without finalizer they are not counted. */
-async function remove(all: Deps, key: string, job: Job, pod: Pod, countsAsFailed: boolean): Promise<void> {
+async function remove(all: Deps, job: Job, pod: Pod, countsAsFailed: boolean): Promise<void> {
   if (!countsAsFailed) await dropFinalizer(all.context, pod);
-  await all.control.delete(pod, job);
-  all.ledger.deleted(key, pod.metadata.uid ?? '');
+  await all.own.delete(pod, job);
 }
 
-async function create(
-  all: Deps,
-  key: string,
-  job: Job,
-  pods: readonly Pod[],
-  state: JobState,
-  count: number,
-): Promise<void> {
+async function create(all: Deps, job: Job, pods: readonly Pod[], state: JobState, count: number): Promise<void> {
   const indexes = isIndexed(job) ? pendingIndexes(job, pods, state, count) : undefined;
   await slowStart(indexes?.length ?? count, async i => {
     const index = indexes?.[i];
     const failures = index === undefined ? 0 : failuresOfIndex(job, pods, index);
-    try {
-      all.ledger.created(key, await all.control.create(newPod(job, index, failures), job));
-    } catch (e) {
-      if (isNamespaceTerminating(e)) return;
-      all.doubts.note(key, e);
-      throw e;
-    }
+    await all.own.create(newPod(job, index, failures), job);
   });
 }
 
@@ -351,7 +297,8 @@ async function dropFinalizer({ client }: ControllerContext, pod: Pod): Promise<v
 
 /** Pods that carry the finalizer although no unfinished job counts them any more would never go. */
 function strayLoop(all: Deps): Loop {
-  const { pods, jobs, context } = all;
+  const { jobs, context } = all;
+  const { pods } = all.own;
   const isStray = (pod: Pod): boolean => {
     const owner = controllerOf(pod);
     if (!hasTracking(pod) || owner?.kind !== 'Job') return hasTracking(pod) && !owner;

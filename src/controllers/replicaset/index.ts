@@ -9,7 +9,7 @@ export const replicaSetController: Controller = {
   setUp: context =>
     replicaLoop(context, {
       kind: { apiVersion: 'apps/v1', kind: 'ReplicaSet' },
-      informer: context.informers.informer('apps/v1/replicasets'),
+      owners: context.informers.informer('apps/v1/replicasets'),
       client: namespace => context.client.replicasets(namespace),
       selector: rs => selectorFor(rs.spec?.selector),
       countsTerminating: true,

@@ -1,26 +1,13 @@
 /** What ReplicaSets and ReplicationControllers have in common: keep so many pods of a template. */
-import { type KubeObject, keyOf, splitKey } from '../../api/object.ts';
-import type { Selector } from '../../api/selectors/index.ts';
+import type { KubeObject } from '../../api/object.ts';
 import type { ReplicaSetCondition, ReplicaSetStatus } from '../../api/types/apps-v1.ts';
 import type { Pod, PodTemplateSpec } from '../../api/types/core-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Informer, ResourceClient } from '../../client/contract.ts';
 import type { ControllerContext, Loop, ReconcileResult } from '../../controller/contract.ts';
-import { watch } from '../../controller/contract.ts';
-import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
 import { conditionOf, withCondition, withoutCondition } from '../support/conditions.ts';
-import { createDoubts, type Doubts } from '../support/doubts.ts';
-import { claim, indexOrphans, ownerKeys } from '../support/ownership.ts';
-import {
-  createPodControl,
-  isNamespaceTerminating,
-  type OwnerKind,
-  type PodControl,
-  podFromTemplate,
-  settleAll,
-  slowStart,
-} from '../support/pod-control.ts';
+import { createOwnedPods, type OwnedPods, type OwnerOptions } from '../support/owned-pods.ts';
+import { podFromTemplate, settleAll, slowStart } from '../support/pod-control.ts';
 import {
   availableInMs,
   deletionOrder,
@@ -39,37 +26,25 @@ export interface ReplicaOwner extends KubeObject {
   spec?: { replicas?: number; minReadySeconds?: number; template?: PodTemplateSpec };
   status?: ReplicaSetStatus;
 }
-export interface ReplicaKind<T extends ReplicaOwner> {
-  readonly kind: OwnerKind;
-  readonly informer: Informer<T>;
-  client(namespace: string): ResourceClient<T>;
-  selector(owner: T): Selector;
+export interface ReplicaKind<T extends ReplicaOwner>
+  extends Pick<OwnerOptions<T>, 'kind' | 'owners' | 'client' | 'selector'> {
   /** The kind's status has `terminatingReplicas`. */
   readonly countsTerminating: boolean;
 }
 
 interface Replicas<T extends ReplicaOwner> extends ReplicaKind<T> {
-  readonly pods: Informer<Pod>;
-  readonly control: PodControl;
-  readonly ledger: WriteLedger<Pod>;
   readonly context: ControllerContext;
-  readonly doubts: Doubts;
+  readonly own: OwnedPods<T>;
 }
 
 export function replicaLoop<T extends ReplicaOwner>(context: ControllerContext, kind: ReplicaKind<T>): Loop {
-  const pods = context.informers.informer('v1/pods');
-  indexOrphans(pods);
-  const control = createPodControl(context.client, context.recorder);
-  const ledger = createWriteLedger(pods);
-  const all: Replicas<T> = { ...kind, pods, control, ledger, context, doubts: createDoubts(context.client, ledger) };
-  const keysOf = ownerKeys<T, Pod>(kind.kind, kind.informer, kind.selector);
-  return {
-    sources: [
-      { informer: kind.informer as unknown as Informer<KubeObject>, keys: obj => [keyOf(obj)] },
-      watch<'v1/pods'>(pods, (pod, old, event) => (old && sameForReplicas(pod, old) ? [] : keysOf(pod, old, event))),
-    ],
-    reconcile: key => reconcile(all, key),
-  };
+  const own = createOwnedPods(context, {
+    ...kind,
+    accepts: pod => isActive(pod) || isTerminating(pod),
+    matters: (pod, old) => !sameForReplicas(pod, old),
+  });
+  const all: Replicas<T> = { ...kind, context, own };
+  return { sources: own.sources, reconcile: key => reconcile(all, key) };
 }
 
 /** A pod reports much on its way that changes no count; with thousands of pods, looking at all of them for each report adds up. */
@@ -87,30 +62,14 @@ function sameForReplicas(pod: Pod, old: Pod): boolean {
 }
 
 async function reconcile<T extends ReplicaOwner>(all: Replicas<T>, key: string): Promise<ReconcileResult> {
-  const { context, ledger, informer } = all;
-  const owner = informer.store.get(key);
-  if (!owner) {
-    ledger.forget(key);
-    all.doubts.forget(key);
-    return;
-  }
-  const { namespace, name } = splitKey(key);
-  await all.doubts.resolve(key, owner, all.selector(owner));
-  // Asked before the cache is read: what it shows later must not vouch for what was read earlier.
-  const settled = ledger.settled(key);
-  const owned = await claim<Pod>({
-    kind: all.kind,
-    owner,
-    selector: all.selector(owner),
-    informer: all.pods,
-    client: context.client.pods(namespace),
-    fresh: () => all.client(namespace).get(name),
-    accepts: pod => isActive(pod) || isTerminating(pod),
-  });
+  const found = await all.own.look(key);
+  if (!found) return;
+  const { owner, settled } = found;
+  const owned = await all.own.claim(owner);
   const active = owned.filter(isActive);
   let failure: unknown;
   if (settled && !owner.metadata.deletionTimestamp)
-    failure = await manage(all, key, owner, active).then(
+    failure = await manage(all, owner, active).then(
       () => undefined,
       e => e ?? new Error('unknown failure'),
     );
@@ -120,39 +79,26 @@ async function reconcile<T extends ReplicaOwner>(all: Replicas<T>, key: string):
 }
 
 /** Creates what is missing or deletes what is too much. */
-async function manage<T extends ReplicaOwner>(all: Replicas<T>, key: string, owner: T, active: Pod[]): Promise<void> {
+async function manage<T extends ReplicaOwner>(all: Replicas<T>, owner: T, active: Pod[]): Promise<void> {
   const surplus = active.length - (owner.spec?.replicas ?? 1);
-  const { control, ledger, context } = all;
+  const { own, context } = all;
   if (surplus < 0) {
     const template = owner.spec?.template ?? {};
-    await slowStart(Math.min(-surplus, burst), async () => {
-      try {
-        ledger.created(key, await control.create(podFromTemplate(template, all.kind, owner), owner));
-      } catch (e) {
-        if (isNamespaceTerminating(e)) return;
-        all.doubts.note(key, e);
-        throw e;
-      }
-    });
+    await slowStart(Math.min(-surplus, burst), () => own.create(podFromTemplate(template, all.kind, owner), owner));
   } else if (surplus > 0) {
     const rank = relatedPodsPerNode(all, owner);
     const victims = deletionOrder(active, rank, context.clock.now()).slice(0, Math.min(surplus, burst));
-    await settleAll(
-      victims.map(async pod => {
-        await control.delete(pod, owner);
-        ledger.deleted(key, pod.metadata.uid ?? '');
-      }),
-    );
+    await settleAll(victims.map(pod => own.delete(pod, owner)));
   }
 }
 
 /** How many active pods of this owner and its siblings (same controller) are on a pod's node: crowded nodes give first. */
-function relatedPodsPerNode<T extends ReplicaOwner>({ informer, pods }: Replicas<T>, owner: T): (pod: Pod) => number {
+function relatedPodsPerNode<T extends ReplicaOwner>({ owners, own }: Replicas<T>, owner: T): (pod: Pod) => number {
   const parent = owner.metadata.ownerReferences?.find(ref => ref.controller)?.uid;
-  const related = parent ? informer.store.byIndex('owner', parent) : [owner];
+  const related = parent ? owners.store.byIndex('owner', parent) : [owner];
   const counts = new Map<string, number>();
   for (const each of related) {
-    for (const pod of pods.store.byIndex('owner', each.metadata.uid ?? '')) {
+    for (const pod of own.pods.store.byIndex('owner', each.metadata.uid ?? '')) {
       const node = pod.spec.nodeName;
       if (node && isActive(pod)) counts.set(node, (counts.get(node) ?? 0) + 1);
     }

@@ -11,7 +11,7 @@ export const replicationController: Controller = {
   setUp: context =>
     replicaLoop(context, {
       kind: { apiVersion: 'v1', kind: 'ReplicationController' },
-      informer: context.informers.informer('v1/replicationcontrollers'),
+      owners: context.informers.informer('v1/replicationcontrollers'),
       client: namespace => context.client.replicationcontrollers(namespace),
       selector: rc => selectorFromSet(rc.spec?.selector),
       countsTerminating: false,

@@ -5,10 +5,9 @@ import { deepEqual } from '../../api/util/values.ts';
 import { isAlreadyExists, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
-import { watch } from '../../controller/contract.ts';
-import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
 import { type History, syncHistory, templateOf, truncateHistory } from '../support/history.ts';
-import { claim, indexOrphans, ownerKeys, selectorFor } from '../support/ownership.ts';
+import { createOwnedPods, type OwnedPods } from '../support/owned-pods.ts';
+import { indexOrphans, selectorFor } from '../support/ownership.ts';
 import { isNamespaceTerminating } from '../support/pod-control.ts';
 import { availableInMs, isPodAvailable, isPodReady } from '../support/pods.ts';
 import { type Claims, createClaims } from './claims.ts';
@@ -21,30 +20,18 @@ export const statefulSetController: Controller = {
   aliases: ['statefulset'],
   setUp(context) {
     const { informers } = context;
-    const sets = informers.informer('apps/v1/statefulsets');
-    const pods = informers.informer('v1/pods');
     const revisions = informers.informer('apps/v1/controllerrevisions');
     const claims = informers.informer('v1/persistentvolumeclaims');
-    indexOrphans(pods);
     indexOrphans(revisions);
-    const all: Deps = {
-      context,
-      sets,
-      pods,
-      revisions,
-      claims: createClaims(context, claims),
-      ledger: createWriteLedger(pods),
-    };
-    return {
-      sources: [
-        watch<'apps/v1/statefulsets'>(sets, set => [keyOf(set)]),
-        watch<'v1/pods'>(
-          pods,
-          ownerKeys(kind, sets, set => selectorFor(set.spec.selector)),
-        ),
-      ],
-      reconcile: key => reconcile(all, key),
-    };
+    const own = createOwnedPods(context, {
+      kind,
+      owners: informers.informer('apps/v1/statefulsets'),
+      client: namespace => context.client.statefulsets(namespace),
+      selector: set => selectorFor(set.spec.selector),
+      accepts: (pod, set) => ordinalOf(set, pod) >= 0,
+    });
+    const all: Deps = { context, own, revisions, claims: createClaims(context, claims) };
+    return { sources: own.sources, reconcile: key => reconcile(all, key) };
   },
 };
 
@@ -52,28 +39,24 @@ const nameOf = (revision: ControllerRevision): string => revision.metadata.name;
 
 interface Deps {
   readonly context: ControllerContext;
-  readonly sets: Informer<StatefulSet>;
-  readonly pods: Informer<Pod>;
+  readonly own: OwnedPods<StatefulSet>;
   readonly revisions: Informer<ControllerRevision>;
   readonly claims: Claims;
-  readonly ledger: WriteLedger<Pod>;
 }
 
 async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
-  const { context, sets, ledger } = all;
-  const settled = ledger.settled(key);
-  const set = sets.store.get(key);
-  if (!set) {
-    ledger.forget(key);
-    return;
-  }
-  const pods = await claimPods(all, set);
-  const history = await syncHistory(context.client, kind, set, await claimRevisions(all, set));
+  const { context, own } = all;
+  const found = await own.look(key);
+  if (!found) return;
+  const { owner: set, settled } = found;
+  const pods = await own.claim(set);
+  const dependents = context.client.controllerrevisions(set.metadata.namespace);
+  const history = await syncHistory(context.client, kind, set, await own.claimOthers(set, all.revisions, dependents));
   const revisions = revisionsOf(set, history);
   if (!settled) return { requeueAfter: 1_000 };
   let failure: unknown;
   if (!set.metadata.deletionTimestamp)
-    failure = await act(all, key, set, pods, history, revisions).then(
+    failure = await act(all, set, pods, history, revisions).then(
       () => undefined,
       e => e,
     );
@@ -85,31 +68,6 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
     .map(pod => availableInMs(pod, minReady, context.clock.now()))
     .filter(ms => ms > 0 && Number.isFinite(ms));
   if (waits.length > 0) return { requeueAfter: Math.min(...waits) };
-}
-
-function claimPods(all: Deps, set: StatefulSet): Promise<Pod[]> {
-  const { namespace = '', name } = set.metadata;
-  return claim<Pod>({
-    kind,
-    owner: set,
-    selector: selectorFor(set.spec.selector),
-    informer: all.pods,
-    client: all.context.client.pods(namespace),
-    fresh: () => all.context.client.statefulsets(namespace).get(name),
-    accepts: pod => ordinalOf(set, pod) >= 0,
-  });
-}
-
-function claimRevisions(all: Deps, set: StatefulSet): Promise<ControllerRevision[]> {
-  const { namespace = '', name } = set.metadata;
-  return claim<ControllerRevision>({
-    kind,
-    owner: set,
-    selector: selectorFor(set.spec.selector),
-    informer: all.revisions,
-    client: all.context.client.controllerrevisions(namespace),
-    fresh: () => all.context.client.statefulsets(namespace).get(name),
-  });
 }
 
 /** Revisions by name. A set that is new, or whose current revision is lost, has only one. */
@@ -131,7 +89,6 @@ function inUse(
 
 async function act(
   all: Deps,
-  key: string,
   set: StatefulSet,
   pods: readonly Pod[],
   history: History,
@@ -140,13 +97,12 @@ async function act(
   const step = planStep(set, pods, revisions, all.context.clock.now());
   await all.claims.own(set, pods);
   for (const pod of step.fix) await fixIdentity(all, set, pod);
-  for (const pod of [...step.restart, ...step.remove]) await remove(all, key, set, pod, step.restart.includes(pod));
-  for (const { ordinal, revision } of step.create) await create(all, key, set, history, revision, ordinal);
+  for (const pod of step.remove) await remove(all, set, pod);
+  for (const { ordinal, revision } of step.create) await create(all, set, history, revision, ordinal);
 }
 
 async function create(
   all: Deps,
-  key: string,
   set: StatefulSet,
   history: History,
   revisionName: string,
@@ -159,7 +115,7 @@ async function create(
   try {
     await all.claims.ensure(set, ordinal);
     const made = await client.pods(set.metadata.namespace).create(newPod(set, template, nameOf(revision), ordinal));
-    all.ledger.created(key, made);
+    all.own.created(made, set);
     recorder.event(
       set,
       'Normal',
@@ -174,11 +130,9 @@ async function create(
   }
 }
 
-async function remove(all: Deps, key: string, set: StatefulSet, pod: Pod, isRestart: boolean): Promise<void> {
+async function remove(all: Deps, set: StatefulSet, pod: Pod): Promise<void> {
   const { client, recorder } = all.context;
   const { name, namespace, uid = '' } = pod.metadata;
-  if (isRestart)
-    recorder.event(set, 'Warning', 'RecreatingFailedPod', `StatefulSet ${keyOf(set)} is recreating failed Pod ${name}`);
   try {
     await client.pods(namespace).delete(name, { preconditions: { uid } });
   } catch (e) {
@@ -187,7 +141,7 @@ async function remove(all: Deps, key: string, set: StatefulSet, pod: Pod, isRest
     recorder.event(set, 'Warning', 'FailedDelete', message);
     throw e;
   }
-  all.ledger.deleted(key, uid);
+  all.own.deleted(pod, set);
   recorder.event(
     set,
     'Normal',

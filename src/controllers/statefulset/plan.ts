@@ -15,9 +15,13 @@ export interface Step {
   /** Ordinals to make, with the revision to make them at. */
   readonly create: readonly { ordinal: number; revision: string }[];
   readonly remove: readonly Pod[];
-  /** Finished pods to replace: removed like the others, with another event. */
-  readonly restart: readonly Pod[];
   readonly fix: readonly Pod[];
+}
+
+interface Mutable extends Step {
+  readonly create: { ordinal: number; revision: string }[];
+  readonly remove: Pod[];
+  readonly fix: Pod[];
 }
 
 export const revisionOf = (pod: Pod): string => pod.metadata.labels?.[revisionHashLabel] ?? '';
@@ -43,18 +47,13 @@ function revisionFor(set: StatefulSet, revisions: Revisions, ordinal: number): s
 
 export function planStep(set: StatefulSet, pods: readonly Pod[], revisions: Revisions, now: number): Step {
   const byOrdinal = new Map(pods.map(pod => [ordinalOf(set, pod), pod]));
-  const step = { create: [], remove: [], restart: [], fix: [] } as unknown as {
-    create: { ordinal: number; revision: string }[];
-    remove: Pod[];
-    restart: Pod[];
-    fix: Pod[];
-  };
+  const step: Mutable = { create: [], remove: [], fix: [] };
   const start = firstOrdinal(set);
   for (let ordinal = start; ordinal < start + replicasOf(set); ordinal++) {
     if (!bringUp(set, byOrdinal.get(ordinal), ordinal, revisions, now, step) && !isParallel(set)) return step;
   }
   if (!condemn(set, pods, now, step)) return step;
-  if (step.create.length > 0 || step.restart.length > 0) return step;
+  if (step.create.length > 0 || step.remove.some(finished)) return step;
   updateNext(set, byOrdinal, revisions, now, step);
   return step;
 }
@@ -66,14 +65,14 @@ function bringUp(
   ordinal: number,
   revisions: Revisions,
   now: number,
-  step: { create: { ordinal: number; revision: string }[]; restart: Pod[]; fix: Pod[] },
+  step: Mutable,
 ): boolean {
   if (!pod) {
     step.create.push({ ordinal, revision: revisionFor(set, revisions, ordinal) });
     return false;
   }
   if (finished(pod)) {
-    if (!terminating(pod)) step.restart.push(pod);
+    if (!terminating(pod)) step.remove.push(pod);
     return false;
   }
   if (terminating(pod)) return false;
