@@ -1,36 +1,29 @@
 /**
- * Controllers over the API server with the memory store, simulated nodes and a round-robin stand-in for the scheduler, all in this process:
- * so CPU figures are upper bounds. The floor of each is what it costs a bare client to make the same objects.
+ * A whole cluster in this process: the controllers over the API server with the memory store, authorization and admission, the scheduler
+ * and simulated nodes. So CPU figures are upper bounds. The floor of each is what it costs a bare client to make the same objects.
  */
-import { createApiServer } from '../src/apiserver/index.ts';
-import { strategies } from '../src/apiserver/registry/index.ts';
 import { sleep, systemClock } from '../src/base/clock.ts';
-import { silentLogger } from '../src/base/log.ts';
-import { createMetrics } from '../src/base/metrics.ts';
-import { systemRandom } from '../src/base/random.ts';
 import type { Client } from '../src/client/contract.ts';
-import { createClient, createInformer } from '../src/client/index.ts';
 import { createManager } from '../src/controller/index.ts';
-import { allControllers } from '../src/controllers/all.ts';
-import { createSimulatedNodes } from '../src/kubelet/simulated-nodes.ts';
-import { createMemoryStore } from '../src/store/memory/index.ts';
+import { createCluster } from '../src/testing/index.ts';
+import { componentUser, managerParts } from '../src/testing/users.ts';
 import type { BenchResult } from './result.ts';
 
-const environment = { clock: systemClock, random: systemRandom, log: silentLogger, metrics: createMetrics() };
 const replicas = 1_000;
 const nodeCount = 50;
 
 export async function run(): Promise<BenchResult[]> {
-  const store = createMemoryStore({ clock: systemClock });
-  const server = createApiServer({ ...environment, metrics: createMetrics(), store, strategies });
-  await server.start();
-  const client = createClient(server.loopback);
-  const stop = new AbortController();
-  const nodes = createSimulatedNodes({ count: nodeCount, client, environment, maxPods: 200 });
-  await nodes.start();
-  bindPods(client, stop.signal);
-  const controllers = allControllers({ nodeIpam: { clusterCidrs: ['10.128.0.0/9'] } });
-  const newManager = () => createManager({ environment, client, controllers });
+  // The manager is apart, to be stopped and started.
+  const cluster = await createCluster({ nodes: nodeCount, nodeOptions: { maxPods: 200 }, controllers: [] });
+  const { client, environment } = cluster;
+  const { controllers, userOf } = managerParts();
+  const newManager = () =>
+    createManager({
+      environment,
+      client: cluster.as(componentUser('kube-controller-manager')),
+      clientFor: account => cluster.as(userOf(account)),
+      controllers,
+    });
   const manager = newManager();
   await manager.start();
   const results: BenchResult[] = [];
@@ -69,11 +62,8 @@ export async function run(): Promise<BenchResult[]> {
   const emptied = await measure(() => removeNamespace(client, 'full'));
   results.push(ratio('deletion of a namespace with 10,000 objects', emptied.seconds, filled));
   results.push({ name: 'CPU per object deleted (same)', value: (emptied.cpu * 1e6) / 10_000, unit: 'µs' });
-  stop.abort(new Error('done'));
   await again.stop();
-  await nodes.stop();
-  await server.close();
-  await store.close();
+  await cluster.close();
   return results;
 }
 
@@ -144,25 +134,4 @@ async function removeNamespace(client: Client, name: string): Promise<void> {
   await client.namespaces().delete(name);
   for await (const event of client.namespaces().watch({ fieldSelector: `metadata.name=${name}`, resourceVersion: '0' }))
     if (event.type === 'DELETED') return;
-}
-
-function bindPods(client: Client, signal: AbortSignal): void {
-  let next = 0;
-  const informer = createInformer(
-    client.pods(),
-    { fieldSelector: 'spec.nodeName=,spec.schedulerName=default-scheduler' },
-    environment,
-  );
-  informer.addHandler({
-    onAdd(pod) {
-      const { name, namespace } = pod.metadata;
-      const target = { kind: 'Node', name: `node-${next++ % nodeCount}` };
-      const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target };
-      client
-        .pods(namespace)
-        .createSubresource(name, 'binding', binding)
-        .catch(() => undefined);
-    },
-  });
-  void informer.run(signal);
 }
