@@ -16,8 +16,9 @@ const editRules: PolicyRule[] = [
   rule(
     'write',
     'core',
-    'replicationcontrollers replicationcontrollers/scale serviceaccounts services services/proxy persistentvolumeclaims configmaps secrets events',
+    'replicationcontrollers replicationcontrollers/scale serviceaccounts services services/proxy persistentvolumeclaims configmaps secrets',
   ),
+  rule('write', 'core events.k8s.io', 'events'),
   rule('create', 'core', 'serviceaccounts/token'),
   rule(
     'write',
@@ -46,8 +47,9 @@ const viewRules: PolicyRule[] = [
   rule(
     'read',
     'core',
-    'limitranges resourcequotas bindings events pods/status resourcequotas/status namespaces/status replicationcontrollers/status pods/log',
+    'limitranges resourcequotas bindings pods/status resourcequotas/status namespaces/status replicationcontrollers/status pods/log',
   ),
+  rule('read', 'core events.k8s.io', 'events'),
   rule('read', 'core', 'namespaces'),
   rule('read', 'discovery.k8s.io', 'endpointslices'),
   rule(
@@ -75,7 +77,7 @@ export const nodeRules: PolicyRule[] = [
   rule('create get list watch', 'core', 'nodes'),
   rule('update patch', 'core', 'nodes/status'),
   rule('update patch', 'core', 'nodes'),
-  rule('create update patch', 'core', 'events'),
+  rule('create update patch', 'core events.k8s.io', 'events'),
   rule('read', 'core', 'pods'),
   rule('create delete', 'core', 'pods'),
   rule('update patch', 'core', 'pods/status'),
@@ -99,7 +101,8 @@ export const nodeRules: PolicyRule[] = [
 const schedulerRules: PolicyRule[] = [
   eventsRule,
   rule('create', 'coordination.k8s.io', 'leases'),
-  rule('get update', 'coordination.k8s.io', 'leases', 'kube-scheduler'),
+  rule('get update list watch', 'coordination.k8s.io', 'leases', 'kube-scheduler'),
+  rule('readwrite', 'coordination.k8s.io', 'leasecandidates'),
   rule('read', 'core', 'nodes'),
   rule('get list watch delete', 'core', 'pods'),
   rule('create', 'core', 'pods/binding bindings'),
@@ -119,7 +122,7 @@ const schedulerRules: PolicyRule[] = [
   rule('read', 'resource.k8s.io', 'deviceclasses'),
   rule('get list watch update patch', 'resource.k8s.io', 'resourceclaims'),
   rule('get list watch update patch', 'resource.k8s.io', 'resourceclaims/status'),
-  rule('get list watch update patch', 'core', 'pods/finalizers'),
+  rule('update', 'core', 'pods/finalizers'),
   rule('read', 'resource.k8s.io', 'resourceslices'),
 ];
 
@@ -154,6 +157,7 @@ export const clusterRoles = (): ClusterRole[] => [
   clusterRole('system:discovery', [urls('get', `${healthPaths} /openapi /openapi/* /api /api/* /apis /apis/*`)]),
   clusterRole('system:monitoring', [
     urls('get', '/metrics /metrics/slis /livez /readyz /healthz /livez/* /readyz/* /healthz/*'),
+    rule('get', 'core', 'nodes/metrics'),
   ]),
   clusterRole('system:basic-user', [
     rule('create', 'authorization.k8s.io', 'selfsubjectaccessreviews selfsubjectrulesreviews'),

@@ -6,6 +6,9 @@ const system = 'kube-system';
 const controllerManager = user('system:kube-controller-manager');
 const scheduler = user('system:kube-scheduler');
 
+/** Leases, and who would like to hold them. */
+const leaderLocking = rule('get watch list create update', 'coordination.k8s.io', 'leases leasecandidates');
+
 export const namespacedRoles = (): Role[] => [
   role(system, 'extension-apiserver-authentication-reader', [
     rule('read', 'core', 'configmaps', 'extension-apiserver-authentication'),
@@ -13,14 +16,8 @@ export const namespacedRoles = (): Role[] => [
   role(system, 'system:controller:bootstrap-signer', [rule('read', 'core', 'secrets')]),
   role(system, 'system:controller:cloud-provider', [rule('create get list watch', 'core', 'configmaps')]),
   role(system, 'system:controller:token-cleaner', [rule('get list watch delete', 'core', 'secrets'), eventsRule]),
-  role(system, 'system::leader-locking-kube-controller-manager', [
-    rule('watch', 'core', 'configmaps'),
-    rule('get update', 'core', 'configmaps', 'kube-controller-manager'),
-  ]),
-  role(system, 'system::leader-locking-kube-scheduler', [
-    rule('watch', 'core', 'configmaps'),
-    rule('get update', 'core', 'configmaps', 'kube-scheduler'),
-  ]),
+  role(system, 'system::leader-locking-kube-controller-manager', [leaderLocking]),
+  role(system, 'system::leader-locking-kube-scheduler', [leaderLocking]),
   role('kube-public', 'system:controller:bootstrap-signer', [
     rule('read', 'core', 'configmaps'),
     rule('update', 'core', 'configmaps', 'cluster-info'),
@@ -38,6 +35,7 @@ export const namespacedRoleBindings = (): RoleBinding[] => [
   binding(system, 'system::leader-locking-kube-controller-manager', [
     controllerManager,
     account(system, 'kube-controller-manager'),
+    account(system, 'leader-election-controller'),
   ]),
   binding(system, 'system::leader-locking-kube-scheduler', [scheduler, account(system, 'kube-scheduler')]),
   binding(system, 'system:controller:bootstrap-signer', [account(system, 'bootstrap-signer')]),
