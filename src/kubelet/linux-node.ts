@@ -20,6 +20,7 @@ import { type KubeletServer, type ServerTls, startKubeletServer } from './server
 import { startStaticPods } from './static-pods.ts';
 import { createStats, type StatsInput } from './stats/summary.ts';
 import { startCsiNode } from './volumes/csi-node.ts';
+import { unmountBelow } from './volumes/mount.ts';
 
 export interface LinuxNodeOptions {
   environment: Environment;
@@ -180,7 +181,8 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
       await server?.close();
       await kubelet.stop();
       await removePods(runtime);
-      for (const uid of await host.podsOnDisk()) await host.tearDownPod(uid);
+      // As when the machine is switched off: what pods wrote to their volumes is there when they start again.
+      await unmountBelow(directories.kubelet);
       if (containerd) await containerd.stop();
       else await runtime.close();
     },
