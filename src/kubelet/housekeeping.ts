@@ -69,7 +69,11 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     for (const uid of prints.keys()) if (!byPod.has(uid)) prints.delete(uid);
     for (const [uid, worker] of workers()) if (!byPod.has(uid) && worker.view.sandboxes.length > 0) worker.poke();
     await removeDead();
-    for (const uid of await host.podsOnDisk()) if (!workers().has(uid) && !byPod.has(uid)) await host.tearDownPod(uid);
+    for (const uid of await host.podsOnDisk()) {
+      if (workers().has(uid) || byPod.has(uid)) continue;
+      await host.removeLogs(uid);
+      await host.tearDownPod(uid);
+    }
   }
   function pokeWhenChanged(
     uid: string,
@@ -94,6 +98,7 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
       }),
     );
     for (const c of found.containers) await runtime.removeContainer(c.id);
+    await host.removeLogs(uid);
     for (const s of found.sandboxes) {
       await runtime.stopPodSandbox(s.id);
       await runtime.removePodSandbox(s.id);

@@ -175,8 +175,9 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
       const files = await readdir(`${root}/pods`).catch(() => []);
       return [...new Set([...files, ...(options.cgroupRoot ? await cgroups.list() : [])])];
     },
-    async removeLogs(pod, containerName) {
-      await rm(`${logRoot}/${podLogFolder(pod)}/${containerName}`, { recursive: true, force: true });
+    async removeLogs(uid) {
+      const folders = (await readdir(logRoot).catch(() => [])).filter(name => name.endsWith(`_${uid}`));
+      for (const name of folders) await rm(`${logRoot}/${name}`, { recursive: true, force: true });
     },
     resolver: async () =>
       parseResolvConf(await readFile(options.resolvConf ?? '/etc/resolv.conf', 'utf8').catch(() => '')),

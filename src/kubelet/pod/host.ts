@@ -43,8 +43,8 @@ export interface PodHost {
   tearDownPod(uid: string): Promise<void>;
   /** Pods that have something on this machine, for cleaning after a restart. */
   podsOnDisk(): Promise<string[]>;
-  /** Deletes the logs of containers that are gone. */
-  removeLogs(pod: Pod, containerName: string): Promise<void>;
+  /** Deletes the logs of a pod. Call it before the last trace by which the pod would be found again is gone. */
+  removeLogs(uid: string): Promise<void>;
   /** Attachable volumes that pods of this node use: `kubernetes.io/csi/<driver>^<handle>`. */
   volumesInUse(): readonly string[];
   /** Volumes have contents that change: pods are looked at every minute. */

@@ -364,8 +364,8 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
   async function removeFromRuntime(): Promise<void> {
     for (const group of view.containers.values())
       for (const { status } of group) await runtime.removeContainer(status.id);
+    await host.removeLogs(uid);
     for (const { id } of view.sandboxes) await runtime.removePodSandbox(id);
-    await host.removeLogs(pod, '');
   }
 
   async function removeFromApi(): Promise<void> {

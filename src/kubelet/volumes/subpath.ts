@@ -17,7 +17,8 @@ async function resolveInside(volume: string, subPath: string): Promise<string> {
   const root = await realpath(volume);
   const target = await realpath(`${volume}/${subPath}`);
   const inside = relative(root, target);
-  if (inside.startsWith('..')) throw new Error(`subpath "${subPath}" not within volume path "${volume}"`);
+  if (inside === '..' || inside.startsWith('../'))
+    throw new Error(`subpath "${subPath}" not within volume path "${volume}"`);
   return inside;
 }
 

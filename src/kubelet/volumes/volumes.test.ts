@@ -76,6 +76,10 @@ test('subPath: makes directories, follows links that stay inside, refuses those 
   assert.equal(await readFile(`${dir}/mounts/link/file`, 'utf8'), 'inside');
   await prepareSubPath(`${dir}/volume`, 'real/file', `${dir}/mounts/file`);
   assert.equal(await readFile(`${dir}/mounts/file`, 'utf8'), 'inside');
+  await mkdir(`${dir}/config`);
+  await writeAtomically(`${dir}/config`, new Map([['key', { content: Buffer.from('value'), mode: 0o644 }]]));
+  await prepareSubPath(`${dir}/config`, 'key', `${dir}/mounts/key`);
+  assert.equal(await readFile(`${dir}/mounts/key`, 'utf8'), 'value', 'the key of a configMap, which is two links');
   for (const bad of ['escape', 'escape/secret', '../outside', '/etc'])
     await assert.rejects(
       prepareSubPath(`${dir}/volume`, bad, `${dir}/mounts/bad`),
