@@ -112,16 +112,6 @@ const creations: Record<string, Case[]> = {
       ['spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`'],
     ],
   ],
-  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': [
-    [
-      'a hand that needs too much hash',
-      'spec.limited.limitResponse.queuing',
-      { queues: 1024, handSize: 8, queueLengthLimit: 1 },
-      [
-        'spec.limited.limitResponse.queuing.handSize: Invalid value: 8: required entropy bits of deckSize 1024 and handSize 8 should not be greater than 60',
-      ],
-    ],
-  ],
 };
 
 const find = (resource: string) => {

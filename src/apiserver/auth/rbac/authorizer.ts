@@ -62,7 +62,7 @@ export function decide(source: RbacSource, attributes: Attributes): Decision {
 }
 
 export function createRbacAuthorizer(source: RbacSource): Authorizer {
-  return { name: 'rbac', authorize: async attributes => decide(source, attributes) };
+  return { name: 'rbac', authorize: attributes => decide(source, attributes) };
 }
 
 /** All rules that apply to the user in the namespace (only cluster-wide ones without namespace). */

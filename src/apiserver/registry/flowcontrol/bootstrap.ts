@@ -92,8 +92,7 @@ const anyone = [group('system:unauthenticated'), group('system:authenticated')];
 const controllerManager = user('system:kube-controller-manager');
 const scheduler = user('system:kube-scheduler');
 const systemAccounts = account('kube-system', '*');
-const leaseVerbs = ['get', 'create', 'update'];
-const leases = namespacedRule(leaseVerbs, 'coordination.k8s.io', ['leases']);
+const leases = namespacedRule(['get', 'create', 'update'], 'coordination.k8s.io', ['leases']);
 
 /** Kept as they are: the server restores them. */
 export const mandatory = {
@@ -122,23 +121,8 @@ export const suggested = {
       'leader-election',
       100,
       'ByUser',
-      resources([controllerManager, scheduler], leases),
+      resources([controllerManager, scheduler, systemAccounts], leases),
     ),
-    flowSchema(
-      'endpoint-controller',
-      'workload-high',
-      150,
-      'ByUser',
-      resources(
-        [
-          controllerManager,
-          account('kube-system', 'endpoint-controller'),
-          account('kube-system', 'endpointslicemirroring-controller'),
-        ],
-        namespacedRule(leaseVerbs, '', ['endpoints']),
-      ),
-    ),
-    flowSchema('workload-leader-election', 'leader-election', 200, 'ByUser', resources([systemAccounts], leases)),
     flowSchema(
       'system-node-high',
       'node-high',

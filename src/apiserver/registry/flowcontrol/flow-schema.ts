@@ -1,7 +1,7 @@
 import type { FlowSchema } from '../../../api/types/flowcontrol-v1.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
-import { clusterScoped } from '../define.ts';
-import { validateFlowSchema } from './validate.ts';
+import { clusterScoped, statusSubresource } from '../define.ts';
+import { validateFlowSchema, validateFlowStatus } from './validate.ts';
 
 function dangling({ status }: FlowSchema): string {
   return status?.conditions?.find(c => c.type === 'Dangling')?.status ?? '?';
@@ -16,6 +16,9 @@ export const flowSchemas = clusterScoped<FlowSchema>({
   },
   initialStatus: () => ({}),
   validate: validateFlowSchema,
+  subresources: {
+    status: statusSubresource<FlowSchema>({ fixedMetadata: true, validateUpdate: validateFlowStatus }),
+  },
   columns: [
     nameColumn,
     text('PriorityLevel', obj => obj.spec.priorityLevelConfiguration?.name ?? ''),

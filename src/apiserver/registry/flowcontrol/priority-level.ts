@@ -1,7 +1,7 @@
 import type { PriorityLevelConfiguration, QueuingConfiguration } from '../../../api/types/flowcontrol-v1.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
-import { clusterScoped } from '../define.ts';
-import { validatePriorityLevel } from './validate.ts';
+import { clusterScoped, statusSubresource } from '../define.ts';
+import { validateFlowStatus, validatePriorityLevel } from './validate.ts';
 
 function defaultSpec(spec: PriorityLevelConfiguration['spec']): void {
   if (spec.exempt) {
@@ -33,6 +33,9 @@ export const priorityLevelConfigurations = clusterScoped<PriorityLevelConfigurat
   },
   initialStatus: () => ({}),
   validate: validatePriorityLevel,
+  subresources: {
+    status: statusSubresource<PriorityLevelConfiguration>({ fixedMetadata: true, validateUpdate: validateFlowStatus }),
+  },
   columns: [
     nameColumn,
     text('Type', obj => obj.spec.type),

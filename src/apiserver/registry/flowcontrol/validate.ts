@@ -8,7 +8,7 @@ import type {
   ResourcePolicyRule,
   Subject,
 } from '../../../api/types/flowcontrol-v1.ts';
-import { nameIsDnsSubdomain } from '../../../api/validation/names.ts';
+import { nameIsDnsLabel, nameIsDnsSubdomain } from '../../../api/validation/names.ts';
 import {
   type Check,
   type Errors,
@@ -16,12 +16,11 @@ import {
   forbidden,
   invalidAll,
   objectName,
-  oneOf,
   optional,
   required,
   requiredAnd,
-  requiredOneOf,
   same,
+  unique,
 } from '../checks.ts';
 import { field } from '../field-errors.ts';
 import { mandatory } from './bootstrap.ts';
@@ -29,30 +28,21 @@ import { mandatory } from './bootstrap.ts';
 const maxPrecedence = 10_000;
 const maxQueues = 10_000_000;
 const maxHashBits = 60;
-const verbs = [
-  '*',
-  'create',
-  'delete',
-  'deletecollection',
-  'get',
-  'head',
-  'list',
-  'options',
-  'patch',
-  'post',
-  'proxy',
-  'put',
-  'update',
-  'watch',
-];
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch'];
 
+const methods = ['ByNamespace', 'ByUser'];
 const members = { User: 'user', Group: 'group', ServiceAccount: 'serviceAccount' } as const;
 
 function validateAccount(account: NonNullable<Subject['serviceAccount']>, path: string): Errors {
   const name: Check<string> = (value, at) => invalidAll(at, value, nameIsDnsSubdomain(value, false));
   return [
     ...(account.name === '*' ? [] : requiredAnd(account.name, `${path}.name`, name)),
-    ...required(account.namespace, `${path}.namespace`),
+    ...requiredAnd(
+      account.namespace,
+      `${path}.namespace`,
+      objectName(nameIsDnsLabel),
+      'must specify namespace for service account',
+    ),
   ];
 }
 
@@ -73,40 +63,60 @@ function validateSubject(subject: Subject, path: string): Errors {
   return [...errors, ...others];
 }
 
-function starAlone(list: readonly string[] | undefined, path: string, what: string): Errors {
-  return list && list.length > 1 && list.includes('*')
-    ? [field.invalid(path, list, `if '*' is present, must not specify other ${what}`)]
-    : [];
+/** A list that must have items; "*" stands alone, other items are checked. */
+function listOrStar(
+  list: readonly string[] | undefined,
+  path: string,
+  missing: string,
+  what: string,
+  check: Check<readonly string[]> = () => [],
+): Errors {
+  if (!list?.length) return [field.required(path, missing)];
+  if (!list.includes('*')) return check(list, path);
+  return list.length > 1 ? [field.invalid(path, list, `if '*' is present, must not specify other ${what}`)] : [];
 }
 
-function validateVerbs(list: readonly string[] | undefined, path: string): Errors {
-  return [
-    ...required(list, path, 'verbs must contain at least one value'),
-    ...starAlone(list, path, 'verbs'),
-    ...(list?.some(verb => !verbs.includes(verb)) ? [field.notSupported(path, list, verbs)] : []),
-  ];
-}
+const validateVerbs = (list: readonly string[] | undefined, path: string): Errors =>
+  listOrStar(list, path, 'verbs must contain at least one value', 'verbs', (all, at) =>
+    all.some(verb => !verbs.includes(verb)) ? [field.notSupported(at, all, verbs)] : [],
+  );
+
+const validateNamespaces: Check<readonly string[]> = (list, path) =>
+  each(list, path, (name, at) =>
+    nameIsDnsLabel(name, false).map(why =>
+      field.invalid(at, name, `each member of this list must be '*' or a DNS-1123 label; ${why}`),
+    ),
+  );
 
 function validateResourceRule(rule: ResourcePolicyRule, path: string): Errors {
-  const scoped = rule.clusterScope || (rule.namespaces?.length ?? 0) > 0;
+  const { namespaces, clusterScope } = rule;
+  const at = `${path}.namespaces`;
+  const unscoped = 'resource rules that are not cluster scoped must supply at least one namespace';
   return [
     ...validateVerbs(rule.verbs, `${path}.verbs`),
-    ...required(rule.apiGroups, `${path}.apiGroups`, 'resource rules must supply at least one api group'),
-    ...starAlone(rule.apiGroups, `${path}.apiGroups`, 'api groups'),
-    ...required(rule.resources, `${path}.resources`, 'resource rules must supply at least one resource'),
-    ...starAlone(rule.resources, `${path}.resources`, 'resources'),
-    ...(scoped
-      ? starAlone(rule.namespaces, `${path}.namespaces`, 'namespaces')
-      : [
-          field.required(
-            `${path}.namespaces`,
-            'resource rules that are not cluster scoped must supply at least one namespace',
-          ),
-        ]),
+    ...listOrStar(
+      rule.apiGroups,
+      `${path}.apiGroups`,
+      'resource rules must supply at least one api group',
+      'api groups',
+    ),
+    ...listOrStar(rule.resources, `${path}.resources`, 'resource rules must supply at least one resource', 'resources'),
+    ...(clusterScope && !namespaces?.length
+      ? []
+      : listOrStar(namespaces, at, unscoped, 'namespaces', validateNamespaces)),
   ];
 }
 
-const urlForm = /^\/(\S*[^/\s])?(\/\*)?\/?$/;
+const urlPath: Check<string> = (url, path) => {
+  const wrong = (why: string) => [field.invalid(path, url, why)];
+  if (url === '') return wrong('must not be empty');
+  if (url === '/') return [];
+  if (!url.startsWith('/')) return wrong('must start with slash');
+  if (url.includes(' ')) return wrong('must not contain white-space');
+  if (url.includes('//')) return wrong('must not contain double slash');
+  const stars = url.split('*').length - 1;
+  return stars > 1 || (stars === 1 && !url.endsWith('/*')) ? wrong('wildcard can only do suffix matching') : [];
+};
 
 function validateRules(rules: PolicyRulesWithSubjects, path: string): Errors {
   const none = !rules.resourceRules?.length && !rules.nonResourceRules?.length;
@@ -117,12 +127,12 @@ function validateRules(rules: PolicyRulesWithSubjects, path: string): Errors {
     ...each(rules.resourceRules, `${path}.resourceRules`, validateResourceRule),
     ...each(rules.nonResourceRules, `${path}.nonResourceRules`, (rule, at) => [
       ...validateVerbs(rule.verbs, `${at}.verbs`),
-      ...required(rule.nonResourceURLs, `${at}.nonResourceURLs`, 'nonResourceURLs must contain at least one value'),
-      ...starAlone(rule.nonResourceURLs, `${at}.nonResourceURLs`, 'non-resource URLs'),
-      ...each(rule.nonResourceURLs, `${at}.nonResourceURLs`, (url, where) =>
-        url === '*' || urlForm.test(url)
-          ? []
-          : [field.invalid(where, url, "must start with '/' and must not contain white-space")],
+      ...listOrStar(
+        rule.nonResourceURLs,
+        `${at}.nonResourceURLs`,
+        'nonResourceURLs must contain at least one value',
+        'non-resource URLs',
+        (urls, where) => each(urls, where, urlPath),
       ),
     ]),
   ];
@@ -140,14 +150,13 @@ export function validateFlowSchema({ metadata, spec }: FlowSchema): Errors {
   const path = 'spec.matchingPrecedence';
   const wrong = (why: string) => field.invalid(path, precedence, why);
   return [
-    ...validateMandatory('flowSchemas', metadata.name, spec),
     ...(precedence <= 0 ? [wrong('must be a positive value')] : []),
     ...(precedence > maxPrecedence ? [wrong(`must not be greater than ${maxPrecedence}`)] : []),
     ...(precedence === 1 && metadata.name !== 'exempt'
       ? [wrong("only the schema named 'exempt' may have matchingPrecedence 1")]
       : []),
-    ...optional(spec.distinguisherMethod, 'spec.distinguisherMethod', (method, at) =>
-      oneOf(['ByNamespace', 'ByUser'])(method.type, `${at}.type`),
+    ...optional(spec.distinguisherMethod, 'spec.distinguisherMethod', ({ type }, at) =>
+      methods.includes(type) ? [] : [field.notSupported(`${at}.type`, { Type: type }, methods)],
     ),
     ...requiredAnd(
       spec.priorityLevelConfiguration?.name,
@@ -156,15 +165,12 @@ export function validateFlowSchema({ metadata, spec }: FlowSchema): Errors {
       'must reference a priority level',
     ),
     ...each(spec.rules, 'spec.rules', validateRules),
+    ...validateMandatory('flowSchemas', metadata.name, spec),
   ];
 }
 
-/** Bits of hash that dealing `hand` of `deck` cards takes. */
-function requiredBits(deck: number, hand: number): number {
-  let bits = 0;
-  for (let i = 0; i < hand; i++) bits += Math.log2(deck - i);
-  return Math.ceil(bits);
-}
+/** Bits of hash that dealing `hand` of `deck` cards takes, as upstream estimates them. */
+const requiredBits = (deck: number, hand: number): number => Math.ceil(Math.log2(deck) * hand);
 
 function validateQueuing(queuing: QueuingConfiguration, path: string): Errors {
   const { queueLengthLimit = 0, queues = 0, handSize = 0 } = queuing;
@@ -173,18 +179,19 @@ function validateQueuing(queuing: QueuingConfiguration, path: string): Errors {
     ...(queueLengthLimit <= 0 ? [field.invalid(at('queueLengthLimit'), queueLengthLimit, 'must be positive')] : []),
     ...(queues <= 0 ? [field.invalid(at('queues'), queues, 'must be positive')] : []),
     ...(queues > maxQueues ? [field.invalid(at('queues'), queues, `must not be greater than ${maxQueues}`)] : []),
-    ...(handSize <= 0 ? [field.invalid(at('handSize'), handSize, 'must be positive')] : []),
-    ...(handSize > queues
-      ? [field.invalid(at('handSize'), handSize, `should not be greater than queues (${queues})`)]
-      : requiredBits(queues, handSize) > maxHashBits
-        ? [
-            field.invalid(
-              at('handSize'),
-              handSize,
-              `required entropy bits of deckSize ${queues} and handSize ${handSize} should not be greater than ${maxHashBits}`,
-            ),
-          ]
-        : []),
+    ...(handSize <= 0
+      ? [field.invalid(at('handSize'), handSize, 'must be positive')]
+      : handSize > queues
+        ? [field.invalid(at('handSize'), handSize, `should not be greater than queues (${queues})`)]
+        : requiredBits(queues, handSize) > maxHashBits
+          ? [
+              field.invalid(
+                at('handSize'),
+                handSize,
+                `required entropy bits of deckSize ${queues} and handSize ${handSize} should not be greater than ${maxHashBits}`,
+              ),
+            ]
+          : []),
   ];
 }
 
@@ -194,49 +201,90 @@ function percent(value: number | undefined, path: string): Errors {
   );
 }
 
+function validateLimitResponse(response: LimitedPriorityLevelConfiguration['limitResponse'], path: string): Errors {
+  const { type, queuing } = response ?? {};
+  const at = `${path}.queuing`;
+  if (type === 'Reject') return forbidden(queuing, at, 'must be nil if limited.limitResponse.type is not Limited');
+  if (type !== 'Queue') return [field.notSupported(`${path}.type`, type ?? '', ['Queue', 'Reject'])];
+  return queuing
+    ? validateQueuing(queuing, at)
+    : [field.required(at, 'must not be empty if limited.limitResponse.type is Limited')];
+}
+
+function validateShares(shares: number | undefined, path: string): Errors {
+  return optional(shares, `${path}.nominalConcurrencyShares`, (value, at) =>
+    value < 0 ? [field.invalid(at, value, 'must be a non-negative integer')] : [],
+  );
+}
+
 function validateLimited(limited: LimitedPriorityLevelConfiguration, path: string): Errors {
-  const { nominalConcurrencyShares: shares = 0, limitResponse, borrowingLimitPercent: borrowing } = limited;
-  const at = `${path}.limitResponse`;
-  const queued = limitResponse?.type === 'Queue';
   return [
-    ...(shares < 0
-      ? [field.invalid(`${path}.nominalConcurrencyShares`, shares, 'must be a non-negative integer')]
-      : []),
+    ...validateShares(limited.nominalConcurrencyShares, path),
+    ...validateLimitResponse(limited.limitResponse, `${path}.limitResponse`),
     ...percent(limited.lendablePercent, `${path}.lendablePercent`),
-    ...(borrowing !== undefined && borrowing < 0
-      ? [field.invalid(`${path}.borrowingLimitPercent`, borrowing, 'if specified, must be a non-negative integer')]
-      : []),
-    ...requiredOneOf(limitResponse?.type, `${at}.type`, ['Queue', 'Reject']),
-    ...forbidden(
-      !queued && limitResponse?.queuing,
-      `${at}.queuing`,
-      'must be nil if limited.limitResponse.type is not Limited',
+    ...optional(limited.borrowingLimitPercent, `${path}.borrowingLimitPercent`, (value, at) =>
+      value < 0 ? [field.invalid(at, value, 'if specified, must be a non-negative integer')] : [],
     ),
-    ...(queued
-      ? limitResponse?.queuing
-        ? validateQueuing(limitResponse.queuing, `${at}.queuing`)
-        : [field.required(`${at}.queuing`, 'must not be empty if limited.limitResponse.type is Limited')]
-      : []),
   ];
 }
 
-export function validatePriorityLevel({ metadata, spec }: PriorityLevelConfiguration): Errors {
-  const isExempt = metadata.name === 'exempt';
-  const path = 'spec.type';
-  if (spec.type === 'Exempt') {
+function validateType({ type, limited, exempt }: PriorityLevelConfiguration['spec']): Errors {
+  if (type === 'Exempt') {
     return [
-      ...(isExempt ? [] : [field.invalid(path, spec.type, "type must be 'Exempt' if and only if name is 'exempt'")]),
-      ...forbidden(spec.limited, 'spec.limited', 'must be nil if the type is not Limited'),
-      ...percent(spec.exempt?.lendablePercent, 'spec.exempt.lendablePercent'),
+      ...forbidden(limited, 'spec.limited', 'must be nil if the type is not Limited'),
+      ...optional(exempt, 'spec.exempt', ({ nominalConcurrencyShares, lendablePercent }, at) => [
+        ...validateShares(nominalConcurrencyShares, at),
+        ...percent(lendablePercent, `${at}.lendablePercent`),
+      ]),
     ];
   }
-  if (spec.type !== 'Limited') return [field.notSupported(path, spec.type ?? '', ['Exempt', 'Limited'])];
+  if (type !== 'Limited') return [field.notSupported('spec.type', type ?? '', ['Exempt', 'Limited'])];
   return [
-    ...(isExempt ? [field.invalid(path, spec.type, "type must be 'Exempt' if and only if name is 'exempt'")] : []),
-    ...(metadata.name === 'catch-all' ? validateMandatory('priorityLevels', metadata.name, spec) : []),
-    ...forbidden(spec.exempt, 'spec.exempt', 'must be nil if the type is Limited'),
-    ...(spec.limited
-      ? validateLimited(spec.limited, 'spec.limited')
+    ...forbidden(exempt, 'spec.exempt', 'must be nil if the type is Limited'),
+    ...(limited
+      ? validateLimited(limited, 'spec.limited')
       : [field.required('spec.limited', 'must not be empty when type is Limited')]),
+  ];
+}
+
+/** Of the level "exempt" only the part that says what it lends may be changed. */
+function validateMandatoryLevel({ metadata: { name }, spec }: PriorityLevelConfiguration): Errors {
+  if (name !== 'exempt') return validateMandatory('priorityLevels', name, spec);
+  const { exempt: _, ...rest } = spec;
+  return same(rest, { type: 'Exempt' })
+    ? []
+    : [field.invalid('spec', spec, "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value")];
+}
+
+const preserveZero = 'flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares';
+
+export function validatePriorityLevel(level: PriorityLevelConfiguration): Errors {
+  const { metadata, spec } = level;
+  const mismatch = (metadata.name === 'exempt') !== (spec.type === 'Exempt');
+  return [
+    ...forbidden(
+      metadata.annotations?.[preserveZero] !== undefined,
+      'metadata.annotations',
+      `annotation '${preserveZero}' is forbidden`,
+    ),
+    ...(mismatch
+      ? [field.invalid('spec.type', spec.type ?? '', "must be 'Exempt' if and only if `name` is 'exempt'")]
+      : []),
+    ...validateType(spec),
+    ...validateMandatoryLevel(level),
+  ];
+}
+
+/** Each condition has a type of its own. */
+export function validateFlowStatus({ status }: Pick<FlowSchema, 'status'>): Errors {
+  const path = 'status.conditions';
+  return [
+    ...unique(
+      status?.conditions,
+      path,
+      condition => condition.type ?? '',
+      at => `${at}.type`,
+    ),
+    ...each(status?.conditions, path, ({ type }, at) => required(type, `${at}.type`)),
   ];
 }

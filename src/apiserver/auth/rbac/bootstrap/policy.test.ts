@@ -23,7 +23,7 @@ const expected: [role: string, may: string[], mayNot: string[]][] = [
     ['get events.', 'update pods/status.'],
   ],
   ['system:aggregate-to-view', ['list events.events.k8s.io', 'get pods/log.'], ['get secrets.']],
-  ['system:node', ['patch events.events.k8s.io'], ['list secrets.']],
+  ['system:node', ['patch events.events.k8s.io'], ['delete secrets.']],
   ['system:monitoring', ['get nodes/metrics.'], []],
   [
     'system:kube-scheduler',
