@@ -86,32 +86,6 @@ const creations: Record<string, Case[]> = {
       ['spec.nodeAffinity: Required value: Local volume requires node affinity'],
     ],
   ],
-  'policy/poddisruptionbudgets': [
-    [
-      'both limits',
-      'spec',
-      { minAvailable: 1, maxUnavailable: 1, selector: {} },
-      [
-        'spec: Invalid value: {"minAvailable":1,"maxUnavailable":1,"selector":{}}: minAvailable and maxUnavailable cannot be both set',
-      ],
-    ],
-  ],
-  'scheduling.k8s.io/priorityclasses': [
-    [
-      'a value of the system',
-      'value',
-      2_000_000_000,
-      ['value: Forbidden: maximum allowed value of a user defined priority is 1000000000'],
-    ],
-  ],
-  'autoscaling/horizontalpodautoscalers': [
-    [
-      'a maximum below the minimum',
-      'spec.minReplicas',
-      5,
-      ['spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`'],
-    ],
-  ],
 };
 
 const find = (resource: string) => {
@@ -143,8 +117,6 @@ const updates: [resource: string, path: string, value: unknown, errors: string[]
       'spec.scopes: Invalid value: ["BestEffort"]: field is immutable',
     ],
   ],
-  ['scheduling.k8s.io/priorityclasses', 'value', 11, ['value: Forbidden: may not be changed in an update.']],
-  ['node.k8s.io/runtimeclasses', 'handler', 'other', ['handler: Invalid value: "other": field is immutable']],
 ];
 
 describe('what is fixed', () => {

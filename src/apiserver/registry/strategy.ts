@@ -72,6 +72,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly subresources?: Readonly<Record<string, SubresourceStrategy<T>>>;
   /** Field selectors besides metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, FieldReader<T>['read']>>;
+  /** What a version other than the storage version calls the selectable fields: its name → the stored one's. All others are unknown to it. */
+  readonly fieldNames?: Readonly<Record<string, string>>;
   readonly columns?: readonly Column<T>[];
   rowConditions?(obj: T): RowCondition[];
   /** The name need not be a DNS subdomain (upstream's NameIsDNSLabel, path segment, …). Gives the complaints; empty when fine. */

@@ -58,15 +58,16 @@ function parse(served: Served, { labelSelector, fieldSelector }: ListParameters)
 }
 
 function supportedBy(served: Served) {
-  const known = served.strategy.selectableFields ?? {};
+  const { fieldNames, selectableFields } = served.strategy;
+  const known = fieldNames ?? selectableFields ?? {};
   return (field: string, value: string) => {
     const name = field === 'name' && served.info.group === '' ? 'metadata.name' : field;
     if (name !== 'metadata.name' && name !== 'metadata.namespace' && !Object.hasOwn(known, name))
       throw new SelectorError(
-        Object.keys(known).length > 0
+        served.custom || Object.keys(known).length > 0
           ? `field label not supported: ${field}`
           : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
       );
-    return { field: name, value };
+    return { field: fieldNames?.[name] ?? name, value };
   };
 }

@@ -48,7 +48,8 @@ export const horizontalPodAutoscalers = namespaced<HorizontalPodAutoscaler>({
     };
   },
   initialStatus: () => ({ desiredReplicas: 0 }),
-  validate: validateAutoscaler,
+  validateCreate: hpa => validateAutoscaler(hpa),
+  validateUpdate: validateAutoscaler,
   subresources: {
     status: statusSubresource<HorizontalPodAutoscaler>({
       validateUpdate: ({ status }) => [

@@ -1,6 +1,7 @@
 /** Events: one stored object (core/v1) behind two groups, "" and events.k8s.io. */
 import { ageOf } from '../../../api/duration.ts';
 import type { Event } from '../../../api/types/core-v1.ts';
+import { isPathSegmentName } from '../../../api/validation/names.ts';
 import { text, wideText } from '../columns.ts';
 import { type Definition, namespaced } from '../define.ts';
 import type { Column } from '../strategy.ts';
@@ -33,7 +34,7 @@ const columns: readonly Column<Event>[] = [
   wideText('Source', source),
   text('Message', e => (e.message ?? '').trim()),
   wideText('First Seen', firstSeen),
-  wideText('Count', e => String(e.series?.count ?? (e.count || 1))),
+  wideText('Count', e => (e.series ? (e.series.count ?? 0) : e.count || 1)),
   { name: 'Name', type: 'string', format: 'name', wide: true, cell: e => e.metadata.name },
 ];
 
@@ -47,8 +48,12 @@ const definition: Definition<Event> = {
   default(event) {
     event.involvedObject ??= {};
     event.source ??= {};
+    event.reportingComponent ??= '';
+    event.reportingInstance ??= '';
   },
-  validate: validateEvent,
+  // Upstream checks no more of the name than that it can stand in a path.
+  validateName: isPathSegmentName,
+  validate: validateEvent('reportingComponent'),
   ttlSeconds: () => 3600,
   columns,
   selectableFields: {
@@ -62,12 +67,20 @@ const definition: Definition<Event> = {
 
 export const coreEvents = namespaced<Event>(definition);
 
-/** The same objects as `/events`, seen through events.k8s.io/v1; selectors keep the core names, as upstream. */
+const { validateName: _, ...shared } = definition;
+
+/** The same objects as `/events`, seen through events.k8s.io/v1, which has names of its own for some fields. */
 export const events = namespaced<Event>({
-  ...definition,
+  ...shared,
   resource: 'events.k8s.io/events',
-  specless: true,
   storedAs: '/events',
+  fieldNames: {
+    ...Object.fromEntries(objectFields.map(f => [`regarding.${f}`, `involvedObject.${f}`])),
+    reason: 'reason',
+    reportingController: 'reportingComponent',
+    type: 'type',
+  },
+  validate: validateEvent('reportingController'),
   validateCreate: validateStrictEvent,
   validateUpdate: validateStrictEventUpdate,
   conversions: [{ apiVersion: 'events.k8s.io/v1', toStorage: toCoreEvent, fromStorage: toNewEvent }],

@@ -1,30 +1,30 @@
 /** Rules of events (pkg/apis/core/validation/events.go). New-style events, which have an `eventTime`, are held to more. */
 import type { Event } from '../../../api/types/core-v1.ts';
 import { byteLength } from '../../../api/validation/names.ts';
-import { type Errors, immutable, qualifiedName, required } from '../checks.ts';
+import { dnsSubdomain, type Errors, immutable, qualifiedName, required, same } from '../checks.ts';
 import { field } from '../field-errors.ts';
 
 const maxText = 128;
 const maxNote = 1024;
-/** The event lives where its object does; objects without a namespace use the default or the system's. */
-function validateNamespace({ metadata, involvedObject }: Event): Errors {
+
+/** The event lives where its object does; objects without a namespace use the default or, for new events, the system's. */
+function validateNamespace({ metadata, involvedObject, eventTime }: Event): Errors {
+  const { namespace = '' } = metadata;
   const own = involvedObject.namespace ?? '';
-  const path = 'involvedObject.namespace';
-  if (own === '') {
-    const allowed = metadata.namespace === 'default' || metadata.namespace === 'kube-system';
-    return allowed ? [] : [field.invalid(path, own, 'does not match event.namespace')];
-  }
-  return metadata.namespace === own ? [] : [field.invalid(path, own, 'does not match event.namespace')];
+  const homes = eventTime ? ['default', 'kube-system'] : ['default'];
+  const fits = own === '' ? homes.includes(namespace) : eventTime !== undefined || namespace === own;
+  return fits ? [] : [field.invalid('involvedObject.namespace', own, 'does not match event.namespace')];
 }
 
 function limited(value: string | undefined, path: string, max: number): Errors {
   return byteLength(value ?? '') > max ? [field.invalid(path, '', `can have at most ${max} characters`)] : [];
 }
 
-function validateNew(event: Event): Errors {
-  const controller = event.reportingComponent ?? '';
+/** @param controllerPath the reporting controller's name in the version that is written. */
+function validateNew(event: Event, controllerPath: string): Errors {
   return [
-    ...(controller ? qualifiedName(controller, 'reportingController') : [field.required('reportingController')]),
+    ...required(event.reportingComponent, controllerPath),
+    ...qualifiedName(event.reportingComponent, controllerPath),
     ...required(event.reportingInstance, 'reportingInstance'),
     ...limited(event.reportingInstance, 'reportingInstance', maxText),
     ...required(event.action, 'action'),
@@ -35,17 +35,35 @@ function validateNew(event: Event): Errors {
   ];
 }
 
-export function validateEvent(event: Event): Errors {
-  return [...validateNamespace(event), ...(event.eventTime ? validateNew(event) : [])];
+/** Holds for events of both groups, new and changed. */
+export const validateEvent =
+  (controllerPath: 'reportingComponent' | 'reportingController') =>
+  (event: Event): Errors => [
+    ...validateNamespace(event),
+    ...(event.eventTime ? validateNew(event, controllerPath) : []),
+    ...dnsSubdomain(event.metadata.namespace, 'namespace'),
+  ];
+
+function validateSeries({ series }: Event): Errors {
+  if (!series) return [];
+  return [
+    ...((series.count ?? 0) < 2 ? [field.invalid('series.count', '', 'should be at least 2')] : []),
+    ...required(series.lastObservedTime, 'series.lastObservedTime'),
+  ];
 }
 
-/** What events.k8s.io asks for in addition: every event is of the new style and of a known type. */
+/** What events.k8s.io asks for on top: every event is of the new style and of a known type. */
 export function validateStrictEvent(event: Event): Errors {
-  const known = event.type === 'Normal' || event.type === 'Warning';
+  const { type = '', firstTimestamp, lastTimestamp, count = 0, source } = event;
+  const unset = (isSet: boolean, path: string) => (isSet ? [field.invalid(path, '', 'needs to be unset')] : []);
   return [
-    ...validateEvent(event),
+    ...validateSeries(event),
     ...required(event.eventTime, 'eventTime'),
-    ...(known ? [] : [field.invalid('type', '', `has invalid value: ${event.type ?? ''}`)]),
+    ...(type === 'Normal' || type === 'Warning' ? [] : [field.invalid('type', '', `has invalid value: ${type}`)]),
+    ...unset(Boolean(firstTimestamp), 'firstTimestamp'),
+    ...unset(Boolean(lastTimestamp), 'lastTimestamp'),
+    ...unset(count !== 0, 'count'),
+    ...unset(Boolean(source?.component || source?.host), 'source'),
   ];
 }
 
@@ -53,15 +71,26 @@ const fixed = [
   'involvedObject',
   'reason',
   'message',
-  'type',
   'source',
   'firstTimestamp',
   'lastTimestamp',
   'count',
+  'type',
 ] as const;
-const fixedNew = ['reportingComponent', 'reportingInstance', 'action', 'related', 'eventTime'] as const;
+const fixedNew = ['action', 'related'] as const;
 
-/** Through events.k8s.io only the series of an event changes. Old-style events stay as they were written. */
+/** Clients write more or fewer digits; only microseconds count. */
+const microseconds = (time: string | undefined) => time?.replace(/(\.\d{6})\d+/, '$1');
+
+/** Through events.k8s.io only the series of an event changes. */
 export function validateStrictEventUpdate(event: Event, old: Event): Errors {
-  return [...fixed, ...fixedNew].flatMap(key => immutable(event[key], old[key], key));
+  const sameTime = microseconds(event.eventTime) === microseconds(old.eventTime);
+  return [
+    ...(same(event.series, old.series) ? [] : validateSeries(event)),
+    ...fixed.flatMap(key => immutable(event[key], old[key], key)),
+    ...(sameTime ? [] : immutable(event.eventTime, old.eventTime, 'eventTime')),
+    ...fixedNew.flatMap(key => immutable(event[key], old[key], key)),
+    ...immutable(event.reportingComponent, old.reportingComponent, 'reportingController'),
+    ...immutable(event.reportingInstance, old.reportingInstance, 'reportingInstance'),
+  ];
 }

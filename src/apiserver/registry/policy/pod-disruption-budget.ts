@@ -1,8 +1,10 @@
 import type { PodDisruptionBudget } from '../../../api/types/policy-v1.ts';
+import { isPathSegmentName } from '../../../api/validation/names.ts';
 import { type Check, type Errors, nonNegative, oneOf, optional } from '../checks.ts';
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { validateConditions } from '../meta/conditions.ts';
 import { atMost100Percent, intOrPercent } from '../meta/int-or-percent.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 
@@ -10,10 +12,23 @@ const initialStatus = () => ({ currentHealthy: 0, desiredHealthy: 0, disruptions
 
 const limit: Check<number | string> = (value, at) => [...intOrPercent(value, at), ...atMost100Percent(value, at)];
 
+/** As upstream shows it: by the names of its own fields. */
+const shown = ({
+  minAvailable,
+  selector,
+  maxUnavailable,
+  unhealthyPodEvictionPolicy,
+}: PodDisruptionBudget['spec']) => ({
+  MinAvailable: minAvailable ?? null,
+  Selector: selector ?? null,
+  MaxUnavailable: maxUnavailable ?? null,
+  UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy ?? null,
+});
+
 function validateBudget({ spec }: PodDisruptionBudget): Errors {
   const both = spec.minAvailable !== undefined && spec.maxUnavailable !== undefined;
   return [
-    ...(both ? [field.invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set')] : []),
+    ...(both ? [field.invalid('spec', shown(spec), 'minAvailable and maxUnavailable cannot be both set')] : []),
     ...optional(spec.minAvailable, 'spec.minAvailable', limit),
     ...optional(spec.maxUnavailable, 'spec.maxUnavailable', limit),
     ...validateLabelSelector(spec.selector, 'spec.selector'),
@@ -34,10 +49,16 @@ export const podDisruptionBudgets = namespaced<PodDisruptionBudget>({
     budget.status = { ...initialStatus(), ...budget.status };
   },
   initialStatus,
+  allowUnconditionalUpdate: false,
+  // Upstream checks no more of the name than that it can stand in a path.
+  validateName: isPathSegmentName,
   validate: validateBudget,
   subresources: {
     status: statusSubresource<PodDisruptionBudget>({
-      validateUpdate: obj => counts.flatMap(key => optional(obj.status?.[key], `status.${key}`, nonNegative)),
+      validateUpdate: ({ status }) => [
+        ...validateConditions(status?.conditions, 'status.conditions'),
+        ...counts.flatMap(key => optional(status?.[key], `status.${key}`, nonNegative)),
+      ],
     }),
   },
   columns: [

@@ -2,7 +2,6 @@ import type { PriorityClass } from '../../../api/types/scheduling-v1.ts';
 import { type Errors, forbidden, immutable, requiredOneOf } from '../checks.ts';
 import { ageColumn, flag, integer, nameColumn, text } from '../columns.ts';
 import { clusterScoped } from '../define.ts';
-import { field } from '../field-errors.ts';
 
 const systemPrefix = 'system-';
 const highestUserValue = 1_000_000_000;
@@ -12,20 +11,28 @@ const systemPriorities: Readonly<Record<string, number>> = {
   'system-node-critical': 2_000_001_000,
 };
 
-function validateClass({ metadata, value = 0, globalDefault, preemptionPolicy }: PriorityClass): Errors {
-  const policy = requiredOneOf(preemptionPolicy, 'preemptionPolicy', ['PreemptLowerPriority', 'Never']);
-  if (!metadata.name.startsWith(systemPrefix)) {
-    const tooHigh = `maximum allowed value of a user defined priority is ${highestUserValue}`;
-    return [...forbidden(value > highestUserValue, 'value', tooHigh), ...policy];
-  }
-  const known = systemPriorities[metadata.name];
-  if (known === value && !globalDefault) return policy;
-  const why =
-    known === undefined
-      ? `priority class names with '${systemPrefix}' prefix are reserved for system use only. error: ${metadata.name} is not a known system priority class`
-      : `priority class names with '${systemPrefix}' prefix are reserved for system use only. error: value of ${metadata.name} PriorityClass must be ${known}`;
-  return [field.forbidden('metadata.name', why), ...policy];
+/** Why a class with the system's prefix is none of the system's; undefined when it is. */
+function systemComplaint({ metadata: { name }, value, globalDefault }: PriorityClass): string | undefined {
+  const known = systemPriorities[name];
+  if (known === undefined) return `${name} is not a known system priority class`;
+  if (known !== value) return `value of ${name} PriorityClass must be ${known}`;
+  return globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
 }
+
+function validatePriority(obj: PriorityClass): Errors {
+  if (!obj.metadata.name.startsWith(systemPrefix)) {
+    const tooHigh = `maximum allowed value of a user defined priority is ${highestUserValue}`;
+    return forbidden(obj.value > highestUserValue, 'value', tooHigh);
+  }
+  const why = systemComplaint(obj);
+  const reserved = `priority class names with '${systemPrefix}' prefix are reserved for system use only. error: ${why}`;
+  return forbidden(why !== undefined, 'metadata.name', reserved);
+}
+
+const validateClass = (obj: PriorityClass): Errors => [
+  ...validatePriority(obj),
+  ...requiredOneOf(obj.preemptionPolicy, 'preemptionPolicy', ['PreemptLowerPriority', 'Never']),
+];
 
 /** Value and preemption are fixed: pods have copied them. */
 function validateClassUpdate(obj: PriorityClass, old: PriorityClass): Errors {
@@ -38,9 +45,10 @@ function validateClassUpdate(obj: PriorityClass, old: PriorityClass): Errors {
 export const priorityClasses = clusterScoped<PriorityClass>({
   resource: 'scheduling.k8s.io/priorityclasses',
   specless: true,
-  validate: validateClass,
+  validateCreate: validateClass,
   validateUpdate: validateClassUpdate,
-  generation: true,
+  // Nothing of it that counts ever changes.
+  prepareForCreate: ({ metadata }) => void (metadata.generation = 1),
   default(obj) {
     obj.preemptionPolicy ??= 'PreemptLowerPriority';
     obj.value ??= 0;
