@@ -17,6 +17,8 @@ export interface LocalRanges {
 
 export interface ChosenBackend extends ProxyBackend {
   readonly mode: 'nftables' | 'userspace';
+  /** The process ends: what only it can do ends with it, and what the kernel does stays. */
+  release(): Promise<void>;
 }
 
 export interface ChooseOptions {
@@ -53,7 +55,7 @@ export async function chooseProxyBackend(options: ChooseOptions): Promise<Chosen
   try {
     await (options.run ?? runNft)(probeScript(options.families, `${options.table}-probe`));
     const table = createServiceTable({ ...options, ...(local && { serviceCidrs: local.serviceCidrs }) });
-    return { ...table, mode: 'nftables' };
+    return { ...table, mode: 'nftables', release: async () => {} };
   } catch (error) {
     options.log.warn('no packet filter on this host: services are forwarded in user space', {
       error: messageOf(error),
@@ -63,6 +65,7 @@ export async function chooseProxyBackend(options: ChooseOptions): Promise<Chosen
     return {
       ...proxy,
       mode: 'userspace',
+      release: proxy.remove,
       async remove() {
         await proxy.remove();
         if (local) await makeForeign(local.device);

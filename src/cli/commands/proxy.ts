@@ -59,6 +59,7 @@ export const proxy = command({
     await stopSignal({ withParent: true });
     await pages.close();
     await running.stop();
+    await backend.release();
     stopping.abort(new Error('the proxy stops'));
     await client.transport.close();
   },

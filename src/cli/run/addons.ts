@@ -54,7 +54,10 @@ const grants: readonly Grant[] = [
   {
     name: 'tsukube:dns',
     subject: { kind: 'ServiceAccount', namespace: 'kube-system', name: 'kube-dns' },
-    rules: [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] }],
+    rules: [
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+      { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['list', 'watch'] },
+    ],
   },
   // As kubeadm: joining nodes may ask for certificates, and nodes may renew their own.
   { name: 'tsukube:kubelet-bootstrap', subject: joining, role: 'system:node-bootstrapper' },
@@ -72,6 +75,17 @@ const grants: readonly Grant[] = [
     name: 'tsukube:selfnodeserver',
     subject: nodes,
     rules: [{ apiGroups: [csr], resources: ['certificatesigningrequests/selfnodeserver'], verbs: ['create'] }],
+  },
+  // Upstream leaves certificates of kubelets' servers to people.
+  {
+    name: 'tsukube:serving-approver',
+    subject: { kind: 'ServiceAccount', namespace: 'kube-system', name: 'certificate-controller' },
+    rules: [
+      {
+        ...{ apiGroups: [csr], resources: ['signers'], resourceNames: ['kubernetes.io/kubelet-serving'] },
+        verbs: ['approve'],
+      },
+    ],
   },
 ];
 

@@ -185,6 +185,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
   return {
     async release() {
       await endServices();
+      await backend.release();
       await linux.release();
       await disconnect();
     },
