@@ -357,6 +357,25 @@ test('a node that lost everything starts its pods again', async t => {
   assert.deepEqual(pod('p')?.status?.podIPs, [{ ip: '10.1.0.2' }]);
 });
 
+test('restarts are counted over reboots of the machine', async t => {
+  const { until, create, kubelet, make, runtime, clock, pod } = await setUp(t);
+  await create('p', {});
+  await until('p', ready);
+  let running = kubelet;
+  for (const boot of [1, 2]) {
+    await running.stop();
+    runtime.reboot();
+    const again = make();
+    running = again;
+    t.after(() => again.stop());
+    void again.start();
+    await until('p', p => ready(p) && stateOf(p)?.restartCount === boot);
+    assert.equal(stateOf(pod('p'))?.lastState?.terminated?.reason, 'ContainerStatusUnknown');
+    await clock.advance(30_000);
+    assert.equal(stateOf(pod('p'))?.restartCount, boot);
+  }
+});
+
 test('what does not fit is refused', async t => {
   const { until, create, pod } = await setUp(t);
   const big = { ...container('app'), resources: { requests: { cpu: '20' } } };

@@ -189,7 +189,7 @@ async function pullAndStart(context: PodContext, container: AnyContainer, input:
 function attemptFromStatus(pod: Pod, name: string): number {
   const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
   const known = [...containerStatuses, ...initContainerStatuses].find(s => s.name === name);
-  return known?.containerID ? known.restartCount + 1 : 0;
+  return known ? known.restartCount + (known.state?.running || known.state?.terminated ? 1 : 0) : 0;
 }
 
 async function ensureImage(context: PodContext, container: AnyContainer, input: StartInput): Promise<Image> {

@@ -48,6 +48,7 @@ export function containerStatus(container: AnyContainer, group: ContainerGroup, 
   const history = input.view.containers.get(container.name) ?? [];
   const [current, previous] = history;
   const notes = input.notes(container.name);
+  const old = previousStatus(input.pod, container.name, group);
   const base: ContainerStatus = {
     name: container.name,
     image: container.image ?? '',
@@ -59,19 +60,16 @@ export function containerStatus(container: AnyContainer, group: ContainerGroup, 
     lastState: {},
   };
   if (!current) {
-    const old = previousStatus(input.pod, container.name, group);
-    if (old)
-      Object.assign(base, {
-        restartCount: old.restartCount,
-        lastState: old.state?.terminated ? old.state : (old.lastState ?? {}),
-      });
+    if (old) Object.assign(base, afterLoss(old));
     if (notes?.waiting) base.state = { waiting: { ...notes.waiting } };
     return base;
   }
   const { status } = current;
   const state = runtimeState(current, input);
   const waits = notes?.waiting !== undefined && !state.running;
-  const last = waits && state.terminated ? state : previous ? runtimeState(previous, input) : undefined;
+  // Who was before this one may be known to the API alone.
+  const before = previous ? runtimeState(previous, input) : old && lastStateBefore(current, old);
+  const last = waits && state.terminated ? state : before;
   const running = state.running !== undefined;
   return {
     ...base,
@@ -94,6 +92,27 @@ export function containerStatus(container: AnyContainer, group: ContainerGroup, 
     ...(status.user?.linux && { user: { linux: status.user.linux } }),
   };
 }
+
+/** What remains of a container that the runtime does not know: one that ran will count as restarted. */
+function afterLoss(old: ContainerStatus): Pick<ContainerStatus, 'restartCount' | 'lastState'> {
+  const { restartCount, state, lastState = {} } = old;
+  if (!state?.running) return { restartCount, lastState: state?.terminated ? state : lastState };
+  const { containerID } = old;
+  const { startedAt } = state.running;
+  const terminated = { ...lost, ...(startedAt && { startedAt }), ...(containerID && { containerID }) };
+  return { restartCount: restartCount + 1, lastState: { terminated } };
+}
+
+function lastStateBefore({ restartCount }: ContainerView, old: ContainerStatus): ContainerState | undefined {
+  return old.restartCount < restartCount ? afterLoss(old).lastState : old.lastState;
+}
+
+/** Upstream: convertStatusToAPIStatus. */
+export const lost = {
+  exitCode: 137,
+  reason: 'ContainerStatusUnknown',
+  message: 'The container could not be located when the pod was terminated',
+};
 
 /** What the container runs with, which lags behind the spec while a resize is pending. */
 function actualResources({ status }: ContainerView, { resources }: StatusInput) {

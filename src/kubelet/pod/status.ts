@@ -1,7 +1,7 @@
 /** The pod's status as the API shows it: phase, conditions, addresses and the containers' statuses. Pure. */
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/types/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import { containerStatus, type StatusInput } from './container-status.ts';
+import { containerStatus, lost, type StatusInput } from './container-status.ts';
 import { shouldRestart } from './decide.ts';
 import { isSidecar } from './names.ts';
 import { type ResizeCondition, resizeConditionTypes } from './resize.ts';
@@ -66,12 +66,7 @@ function finalPhase(pod: Pod): Phase | undefined {
 function locateLost(status: ContainerStatus): ContainerStatus {
   if (status.state?.terminated) return status;
   if (status.state?.waiting && status.lastState?.terminated) return { ...status, state: status.lastState };
-  const terminated = {
-    exitCode: 137,
-    reason: 'ContainerStatusUnknown',
-    message: 'The container could not be located when the pod was terminated',
-  };
-  return { ...status, ready: false, started: false, state: { terminated } };
+  return { ...status, ready: false, started: false, state: { terminated: lost } };
 }
 
 /** Upstream's getPhase. */
