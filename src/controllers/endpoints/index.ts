@@ -27,6 +27,7 @@ import {
 import { canonicalJson } from '../support/hash.ts';
 import { isNamespaceTerminating } from '../support/pod-control.ts';
 import { isPodReady } from '../support/pods.ts';
+import { createTriggerTimes, type TriggerTimes } from '../support/trigger-time.ts';
 
 const capacity = 1000;
 const overCapacity = 'endpoints.kubernetes.io/over-capacity';
@@ -43,7 +44,7 @@ export const endpointsController: Controller = {
     const services = informers.informer('v1/services');
     const endpoints = informers.informer('v1/endpoints');
     const pods = informers.informer('v1/pods');
-    const all: Deps = { context, services, endpoints, pods };
+    const all: Deps = { context, services, endpoints, pods, times: createTriggerTimes() };
     return {
       sources: [
         watch<'v1/services'>(services, service => [keyOf(service)]),
@@ -60,12 +61,14 @@ interface Deps {
   readonly services: Informer<Service>;
   readonly endpoints: Informer<Endpoints>;
   readonly pods: Informer<Pod>;
+  readonly times: TriggerTimes;
 }
 
-async function reconcile({ context, services, endpoints, pods }: Deps, key: string): Promise<void> {
+async function reconcile({ context, services, endpoints, pods, times }: Deps, key: string): Promise<void> {
   const service = services.store.get(key);
   const current = endpoints.store.get(key);
   if (!service) {
+    times.forget(key);
     // Only what this controller made: others' Endpoints may stand without a service.
     if (current?.metadata.labels?.[managedByLabel] === 'endpoint-controller')
       await context.client.endpoints(current.metadata.namespace).delete(current.metadata.name).catch(ignoreNotFound);
@@ -77,10 +80,11 @@ async function reconcile({ context, services, endpoints, pods }: Deps, key: stri
   const selected = pods.store.byIndex('namespace', namespace).filter(pod => selector.matches(pod.metadata.labels));
   const { subsets, truncated } = endpointSubsets(service, selected);
   const labels = endpointLabels(service);
-  const annotations = { ...current?.metadata.annotations };
-  delete annotations[overCapacity];
-  if (truncated) annotations[overCapacity] = 'truncated';
-  if (current && sameEndpoints(current, subsets, labels, annotations)) return;
+  const mark = times.mark(key, service, selected);
+  const { [overCapacity]: capacityNow, ...others } = current?.metadata.annotations ?? {};
+  const wanted = truncated ? 'truncated' : undefined;
+  if (current && capacityNow === wanted && sameEndpoints(current, subsets, labels)) return;
+  const annotations = mark({ ...others, ...(wanted && { [overCapacity]: wanted }) });
   const client = context.client.endpoints(namespace);
   try {
     if (current) await client.update({ ...current, metadata: { ...current.metadata, labels, annotations }, subsets });
@@ -94,13 +98,8 @@ async function reconcile({ context, services, endpoints, pods }: Deps, key: stri
   }
 }
 
-function sameEndpoints(current: Endpoints, subsets: EndpointSubset[], labels: object, annotations: object): boolean {
-  return (
-    deepEqual(current.subsets ?? [], subsets) &&
-    deepEqual(current.metadata.labels ?? {}, labels) &&
-    deepEqual(current.metadata.annotations ?? {}, annotations)
-  );
-}
+const sameEndpoints = (current: Endpoints, subsets: EndpointSubset[], labels: object): boolean =>
+  deepEqual(current.subsets ?? [], subsets) && deepEqual(current.metadata.labels ?? {}, labels);
 
 function endpointLabels(service: Service): Record<string, string> {
   return {

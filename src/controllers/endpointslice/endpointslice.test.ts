@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createWorld, setStatus } from '../../../test/support/control.ts';
+import { createWorld, runningStatus, setStatus } from '../../../test/support/control.ts';
 import type { Draft } from '../../api/object.ts';
 import type { Pod, Service } from '../../api/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/types/discovery-v1.ts';
 import { endpointsController } from '../endpoints/index.ts';
 import { endpointSliceController } from './index.ts';
 import { maxEndpoints, planSlices } from './plan.ts';
+
+const triggerTime = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 const service = (spec: Partial<Service['spec']> = {}): Draft<Service> => ({
   metadata: { name: 'web', namespace: 'a', labels: { team: 'x' } },
@@ -25,6 +27,7 @@ const podDraft = (name: string): Draft<Pod> => ({
 
 test('ready pods become endpoints, and leave them when they go', async () => {
   const world = await createWorld({ controllers: [endpointSliceController, endpointsController] });
+  for (const i of [0, 1, 2]) await world.client.nodes().create({ metadata: { name: `node-${i}` }, spec: {} });
   await world.client.services('a').create(service());
   await world.clock.advance(2_000);
   const slices = async () => (await world.client.endpointslices('a').list()).items;
@@ -69,6 +72,53 @@ test('ready pods become endpoints, and leave them when they go', async () => {
   await world.stop();
 });
 
+test('slices and Endpoints tell when what changed them happened', async () => {
+  const world = await createWorld({ controllers: [endpointSliceController, endpointsController], nodes: false });
+  const { client, clock } = world;
+  await client.nodes().create({ metadata: { name: 'n' }, spec: {} });
+  const made = await client.services('a').create(service());
+  const times = async () => [
+    (await client.endpointslices('a').list()).items[0]?.metadata.annotations?.[triggerTime],
+    (await client.endpoints('a').get('web')).metadata.annotations?.[triggerTime],
+  ];
+  await clock.advance(3_000);
+  const { creationTimestamp } = made.metadata;
+  assert.deepEqual(await times(), [creationTimestamp, creationTimestamp]);
+  const draft = podDraft('one');
+  const pod = await client.pods('a').create({ ...draft, spec: { ...draft.spec, nodeName: 'n' } });
+  await setStatus(client, pod, runningStatus(clock));
+  const readyAt = runningStatus(clock).startTime;
+  await clock.advance(3_000);
+  assert.deepEqual(await times(), [readyAt, readyAt]);
+  // What has no time of its own has no trigger.
+  await client.pods('a').delete('one', { gracePeriodSeconds: 0 });
+  await clock.advance(3_000);
+  assert.deepEqual(await times(), [undefined, undefined]);
+  await world.stop();
+});
+
+test('a pod on a node that there is not is no endpoint until there is', async () => {
+  const world = await createWorld({ controllers: [endpointSliceController], nodes: false });
+  const { client, clock } = world;
+  await client.services('a').create(service());
+  const draft = podDraft('one');
+  const pod = await client.pods('a').create({ ...draft, spec: { ...draft.spec, nodeName: 'late' } });
+  await setStatus(client, pod, runningStatus(clock));
+  await clock.advance(1_000);
+  const addresses = async () =>
+    (await client.endpointslices('a').list()).items.flatMap(s => s.endpoints ?? []).flatMap(e => e.addresses);
+  assert.deepEqual(await addresses(), []);
+  assert.ok(
+    (await world.events()).includes(
+      'Warning FailedToUpdateEndpointSlices Error updating Endpoint Slices for Service a/web: skipping Pod one for Service a/web: Node late Not Found',
+    ),
+  );
+  await client.nodes().create({ metadata: { name: 'late' }, spec: {} });
+  await clock.advance(1_000);
+  assert.deepEqual(await addresses(), ['10.0.0.1']);
+  await world.stop();
+});
+
 test('however pods come and go, slices hold each endpoint once, in slices that are not too full', () => {
   const counts = fc.array(fc.integer({ min: 0, max: 260 }), { minLength: 1, maxLength: 5 });
   const pod = (i: number): Pod => ({
@@ -87,14 +137,14 @@ test('however pods come and go, slices hold each endpoint once, in slices that a
       const owner = { ...service(), metadata: { name: 'web', namespace: 'a', uid: 'u' } } as Service;
       sizes.forEach((size, round) => {
         const pods = Array.from({ length: size }, (_, i) => pod(i + round * step));
-        const plan = planSlices(owner, pods, slices, () => undefined);
+        const plan = planSlices(owner, pods, slices, () => ({}));
         const updated = new Map(plan.update.map(s => [s.metadata.name, s]));
         slices = slices.filter(s => !plan.remove.includes(s)).map(s => updated.get(s.metadata.name) ?? s);
         slices.push(...plan.create.map(d => ({ ...d, metadata: { ...d.metadata, name: `s${serial++}` } })));
         const held = slices.flatMap(s => (s.endpoints ?? []).map(e => e.targetRef?.uid));
         assert.deepEqual(held.sort(), pods.map(p => p.metadata.uid).sort());
         assert.ok(slices.every(s => (s.endpoints?.length ?? 0) <= maxEndpoints));
-        const again = planSlices(owner, pods, slices, () => undefined);
+        const again = planSlices(owner, pods, slices, () => ({}));
         assert.deepEqual([again.create.length, again.update.length, again.remove.length], [0, 0, 0]);
       });
     }),

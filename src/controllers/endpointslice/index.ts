@@ -1,4 +1,4 @@
-import { type KubeObject, keyOf } from '../../api/object.ts';
+import { type Draft, type KubeObject, keyOf } from '../../api/object.ts';
 import type { Node, Pod, Service } from '../../api/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/types/discovery-v1.ts';
 import { isNotFound, messageOf } from '../../base/errors.ts';
@@ -8,7 +8,9 @@ import { watch } from '../../controller/contract.ts';
 import { createWriteLedger, type WriteLedger } from '../../controller/ledger.ts';
 import { serviceSelector, servicesOf } from '../support/endpoints.ts';
 import { isNamespaceTerminating, settleAll } from '../support/pod-control.ts';
+import { createTriggerTimes, type TriggerTimes } from '../support/trigger-time.ts';
 import { managedBy, managedByLabel, planSlices, serviceNameLabel } from './plan.ts';
+import { topologyOf, wantsZoneHints, zoneShares } from './topology.ts';
 
 const zoneLabel = 'topology.kubernetes.io/zone';
 
@@ -24,7 +26,16 @@ export const endpointSliceController: Controller = {
     const pods = informers.informer('v1/pods');
     const nodes = informers.informer('v1/nodes');
     slices.addIndex('service', slice => serviceKeys(slice));
-    const all: Deps = { context, services, slices, pods, nodes, ledger: createWriteLedger(slices) };
+    const all: Deps = {
+      context,
+      services,
+      slices,
+      pods,
+      nodes,
+      ledger: createWriteLedger(slices),
+      times: createTriggerTimes(),
+      hinted: new Set(),
+    };
     return {
       sources: [
         watch<'v1/services'>(services, service => [keyOf(service)]),
@@ -44,6 +55,9 @@ interface Deps {
   readonly pods: Informer<Pod>;
   readonly nodes: Informer<Node>;
   readonly ledger: WriteLedger<EndpointSlice>;
+  readonly times: TriggerTimes;
+  /** Services whose endpoints have hints by their annotation. */
+  readonly hinted: Set<string>;
 }
 
 function serviceKeys(slice: KubeObject): string[] {
@@ -52,15 +66,17 @@ function serviceKeys(slice: KubeObject): string[] {
   return service && labels[managedByLabel] === managedBy ? [`${namespace}/${service}`] : [];
 }
 
-/** A node that got another zone changes the endpoints on it. */
+/** A node that came or got another zone changes the endpoints on it, and one with other CPUs the shares of all zones. */
 function servicesOnNode({ pods, services }: Deps, node: Node, old: Node | undefined): string[] {
-  if ((old?.metadata.labels?.[zoneLabel] ?? '') === (node.metadata.labels?.[zoneLabel] ?? '')) return [];
+  if (old && topologyOf(old) === topologyOf(node)) return [];
+  const sharing = services.store.list().filter(wantsZoneHints).map(keyOf);
+  if (old && zoneOf(old) === zoneOf(node)) return sharing;
   const find = servicesOf(services);
-  return pods.store
-    .list()
-    .filter(pod => pod.spec.nodeName === node.metadata.name)
-    .flatMap(pod => [...find(pod, undefined)]);
+  const here = pods.store.list().filter(pod => pod.spec.nodeName === node.metadata.name);
+  return [...sharing, ...here.flatMap(pod => [...find(pod, undefined)])];
 }
+
+const zoneOf = (node: Node): string => node.metadata.labels?.[zoneLabel] ?? '';
 
 async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   const { services, slices, pods, nodes, ledger, context } = all;
@@ -69,6 +85,8 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   if (!service) {
     // Its slices go with it: the garbage collector follows their owner.
     ledger.forget(key);
+    all.times.forget(key);
+    all.hinted.delete(key);
     return;
   }
   const selector = serviceSelector(service);
@@ -77,18 +95,55 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   const { namespace = '' } = service.metadata;
   const selected = pods.store.byIndex('namespace', namespace).filter(pod => selector.matches(pod.metadata.labels));
   const existing = slices.store.byIndex('service', key).filter(slice => !slice.metadata.deletionTimestamp);
-  const plan = planSlices(service, selected, existing, node => nodes.store.get(node)?.metadata.labels?.[zoneLabel]);
+  const placeOf = (name: string) => {
+    const node = nodes.store.get(name);
+    return node && { zone: zoneOf(node) };
+  };
+  const plan = planSlices(service, selected, existing, placeOf, zoneShares(nodes.store.list()));
   const client = context.client.endpointslices(namespace);
+  const mark = all.times.mark(key, service, selected);
+  const marked = <T extends Draft<EndpointSlice>>(slice: T): T => ({
+    ...slice,
+    metadata: { ...slice.metadata, annotations: mark(slice.metadata.annotations) },
+  });
   try {
-    await settleAll(plan.create.map(async draft => ledger.created(key, await client.create(draft))));
-    await settleAll(plan.update.map(slice => client.update(slice)));
+    await settleAll(plan.create.map(async draft => ledger.created(key, await client.create(marked(draft)))));
+    await settleAll(plan.update.map(slice => client.update(marked(slice))));
     await settleAll(plan.remove.map(slice => client.delete(slice.metadata.name).catch(ignoreNotFound)));
+    tellHints(all, key, service, plan.hints);
+    complainOfLost(service, plan.lost);
   } catch (e) {
     if (isNamespaceTerminating(e)) return;
     const message = `Error updating Endpoint Slices for Service ${key}: ${messageOf(e)}`;
     context.recorder.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message);
     throw e;
   }
+}
+
+/** Upstream's events of its topology cache. */
+function tellHints({ context, hinted }: Deps, key: string, service: Service, hints: ReadonlyMap<string, string>): void {
+  const tell = (type: 'Normal' | 'Warning', what: string, message: string, family: string) =>
+    context.recorder.event(service, type, `TopologyAwareHints${what}`, `${message}, addressType: ${family}`);
+  for (const [family, why] of hints) {
+    if (why !== '') {
+      hinted.delete(key);
+      tell('Warning', 'Disabled', why, family);
+    } else if (!hinted.has(key)) {
+      hinted.add(key);
+      tell('Normal', 'Enabled', 'Topology Aware Hints has been enabled', family);
+    }
+  }
+  if (hints.size > 0 || !hinted.delete(key)) return;
+  for (const family of service.spec?.ipFamilies ?? ['IPv4'])
+    tell('Warning', 'Disabled', 'Topology Aware Hints has been disabled', family);
+}
+
+/** They are looked at again later: the node may only be new. */
+function complainOfLost(service: Service, lost: ReadonlySet<Pod>): void {
+  const texts = [...lost].map(
+    pod => `skipping Pod ${pod.metadata.name} for Service ${keyOf(service)}: Node ${pod.spec.nodeName ?? ''} Not Found`,
+  );
+  if (texts.length > 0) throw new Error(texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`);
 }
 
 function ignoreNotFound(e: unknown): undefined {

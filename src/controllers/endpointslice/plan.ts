@@ -16,6 +16,7 @@ import {
 import { canonicalJson } from '../support/hash.ts';
 import { controllerRef } from '../support/pod-control.ts';
 import { isPodReady } from '../support/pods.ts';
+import { type Shares, type Spread, spreadByZone, wantsZoneHints } from './topology.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
@@ -23,12 +24,18 @@ export const managedBy = 'endpointslice-controller.k8s.io';
 /** Upstream's --max-endpoints-per-slice. */
 export const maxEndpoints = 100;
 
-export interface SlicePlan {
-  readonly create: Draft<EndpointSlice>[];
-  readonly update: EndpointSlice[];
+export interface SlicePlan extends Spread<Draft<EndpointSlice>, EndpointSlice> {
+  readonly remove: EndpointSlice[];
+  /** Pods whose node there is not. */
+  readonly lost: ReadonlySet<Pod>;
+  /** By address type, for a service that wants hints by zones: "" when it has them, else why not. */
+  readonly hints: ReadonlyMap<string, string>;
+}
+/** Of a node, or undefined when there is no such node. */
+export type ZoneOf = (node: string) => { readonly zone?: string } | undefined;
+interface TypePlan extends Spread<Draft<EndpointSlice>, EndpointSlice> {
   readonly remove: EndpointSlice[];
 }
-export type ZoneOf = (node: string) => string | undefined;
 
 /** Address types that the service asks for. */
 function addressTypes(service: Service): ('IPv4' | 'IPv6')[] {
@@ -42,19 +49,32 @@ export function planSlices(
   pods: readonly Pod[],
   existing: readonly EndpointSlice[],
   zoneOf: ZoneOf,
+  shares?: Shares,
 ): SlicePlan {
   const types = addressTypes(service);
-  const plan: SlicePlan = {
-    create: [],
-    update: [],
-    remove: existing.filter(s => !types.some(t => t === s.addressType)),
-  };
-  for (const type of types) {
+  const lost = new Set(service.spec?.publishNotReadyAddresses ? [] : pods.filter(p => isLost(p, zoneOf)));
+  const placed = pods.filter(pod => !lost.has(pod));
+  const hints = new Map<string, string>();
+  const plans = types.map((type): TypePlan => {
     const own = existing.filter(s => s.addressType === type);
-    planType(service, type, desiredEndpoints(service, pods, type, zoneOf), own, plan);
-  }
-  return plan;
+    const plan = planType(service, type, desiredEndpoints(service, placed, type, zoneOf), own);
+    if (!wantsZoneHints(service)) return plan;
+    const spread = spreadByZone(plan, shares);
+    hints.set(type, spread.why ?? '');
+    return { ...spread, remove: plan.remove };
+  });
+  return {
+    create: plans.flatMap(p => p.create),
+    update: plans.flatMap(p => p.update),
+    keep: plans.flatMap(p => p.keep),
+    remove: [...existing.filter(s => !types.some(t => t === s.addressType)), ...plans.flatMap(p => p.remove)],
+    lost,
+    hints,
+  };
 }
+
+/** Such a pod will be removed; until then its address may be another's. */
+const isLost = (pod: Pod, zoneOf: ZoneOf) => offersEndpoint(pod) && !zoneOf(pod.spec.nodeName ?? '');
 
 interface Group {
   ports: EndpointPort[];
@@ -98,7 +118,7 @@ function endpointOf(service: Service, pod: Pod, address: string, zoneOf: ZoneOf)
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating);
   const { nodeName } = pod.spec;
-  const zone = nodeName ? zoneOf(nodeName) : undefined;
+  const zone = nodeName ? zoneOf(nodeName)?.zone : undefined;
   const hostname = hostnameIn(service, pod);
   const hints = ready ? hintsOf(service, nodeName, zone) : undefined;
   return {
@@ -114,7 +134,7 @@ function endpointOf(service: Service, pod: Pod, address: string, zoneOf: ZoneOf)
 
 /** spec.trafficDistribution. */
 function hintsOf(service: Service, node: string | undefined, zone: string | undefined): Endpoint['hints'] {
-  const wish = service.spec?.trafficDistribution;
+  const wish = wantsZoneHints(service) ? undefined : service.spec?.trafficDistribution;
   const sameNode = wish === 'PreferSameNode';
   if (!sameNode && wish !== 'PreferClose' && wish !== 'PreferSameZone') return undefined;
   return {
@@ -123,20 +143,16 @@ function hintsOf(service: Service, node: string | undefined, zone: string | unde
   };
 }
 
-function planType(
-  service: Service,
-  type: string,
-  groups: Map<string, Group>,
-  existing: EndpointSlice[],
-  plan: SlicePlan,
-): void {
+function planType(service: Service, type: string, groups: Map<string, Group>, existing: EndpointSlice[]): TypePlan {
   const labels = sliceLabels(service);
+  const plan: TypePlan = { create: [], update: [], keep: [], remove: [] };
   const unused: EndpointSlice[] = existing.filter(s => !groups.has(portsKey(s.ports)));
   for (const [key, group] of groups) {
     const own = existing.filter(s => portsKey(s.ports) === key);
     planGroup(service, type, labels, group, own, unused, plan);
   }
   plan.remove.push(...unused);
+  return plan;
 }
 
 /** Keeps endpoints where they are, drops those that are gone, fills the fullest slice that takes the rest, and makes new ones last. */
@@ -147,7 +163,7 @@ function planGroup(
   group: Group,
   own: EndpointSlice[],
   unused: EndpointSlice[],
-  plan: SlicePlan,
+  plan: TypePlan,
 ): void {
   const missing = new Map(group.endpoints);
   const kept = own.map(slice => {
@@ -167,8 +183,8 @@ function planGroup(
   const alone = kept.every(k => k.endpoints.length === 0);
   kept.forEach(({ slice, endpoints }, index) => {
     if (endpoints.length === 0 && !(alone && index === 0)) plan.remove.push(slice);
-    else if (!sameSlice(slice, labels, group.ports, endpoints))
-      plan.update.push(updated(slice, labels, group.ports, endpoints));
+    else if (sameSlice(slice, labels, group.ports, endpoints, wantsZoneHints(service))) plan.keep.push(slice);
+    else plan.update.push(updated(slice, labels, group.ports, endpoints));
   });
   while (rest.length > 0 || (kept.length === 0 && group.endpoints.size === 0)) {
     const endpoints = rest.splice(0, maxEndpoints);
@@ -185,15 +201,18 @@ function sameSlice(
   labels: Record<string, string>,
   ports: EndpointPort[],
   endpoints: Endpoint[],
+  ignoreHints: boolean,
 ): boolean {
+  const plain = (e: Endpoint) => ({
+    ...e,
+    hints: !ignoreHints && e.hints && Object.keys(e.hints).length > 0 ? e.hints : undefined,
+  });
   return (
     deepEqual(slice.metadata.labels, labels) &&
     portsKey(slice.ports) === portsKey(ports) &&
     deepEqual((slice.endpoints ?? []).map(plain), endpoints.map(plain))
   );
 }
-const plain = (e: Endpoint) => ({ ...e, hints: e.hints && Object.keys(e.hints).length > 0 ? e.hints : undefined });
-
 const updated = (
   slice: EndpointSlice,
   labels: Record<string, string>,

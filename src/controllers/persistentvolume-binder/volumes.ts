@@ -83,8 +83,16 @@ async function reclaim(sync: VolumeSync, volume: PersistentVolume): Promise<void
     return fail(sync, volume, 'VolumeUnknownReclaimPolicy', 'Volume has unrecognized PersistentVolumeReclaimPolicy');
   // Whoever provisioned it deletes it.
   if (volume.metadata.annotations?.[annotations.provisionedBy]) return;
-  const message = `error getting deleter volume plugin for volume "${volume.metadata.name}": no volume plugin matched`;
-  return fail(sync, volume, 'VolumeFailedDelete', message);
+  return fail(sync, volume, 'VolumeFailedDelete', whyNotDeleted(volume));
+}
+
+/** Nobody deletes a volume that a person made: what upstream's plugins say to that. */
+function whyNotDeleted({ metadata, spec }: PersistentVolume): string {
+  const path = spec?.hostPath?.path;
+  if (path !== undefined && !path.startsWith('/tmp/'))
+    return `host_path deleter only supports /tmp/.+ but received provided ${path}`;
+  const known = spec?.nfs || spec?.local;
+  return `error getting deleter volume plugin for volume "${metadata.name}": no ${known ? 'deletable ' : ''}volume plugin matched`;
 }
 
 async function fail(sync: VolumeSync, volume: PersistentVolume, reason: string, message: string): Promise<void> {
