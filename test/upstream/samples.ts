@@ -157,7 +157,11 @@ const rows: Readonly<Record<string, { namespaced: readonly Row[]; cluster: reado
     cluster: [
       ['storageclasses', 'StorageClass', { provisioner: 'example.com/disk' }],
       ['csidrivers', 'CSIDriver', { spec: {} }],
-      ['csinodes', 'CSINode', { spec: { drivers: [{ name: 'disk.example.com', nodeID: 'n1', topologyKeys: ['zone'] }] } }],
+      [
+        'csinodes',
+        'CSINode',
+        { spec: { drivers: [{ name: 'disk.example.com', nodeID: 'n1', topologyKeys: ['zone'] }] } },
+      ],
       [
         'volumeattachments',
         'VolumeAttachment',
@@ -195,9 +199,11 @@ const rows: Readonly<Record<string, { namespaced: readonly Row[]; cluster: reado
 };
 
 export const samples: readonly Sample[] = Object.entries(rows).flatMap(([apiVersion, { namespaced, cluster }]) => {
-  const made = (isNamespaced: boolean) => ([plural, kind, content, name = 'sample']: Row) => ({
-    ...{ apiVersion, kind, plural, namespaced: isNamespaced, name, content },
-  });
+  const made =
+    (isNamespaced: boolean) =>
+    ([plural, kind, content, name = 'sample']: Row) => ({
+      ...{ apiVersion, kind, plural, namespaced: isNamespaced, name, content },
+    });
   return [...namespaced.map(made(true)), ...cluster.map(made(false))];
 });
 

@@ -106,15 +106,22 @@ function schemaAt(input: WriteContext, apiVersion: string): ObjectSchema | undef
   return input.versions.schema(apiVersion);
 }
 
+type Typed = Pick<ApplyInput, 'schema' | 'apiVersion' | 'applied'>;
+
+/** A configuration as it was sent must fit its type, and have no field that the type has not. Throws upstream's error, a 500. */
+export function checkTyped(input: Typed): void {
+  appliedFields(input);
+}
+
 /** The paths the configuration sets, with the server's own. */
-function appliedFields(input: ApplyInput): FieldSet {
+function appliedFields(input: Typed): FieldSet {
   const complaints: TypeComplaint[] = [];
   const set = fieldSetOf(input.schema, input.applied as JsonObject, complaints);
   if (complaints.length > 0) throw new ApiError(500, undefined, typeMessage(input, complaints));
   return set;
 }
 
-function typeMessage({ applied, apiVersion }: ApplyInput, complaints: readonly TypeComplaint[]): string {
+function typeMessage({ applied, apiVersion }: Typed, complaints: readonly TypeComplaint[]): string {
   const { namespace = '', name = '' } = applied.metadata ?? {};
   const about = `${namespace}/${name}; ${apiVersion}, Kind=${applied.kind ?? ''}`;
   const lines = complaints.map(({ path, message }) => `${path}: ${message}`);

@@ -1,5 +1,5 @@
 /** Server-side apply. */
-import { applyPatch } from '../../api/apply/index.ts';
+import { type ApplyObject, applyPatch, checkTyped } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/schema.ts';
 import { errors } from '../../base/errors.ts';
@@ -40,12 +40,9 @@ export async function runApply(
   requireFieldManager(scope);
   const { info } = scope;
   requireVersion(served, document.value);
-  const { object, warnings } = decodeObjectValue(
-    document.value,
-    served.info,
-    served.info.schema,
-    parameters.fieldValidation,
-  );
+  const { schema } = served.info;
+  checkTyped({ schema, apiVersion: apiVersionOf(served.info), applied: document.value as ApplyObject });
+  const { object, warnings } = decodeObjectValue(document.value, served.info, schema, parameters.fieldValidation);
   for (const warning of warnings) scope.warn(warning);
   const applied = identified(object, served.info);
   applied.metadata.name ||= info.name;

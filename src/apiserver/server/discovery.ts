@@ -61,15 +61,17 @@ function apiGroup({ name, versions }: GroupFacts): object {
 }
 
 const sortedVerbs = (verbs: readonly string[]) => [...verbs].sort();
+/** Those of custom resources come in this order. */
+const customVerbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 
-function legacyResources({ info }: Served): object[] {
+function legacyResources({ info, custom }: Served): object[] {
   const { plural, singular, namespaced, kind, verbs, shortNames, categories } = info;
   const main = {
     name: plural,
     singularName: singular,
     namespaced,
     kind,
-    verbs: sortedVerbs(verbs),
+    verbs: custom ? customVerbs : sortedVerbs(verbs),
     ...(shortNames?.length && { shortNames }),
     ...(categories?.length && { categories }),
   };
@@ -170,7 +172,8 @@ function serveVersion(resources: ResourceTable, exchange: Exchange, group: strin
   const list = resources.all().filter(({ info }) => info.group === group && info.version === version);
   const value = {
     kind: 'APIResourceList',
-    apiVersion: 'v1',
+    // The oldest group's list goes without.
+    ...(group && { apiVersion: 'v1' }),
     groupVersion: apiVersionOf({ group, version }),
     resources: list.flatMap(legacyResources),
   };

@@ -82,10 +82,12 @@ function missingScale(served: Served, name: string) {
 
 export async function getScale(scope: Scope, served: Served): Promise<ApiResponse> {
   const media = negotiated(scope, served, writeOffer);
-  const entry = await readEntry(scope, served).catch(e => {
+  try {
+    const entry = await readEntry(scope, served);
+    return respondValue(200, scaleOf(served, servedObject(served, entry)), media);
+  } catch (e) {
     throw isNotFound(e) ? missingScale(served, scope.info.name) : e;
-  });
-  return respondValue(200, scaleOf(served, servedObject(served, entry)), media);
+  }
 }
 
 export async function updateScale(scope: Scope, served: Served): Promise<ApiResponse> {

@@ -223,14 +223,14 @@ function checkPreconditions(served: Served, obj: Unstructured, live: Unstructure
       name,
       'the object has been modified; please apply your changes to the latest version and try again',
     );
-  if (!resourceVersion && served.strategy.allowUnconditionalUpdate === false)
-    check(served, live, [
-      {
-        type: 'FieldValueInvalid',
-        field: 'metadata.resourceVersion',
-        message: 'Invalid value: 0: must be specified for an update',
-      },
+  if (!resourceVersion && served.strategy.allowUnconditionalUpdate === false) {
+    const { causes, message } = aggregate([
+      field.invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
     ]);
+    // Upstream names the resource where the kind belongs.
+    const { group, resource: kind } = groupResource(served);
+    throw errors.invalid({ group, kind }, name, causes, message);
+  }
 }
 
 /** A patch is no precondition: it may not change the uid. */

@@ -5,7 +5,16 @@
  * minutes of two cores and about 2 GB of disk while it lasts.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -43,12 +52,12 @@ export async function originalBinaries(
   }
 }
 
-async function runs(command: string, args: readonly string[]): Promise<boolean> {
-  return run(command, args).then(
+const succeeds = (running: Promise<unknown>): Promise<boolean> =>
+  running.then(
     () => true,
     () => false,
   );
-}
+const runs = (command: string, args: readonly string[]): Promise<boolean> => succeeds(run(command, args));
 
 /** Asks for sources wherever the host's configuration asks for binaries. Nothing of the host's configuration changes. */
 function sourceLists(work: string): string[] {
@@ -74,31 +83,41 @@ function sourceLists(work: string): string[] {
   return settings.flatMap(setting => ['-o', setting]);
 }
 
+/** A copy of it among the sources is older than the Go that Debian has, and crashes at the first custom resource. */
+const reflection = 'golang-github-modern-go-reflect2';
+
 /** Where GOPATH expects the sources; undefined when they are not to be had. */
 async function unpack(work: string): Promise<string | undefined> {
   const apt = sourceLists(work);
   // A list that cannot be had (a third party without sources) does not matter as long as Debian's can.
   await runs('apt-get', [...apt, 'update', '-qq']);
-  const fetched = await runsIn(work, 'apt-get', [...apt, 'source', '-qq', '--download-only', `kubernetes=${await versionOf(apt)}`]);
-  const description = readdirSync(work).find(name => name.endsWith('.dsc'));
-  if (!fetched || !description) return undefined;
   const parent = join(work, 'go', 'src', 'k8s.io');
   mkdirSync(parent, { recursive: true });
   const target = join(parent, 'kubernetes');
-  await run('dpkg-source', ['--no-check', '-x', join(work, description), target]);
-  return target;
+  const newer = join(target, 'vendor', 'github.com', 'modern-go', 'reflect2');
+  if (!(await fetchSource(work, apt, `kubernetes=${await versionOf(apt)}`, target))) return undefined;
+  rmSync(newer, { recursive: true, force: true });
+  return (await fetchSource(work, apt, reflection, newer)) ? target : undefined;
+}
+
+async function fetchSource(work: string, apt: readonly string[], source: string, into: string): Promise<boolean> {
+  const folder = mkdtempSync(join(work, 'package-'));
+  const fetch = run('apt-get', [...apt, 'source', '-qq', '--download-only', source], { cwd: folder });
+  if (!(await succeeds(fetch))) return false;
+  const description = readdirSync(folder).find(name => name.endsWith('.dsc'));
+  return (
+    description !== undefined && (await runs('dpkg-source', ['--no-check', '-x', join(folder, description), into]))
+  );
 }
 
 async function versionOf(apt: readonly string[]): Promise<string> {
   const { stdout } = await run('apt-cache', [...apt, 'showsrc', 'kubernetes']).catch(() => ({ stdout: '' }));
   const versions = [...stdout.matchAll(/^Version: (.*)$/gm)].map(match => match[1] ?? '');
-  return versions.filter(version => version.startsWith(`${series}.`)).sort().at(-1) ?? series;
-}
-
-async function runsIn(cwd: string, command: string, args: readonly string[]): Promise<boolean> {
-  return run(command, args, { cwd }).then(
-    () => true,
-    () => false,
+  return (
+    versions
+      .filter(version => version.startsWith(`${series}.`))
+      .sort()
+      .at(-1) ?? series
   );
 }
 
@@ -135,12 +154,27 @@ async function describeTypes(source: string, generator: string, env: NodeJS.Proc
     'find',
     [
       ...['-L', 'vendor/k8s.io', 'pkg', 'cmd', 'plugin', '-name', '*.go', '-not', '-path', '*/testdata/*'],
-      ...['-not', '-path', '*/code-generator/*', '-not', '-path', '*/sample-apiserver/*', '-not', '-path', '*/kube-openapi/*'],
+      ...[
+        '-not',
+        '-path',
+        '*/code-generator/*',
+        '-not',
+        '-path',
+        '*/sample-apiserver/*',
+        '-not',
+        '-path',
+        '*/kube-openapi/*',
+      ],
       ...['-exec', 'grep', '-l', '+k8s:openapi-gen=', '{}', '+'],
     ],
     { cwd: source, maxBuffer: 16 << 20 },
   ).catch(error => error as { stdout: string });
-  const packages = new Set(stdout.split('\n').filter(Boolean).map(file => `k8s.io/kubernetes/${file.replace(/\/[^/]*$/, '')}`));
+  const packages = new Set(
+    stdout
+      .split('\n')
+      .filter(Boolean)
+      .map(file => `k8s.io/kubernetes/${file.replace(/\/[^/]*$/, '')}`),
+  );
   const inputs = [...packages].sort().join(',');
   const boilerplate = 'vendor/k8s.io/code-generator/hack/boilerplate.go.txt';
   const output = ['-p', 'k8s.io/kubernetes/pkg/generated/openapi', '-O', 'zz_generated.openapi', '-h', boilerplate];

@@ -86,10 +86,17 @@ function flags(pki: string, port: number, etcd: readonly string[]): string[] {
     ...[`--proxy-client-cert-file=${file('front-proxy-client.crt')}`],
     ...[`--proxy-client-key-file=${file('front-proxy-client.key')}`],
     ...[`--service-account-key-file=${file('sa.pub')}`, `--service-account-signing-key-file=${file('sa.key')}`],
-    ...[`--service-account-issuer=${issuer}`, `--api-audiences=${issuer}`, `--service-cluster-ip-range=${serviceRange}`],
+    ...[
+      `--service-account-issuer=${issuer}`,
+      `--api-audiences=${issuer}`,
+      `--service-cluster-ip-range=${serviceRange}`,
+    ],
     ...['--authorization-mode=Node,RBAC', '--anonymous-auth=false', '--allow-privileged', '--profiling=false'],
     ...[`--kubelet-client-certificate=${file('apiserver-kubelet-client.crt')}`],
-    ...[`--kubelet-client-key=${file('apiserver-kubelet-client.key')}`, `--kubelet-certificate-authority=${file('ca.crt')}`],
+    ...[
+      `--kubelet-client-key=${file('apiserver-kubelet-client.key')}`,
+      `--kubelet-certificate-authority=${file('ca.crt')}`,
+    ],
   ];
 }
 
