@@ -174,6 +174,8 @@ async function resize(all: Deps, view: View): Promise<ReconcileResult> {
   const newest = newSet ?? [...old].sort((a, b) => revisionOf(b) - revisionOf(a))[0];
   const only = active.length === 0 ? newest : active.length === 1 ? active[0] : undefined;
   let next = view;
+  const grows = active.length === 0 && desired > 0;
+  if (grows && (await all.writer.missesActive(d, setsOf(view)))) return writeStatus(all, d, counted(all, view));
   if (only) next = await scaleAll(all, view, [{ set: only, replicas: desired }]);
   else if (newSet && isSaturated(d, newSet))
     next = await scaleAll(

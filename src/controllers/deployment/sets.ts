@@ -23,6 +23,8 @@ export interface SetWriter {
   refresh(d: Deployment, rs: ReplicaSet, revision: number): Promise<ReplicaSet>;
   scale(d: Deployment, rs: ReplicaSet, replicas: number): Promise<ReplicaSet>;
   setRevision(d: Deployment, revision: number): Promise<Deployment>;
+  /** Asks the server whether a set with pods is missing among the known ones, because the cache is behind. */
+  missesActive(d: Deployment, known: readonly ReplicaSet[]): Promise<boolean>;
   /** Deletes old sets beyond the history limit. */
   cleanUp(d: Deployment, old: readonly ReplicaSet[]): Promise<void>;
 }
@@ -32,7 +34,7 @@ const scalingReason = 'ScalingReplicaSet';
 export function createSetWriter(context: ControllerContext): SetWriter {
   const { client, recorder } = context;
   const sets = (d: Deployment) => client.replicasets(d.metadata.namespace);
-  /** Asked of the server, once per rollout: a set that the cache does not show yet would make the new one too large. */
+  /** Asked of the server, once per rollout: a set that the cache does not show yet would make another one too large. */
   const siblings = async (d: Deployment): Promise<readonly ReplicaSet[]> => {
     const { items } = await sets(d).list();
     return items.filter(rs => controllerOf(rs)?.uid === d.metadata.uid);
@@ -73,6 +75,10 @@ export function createSetWriter(context: ControllerContext): SetWriter {
         recorder.event(d, 'Normal', scalingReason, message);
       }
       return written;
+    },
+    async missesActive(d, known) {
+      const uids = new Set(known.map(rs => rs.metadata.uid));
+      return (await siblings(d)).some(rs => !uids.has(rs.metadata.uid) && replicasOf(rs) > 0);
     },
     async setRevision(d, revision) {
       const annotations = { ...d.metadata.annotations, [revisionAnnotation]: String(revision) };

@@ -3,7 +3,7 @@ import type { StatefulSet } from '../../api/types/apps-v1.ts';
 import type { PersistentVolumeClaim, Pod } from '../../api/types/core-v1.ts';
 import type { OwnerReference } from '../../api/types/meta-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
-import { isAlreadyExists, isNotFound, messageOf } from '../../base/errors.ts';
+import { ApiError, isAlreadyExists, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Informer } from '../../client/contract.ts';
 import type { ControllerContext } from '../../controller/contract.ts';
 import { claimName, inRange, kind, newClaims, ordinalOf, podName } from './identity.ts';
@@ -21,7 +21,7 @@ export function createClaims({ client, recorder }: ControllerContext, claims: In
       for (const draft of newClaims(set, ordinal)) {
         const { name = '', namespace = '' } = draft.metadata;
         const existing = claims.store.get(`${namespace}/${name}`);
-        if (existing?.metadata.deletionTimestamp) throw new Error(`pvc ${name} is being deleted`);
+        if (existing?.metadata.deletionTimestamp) throw new ApiError(409, 'Conflict', `pvc ${name} is being deleted`);
         if (existing) continue;
         const what = `Claim ${name} Pod ${podName(set, ordinal)} in StatefulSet ${set.metadata.name}`;
         try {
