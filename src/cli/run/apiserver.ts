@@ -15,6 +15,7 @@ import { type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
 import type { Store } from '../../store/contract.ts';
 import { fieldDocsUrl, storeWorkerUrl } from '../bundle.ts';
 import { firstAddress } from '../ranges.ts';
+import { renewRegularly } from './renewal.ts';
 
 export interface ApiServerProcessOptions {
   readonly environment: Environment;
@@ -55,7 +56,6 @@ export interface RunningApiServer {
 
 /** Time that requests in work have when the server stops. */
 const closeGraceMs = 2_000;
-const renewEveryMs = 12 * 3_600_000;
 
 /** Resolves when the server answers. */
 export async function runApiServer(options: ApiServerProcessOptions): Promise<RunningApiServer> {
@@ -133,7 +133,7 @@ export async function runApiServer(options: ApiServerProcessOptions): Promise<Ru
     await closeAll();
     throw error;
   }
-  const renewal = everySoOften(environment, () => {
+  const renewal = renewRegularly(environment, () => {
     const fresh = ensureClusterPki(options.pkiDirectory, pkiOptions);
     if (fresh.written.length === 0) return;
     log.info('Certificates were renewed', { files: fresh.written });
@@ -162,17 +162,4 @@ async function openStore(options: ApiServerProcessOptions): Promise<Store> {
   const { openEmbeddedStore } = await import('../../store/embedded/index.ts');
   mkdirSync(options.storeDirectory, { recursive: true, mode: 0o700 });
   return openEmbeddedStore({ directory: options.storeDirectory, workerUrl: storeWorkerUrl, ...options.environment });
-}
-
-function everySoOften({ clock, log }: Environment, work: () => void): { cancel(): void } {
-  let timer = clock.setTimer(run, renewEveryMs, { background: true });
-  function run(): void {
-    try {
-      work();
-    } catch (error) {
-      log.error('Certificates could not be renewed', { error });
-    }
-    timer = clock.setTimer(run, renewEveryMs, { background: true });
-  }
-  return { cancel: () => timer.cancel() };
 }

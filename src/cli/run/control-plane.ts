@@ -2,13 +2,14 @@
 import { createClient } from '../../client/index.ts';
 import { http2Transport } from '../../client/node/index.ts';
 import type { Environment } from '../../controller/contract.ts';
-import type { ClientName, ClusterPki } from '../../pki/index.ts';
+import { type ClientName, type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
 import { managerAgent, managerClients } from './connect.ts';
 import { type ManagerProcessOptions, managerFor } from './manager.ts';
+import { renewedCredentials } from './renewal.ts';
 import { schedulerFor } from './scheduler.ts';
 
-export interface ControlPlaneOptions
-  extends Pick<ManagerProcessOptions, 'clusterCidrs' | 'pkiDirectory' | 'leaderElect' | 'more'> {
+export interface ControlPlaneOptions extends Pick<ManagerProcessOptions, 'clusterCidrs' | 'leaderElect' | 'more'> {
+  readonly pkiDirectory: string;
   readonly environment: Environment;
   /** "https://127.0.0.1:6443" */
   readonly server: string;
@@ -19,10 +20,12 @@ export interface ControlPlaneOptions
 export async function startControlPlane(options: ControlPlaneOptions): Promise<() => Promise<void>> {
   const { environment, server, pki, leaderElect, ...settings } = options;
   const { clock } = environment;
-  const connection = (name: ClientName) => {
-    const { certificate: cert, key } = pki.clients[name];
-    return { server, ca: pki.ca.certificate, cert, key, clock };
-  };
+  const connection = (name: ClientName) => ({
+    server,
+    ca: pki.ca.certificate,
+    clock,
+    credentials: renewedCredentials(clock, () => ensureClusterPki(options.pkiDirectory, { clock }).clients[name]),
+  });
   const clientOf = (name: ClientName, userAgent: string) =>
     createClient(http2Transport(connection(name)), { userAgent, clock });
   const { close, ...clients } = managerClients(

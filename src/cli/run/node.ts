@@ -25,6 +25,7 @@ import { type ClusterConfig, clusterPaths } from '../cluster.ts';
 import { type ClusterRanges, tableFamilies, urlHost } from '../ranges.ts';
 import { networkNames, removeNodeNetwork } from './node-network.ts';
 import { serveProxy } from './proxy.ts';
+import { renewedCredentials, renewRegularly } from './renewal.ts';
 
 /** What a node must know of its cluster and of itself. */
 export interface NodeSettings extends ClusterRanges {
@@ -233,24 +234,24 @@ async function serverAnswers(client: Client, { clock }: Environment): Promise<vo
 
 /** On the control plane's own machine the authority's key is at hand: the node gets its certificates from it. */
 export function localIdentity(environment: Environment, dataDir: string, config: ClusterConfig): NodeIdentity {
-  const { clock } = environment;
-  const pki = ensureClusterPki(clusterPaths(dataDir).pki, { clock });
-  const issued = issueNodeCredentials(
-    pki.ca,
-    { name: config.nodeName, addresses: [...config.nodeAddresses, '127.0.0.1'] },
-    clock,
-  );
-  const { certificate: cert, key } = issued.client;
+  const { clock, log } = environment;
+  const { ca } = ensureClusterPki(clusterPaths(dataDir).pki, { clock });
+  const name = config.nodeName;
+  const issue = () => issueNodeCredentials(ca, { name, addresses: [...config.nodeAddresses, '127.0.0.1'] }, clock);
   const transport = http2Transport({
     server: `https://127.0.0.1:${config.port}`,
-    ca: pki.ca.certificate,
-    cert,
-    key,
+    ca: ca.certificate,
+    credentials: renewedCredentials(clock, () => issue().client),
     clock,
   });
+  const serving = () => {
+    const { certificate: cert, key } = issue().serving;
+    return { cert, key };
+  };
   return {
     client: createClient(transport, { userAgent: 'kubelet', clock }),
-    tls: { cert: issued.serving.certificate, key: issued.serving.key, clientCa: pki.ca.certificate },
+    tls: { ...serving(), clientCa: ca.certificate },
+    onRenewal: use => void renewRegularly({ clock, log }, () => use(serving())),
   };
 }
 
