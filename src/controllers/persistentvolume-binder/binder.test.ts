@@ -181,7 +181,7 @@ test('classes: waiting for a consumer, asking the provisioner, the default class
   await world.stop();
 });
 
-for (let seed = 1; seed <= 10; seed++) {
+for (let seed = 1; seed <= 20; seed++) {
   test(`no volume serves two claims, and all end bound, under faults, seed ${seed}`, async () => {
     const world = await createWorld({ controllers, nodes: false, seed });
     const { client, clock, faults, random } = world;

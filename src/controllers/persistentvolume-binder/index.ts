@@ -36,9 +36,13 @@ export const persistentVolumeBinder: Controller = {
       podsOf: (key: string) => pods.store.byIndex('claim', key),
       enqueueClaim: (key: string) => enqueue(claimKey(key)),
     };
-    /** A claim that went before it knew of its volume tells nobody whose it was. */
-    const hasLostClaim = (volume: PersistentVolume) =>
-      claims.store.get(claimKeyOf(volume) ?? '')?.metadata.uid !== volume.spec?.claimRef?.uid;
+    /** Not so when its claim went before it knew of the volume, or took another one: then nobody may tell whose it was. */
+    const isAtRest = ({ metadata, spec, status }: PersistentVolume, key: string | undefined): boolean => {
+      if (status?.phase === 'Available') return !spec?.claimRef?.uid;
+      const claim = claims.store.get(key ?? '');
+      const isHolder = claim?.metadata.uid === spec?.claimRef?.uid && claim?.spec?.volumeName === metadata.name;
+      return status?.phase === 'Bound' && isHolder;
+    };
     const waiting = (name: string) => claims.store.byIndex('unbound', name).map(claim => claimKey(keyOf(claim)));
     return {
       attach(add) {
@@ -68,7 +72,7 @@ export const persistentVolumeBinder: Controller = {
           ...waiting('any'),
           ...volumes.store
             .list()
-            .filter(v => v.status?.phase !== 'Available' && (v.status?.phase !== 'Bound' || hasLostClaim(v)))
+            .filter(v => !isAtRest(v, claimKeyOf(v)))
             .map(v => volumeKey(v.metadata.name)),
         ],
       },
