@@ -3,6 +3,8 @@
  * one function `Handler`; a client's transport is the same function seen from the other side.
  */
 
+import type { Awaitable } from '../base/awaitable.ts';
+
 /** A connection turned into raw bytes both ways, after an upgrade (exec, attach, port-forward) or for proxying. */
 export interface ByteStream {
   /** Bytes from the peer; ends when the peer closes its side, throws when the connection breaks. */
@@ -70,7 +72,7 @@ export interface ApiResponse {
 }
 
 /** Never rejects for a bad request: errors are responses. Rejects only when the transport itself failed. */
-export type Handler = (request: ApiRequest) => Promise<ApiResponse>;
+export type Handler = (request: ApiRequest) => Awaitable<ApiResponse>;
 
 export interface Transport {
   request(request: Omit<ApiRequest, 'peer' | 'upgrade'> & { peer?: Peer }): Promise<ApiResponse>;

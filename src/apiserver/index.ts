@@ -1,5 +1,6 @@
 import type { Docs } from '../api/openapi/index.ts';
 import type { ApiResponse, Handler, Transport, UserInfo } from '../api/transport.ts';
+import type { Awaitable } from '../base/awaitable.ts';
 import { errors } from '../base/errors.ts';
 import { uuid } from '../base/random.ts';
 import { createClient } from '../client/client.ts';
@@ -177,7 +178,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
 }
 
-function route(inputs: NonResourceInputs, exchange: Exchange): Promise<ApiResponse> {
+function route(inputs: NonResourceInputs, exchange: Exchange): Awaitable<ApiResponse> {
   return exchange.info.isResource ? serveResource(inputs.core, exchange) : serveNonResource(inputs, exchange);
 }
 

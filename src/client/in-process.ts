@@ -1,4 +1,5 @@
 import type { ApiResponse, ByteStream, Handler, Transport, UserInfo } from '../api/transport.ts';
+import { settle } from '../base/awaitable.ts';
 
 /**
  * Calls a handler of this process as if over the wire: only bytes cross. With `user` the caller needs no credentials
@@ -19,7 +20,8 @@ export function inProcessTransport(handler: Handler, user?: UserInfo): Transport
           resolve({ status, headers, stream: client });
           return server;
         };
-        handler({ ...request, peer, signal, ...(wantsUpgrade && { upgrade }) }).then(resolve, reject);
+        // An upgrade may have given the answer before the handler returns.
+        settle(() => handler({ ...request, peer, signal, ...(wantsUpgrade && { upgrade }) }), resolve, reject);
       });
     },
     async close() {

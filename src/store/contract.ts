@@ -15,6 +15,7 @@
  *
  * Keys are strings ordered by their UTF-8 bytes. Values are bytes and are never changed after being handed in or out.
  */
+import type { Awaitable } from '../base/awaitable.ts';
 
 export interface KeyValue {
   readonly key: string;
@@ -126,7 +127,7 @@ export interface Store {
   /** Forgets history below `revision`; the newest value of each key stays. */
   compact(revision: number): Promise<void>;
   /** The newest revision. */
-  revision(): Promise<number>;
+  revision(): Awaitable<number>;
   grantLease(ttlSeconds: number, id?: number): Promise<Lease>;
   keepAlive(id: number): Promise<Lease>;
   revokeLease(id: number): Promise<void>;

@@ -147,7 +147,7 @@ describe('authentication', () => {
       ],
     ];
     for (const [title, given, name, groups] of cases) {
-      const result = await authentication.authenticate(given).catch(e => {
+      const result = await Promise.try(() => authentication.authenticate(given)).catch(e => {
         assert.ok(isUnauthorized(e), title);
         return undefined;
       });
@@ -231,12 +231,16 @@ describe('service-account tokens', () => {
       await s.authentication.authenticate(request({ authorization }));
       await kill(s);
       await s.clock.advance(10_001);
-      await assert.rejects(s.authentication.authenticate(request({ authorization })), isUnauthorized, title);
+      await assert.rejects(
+        async () => s.authentication.authenticate(request({ authorization })),
+        isUnauthorized,
+        title,
+      );
     }
     const [a, b] = [await setUp(), await setUp()];
     const foreign = await createToken(b.account, { spec: { audiences: [] } }, b.options);
     await assert.rejects(
-      a.authentication.authenticate(request({ authorization: `Bearer ${foreign.status?.token}` })),
+      async () => a.authentication.authenticate(request({ authorization: `Bearer ${foreign.status?.token}` })),
       isUnauthorized,
     );
   });
@@ -245,7 +249,10 @@ describe('service-account tokens', () => {
     const s = await setUp();
     const made = await createToken(s.account, { spec: { audiences: ['vault'] } }, s.options);
     const token = made.status?.token ?? '';
-    await assert.rejects(s.authentication.authenticate(request({ authorization: `Bearer ${token}` })), isUnauthorized);
+    await assert.rejects(
+      async () => s.authentication.authenticate(request({ authorization: `Bearer ${token}` })),
+      isUnauthorized,
+    );
     const ask = (audiences?: string[]) =>
       reviewToken(
         { metadata: { name: '' }, spec: { token, ...(audiences && { audiences }) } },
@@ -284,7 +291,7 @@ describe('service-account tokens', () => {
       'kubernetes.io/serviceaccount/service-account.uid': 'sa-1',
     });
     const headers = { authorization: `Bearer ${token}` };
-    await assert.rejects(s.authentication.authenticate(request(headers)), isUnauthorized);
+    await assert.rejects(async () => s.authentication.authenticate(request(headers)), isUnauthorized);
     const held = secret('robot-token', 'kubernetes.io/service-account-token', { token });
     s.cluster.add('v1/secrets', { ...held, metadata: { name: 'robot-token', namespace: 'ns' } });
     assert.equal((await s.authentication.authenticate(request(headers))).name, 'system:serviceaccount:ns:robot');

@@ -1,9 +1,10 @@
 import type { ApiRequest, UserInfo } from '../../api/transport.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
 
 /** Undefined: this authenticator has no opinion (no such credential in the request). Throws `errors.unauthorized` for a bad credential. */
 export interface Authenticator {
   readonly name: string;
-  authenticate(request: ApiRequest): Promise<UserInfo | undefined>;
+  authenticate(request: ApiRequest): Awaitable<UserInfo | undefined>;
 }
 
 /** What is being asked, as RBAC sees it. */
@@ -33,5 +34,5 @@ export interface Decision {
 /** Asked in order; the first allow or deny counts; no opinion from all of them means forbidden. */
 export interface Authorizer {
   readonly name: string;
-  authorize(attributes: Attributes): Promise<Decision>;
+  authorize(attributes: Attributes): Awaitable<Decision>;
 }

@@ -1,3 +1,4 @@
+import { type Awaitable, after } from '../../base/awaitable.ts';
 import { type ApiError, errors } from '../../base/errors.ts';
 import type { Attributes, Authorizer, Decision } from './contract.ts';
 
@@ -22,17 +23,17 @@ export const allow = (reason = ''): Decision => ({ result: 'allow', reason });
 
 /** Asks in order; the first allow or deny counts. With no opinion from all, the reasons are joined. */
 export function unionAuthorizer(authorizers: readonly Authorizer[]): Authorizer {
+  function ask(attributes: Attributes, from: number, reasons: readonly string[]): Awaitable<Decision> {
+    const authorizer = authorizers[from];
+    if (!authorizer) return { result: 'no-opinion', reason: reasons.join('\n') };
+    return after(authorizer.authorize(attributes), decision => {
+      if (decision.result !== 'no-opinion') return decision;
+      return ask(attributes, from + 1, decision.reason ? [...reasons, decision.reason] : reasons);
+    });
+  }
   return {
     name: 'union',
-    async authorize(attributes) {
-      const reasons: string[] = [];
-      for (const authorizer of authorizers) {
-        const decision = await authorizer.authorize(attributes);
-        if (decision.result !== 'no-opinion') return decision;
-        if (decision.reason) reasons.push(decision.reason);
-      }
-      return { result: 'no-opinion', reason: reasons.join('\n') };
-    },
+    authorize: attributes => ask(attributes, 0, []),
   };
 }
 
@@ -43,5 +44,5 @@ export const isPrivileged = (user: { groups: readonly string[] }): boolean => us
 /** Members of system:masters may do everything. */
 export const privilegedGroupAuthorizer: Authorizer = {
   name: 'privileged-group',
-  authorize: async attributes => (isPrivileged(attributes.user) ? allow() : noOpinion),
+  authorize: attributes => (isPrivileged(attributes.user) ? allow() : noOpinion),
 };

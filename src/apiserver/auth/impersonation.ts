@@ -1,5 +1,6 @@
 /** Acting as somebody else by `Impersonate-*` headers (apiserver/pkg/endpoints/filters/impersonation). */
 import type { ApiRequest, UserInfo } from '../../api/transport.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
 import { errors } from '../../base/errors.ts';
 import { extraFromHeaders } from './authenticators/basic.ts';
 import type { Attributes, Authorizer } from './contract.ts';
@@ -18,6 +19,7 @@ interface Wish {
 
 /** Undefined when nobody is to be impersonated. Throws InternalError for groups, UID or extra without a user, as upstream. */
 function wishOf(request: ApiRequest): Wish | undefined {
+  if (!Object.keys(request.headers).some(name => name.startsWith('impersonate-'))) return undefined;
   const name = request.headers['impersonate-user'] ?? '';
   const groupHeader = request.headers['impersonate-group'];
   const uid = request.headers['impersonate-uid'] ?? '';
@@ -57,13 +59,16 @@ function groupsFor(wish: Wish): string[] {
  * Who the request acts as: undefined when it asks for nobody else. The impersonator needs the `impersonate` verb on each
  * user, group, UID and extra value. Throws Forbidden.
  */
-export async function impersonate(
+export function impersonate(
   request: ApiRequest,
   impersonator: UserInfo,
   authorizer: Authorizer,
-): Promise<UserInfo | undefined> {
+): Awaitable<UserInfo | undefined> {
   const wish = wishOf(request);
-  if (!wish) return undefined;
+  return wish && becomeWished(wish, impersonator, authorizer);
+}
+
+async function becomeWished(wish: Wish, impersonator: UserInfo, authorizer: Authorizer): Promise<UserInfo> {
   for (const question of questionsOf(wish)) {
     const attributes: Attributes = {
       ...question,

@@ -1,5 +1,6 @@
 /** Who is asking, and may they: what the server's filters call. */
 import type { ApiRequest, UserInfo } from '../../api/transport.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
 import type { Clock } from '../../base/clock.ts';
 import { isNotFound } from '../../base/errors.ts';
 import type { Client, InformerFactory } from '../../client/contract.ts';
@@ -44,7 +45,7 @@ export interface AuthenticationOptions {
 
 export interface Authentication {
   /** Throws Unauthorized. */
-  authenticate(request: ApiRequest): Promise<UserInfo>;
+  authenticate(request: ApiRequest): Awaitable<UserInfo>;
   /** For TokenReview. */
   readonly tokens: TokenAuthenticator;
   /** For TokenRequest. */

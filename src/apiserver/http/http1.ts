@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import type { ApiResponse, ByteStream, Handler, Peer } from '../../api/transport.ts';
 import { byteStreamOf } from '../../client/node/byte-stream.ts';
 import { http } from '../../client/node/http.ts';
-import { type Departure, departure, plainHeaders, readBody, splitTarget, tooLargeResponse } from './http2.ts';
 import type { HttpLimits } from './limits.ts';
 import { pump } from './pump.ts';
+import { IncomingRequest, readBody, tooLargeResponse } from './request.ts';
 
 export function serveRequest1(
   handle: Handler,
@@ -15,12 +15,10 @@ export function serveRequest1(
   peer: Peer,
   limits: HttpLimits,
 ): void {
-  const gone = departure();
-  response.once('close', gone.leave);
   response.on('error', () => {});
   request.on('error', () => {});
   request.socket.setTimeout(0);
-  answer(handle, request, response, peer, limits, gone).catch(() => response.destroy());
+  answer(handle, request, response, peer, limits).catch(() => response.destroy());
 }
 
 async function answer(
@@ -29,27 +27,16 @@ async function answer(
   response: ServerResponse,
   peer: Peer,
   limits: HttpLimits,
-  gone: Departure,
 ): Promise<void> {
-  const { path, query } = splitTarget(request.url ?? '/');
-  const method = request.method ?? 'GET';
+  const { method = 'GET', url: target = '/', headers } = request;
   const body = hasBody(request) ? await readBody(request, limits.body, limits.bodyMs) : new Uint8Array(0);
   if (!body) {
     response.shouldKeepAlive = false;
     return send(response, tooLargeResponse(limits.body), false);
   }
-  const headers = plainHeaders(request.headers);
-  const result = await handle({
-    method,
-    path,
-    query,
-    headers,
-    body: body.length > 0 ? body : undefined,
-    peer,
-    get signal() {
-      return gone.signal();
-    },
-  });
+  const incoming = new IncomingRequest({ method, target, headers, peer }, body.length > 0 ? body : undefined);
+  response.once('close', () => incoming.leave());
+  const result = await handle(incoming);
   await send(response, result, method === 'HEAD');
 }
 
@@ -81,28 +68,19 @@ export async function serveUpgrade(
   head: Buffer,
   peer: Peer,
 ): Promise<void> {
-  const gone = new AbortController();
-  socket.once('close', () => gone.abort(new Error('the client went away')));
-  socket.on('error', () => socket.destroy());
-  socket.setTimeout(0);
-  const { path, query } = splitTarget(request.url ?? '/');
   let taken = false;
   const upgrade = async (status: number, headers: Record<string, string>): Promise<ByteStream> => {
     taken = true;
     socket.write(headText(status, headers));
     return byteStreamOf(socket, head);
   };
+  const { method = 'GET', url: target = '/', headers } = request;
+  const incoming = new IncomingRequest({ method, target, headers, peer }, undefined, upgrade);
+  socket.once('close', () => incoming.leave());
+  socket.on('error', () => socket.destroy());
+  socket.setTimeout(0);
   try {
-    const result = await handle({
-      method: request.method ?? 'GET',
-      path,
-      query,
-      headers: plainHeaders(request.headers),
-      body: undefined,
-      peer,
-      signal: gone.signal,
-      upgrade,
-    });
+    const result = await handle(incoming);
     if (!taken) await refuse(socket, result);
   } catch {
     socket.destroy();

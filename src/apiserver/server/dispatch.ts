@@ -1,5 +1,6 @@
 /** From a request that passed the filters to its handler. */
 import type { ApiResponse } from '../../api/transport.ts';
+import { type Awaitable, after } from '../../base/awaitable.ts';
 import { errors } from '../../base/errors.ts';
 import { componentStatusVerbs } from './component-status.ts';
 import { compressed } from './compression.ts';
@@ -43,7 +44,7 @@ function scopeOf(core: Core, exchange: Exchange): Scope {
 }
 
 /** Serves a request for a resource. Throws 404 and 405 for what there is not. */
-export async function serveResource(core: Core, exchange: Exchange): Promise<ApiResponse> {
+export function serveResource(core: Core, exchange: Exchange): Awaitable<ApiResponse> {
   const { info } = exchange;
   const served = core.resources.find(info.group, info.version, info.resource);
   if (!served) throw errors.unknownPath();
@@ -64,8 +65,9 @@ export async function serveResource(core: Core, exchange: Exchange): Promise<Api
   }
   const handler = served.store || served.virtual ? verbs[info.verb] : componentStatusVerbs[info.verb];
   if (!handler || !served.info.verbs.includes(info.verb) || misplaced(served, info)) throw refused();
-  const response = await handler(scope, served);
-  return info.verb === 'get' || info.verb === 'list' ? compressed(scope, response) : response;
+  const answer = handler(scope, served);
+  if (info.verb !== 'get' && info.verb !== 'list') return answer;
+  return after(answer, response => compressed(scope, response));
 }
 
 /** Collections are created in, objects are written and deleted: no other way round, and not across namespaces. */

@@ -1,6 +1,7 @@
 /** Every request passes these filters, in this order. */
 
-import type { ApiRequest, ApiResponse, UserInfo } from '../../api/transport.ts';
+import type { ApiRequest, ApiResponse, Handler, UserInfo } from '../../api/transport.ts';
+import { type Awaitable, after, settle } from '../../base/awaitable.ts';
 import { ApiError, errors, messageOf } from '../../base/errors.ts';
 import { uuid } from '../../base/random.ts';
 import type { Environment } from '../../controller/contract.ts';
@@ -12,24 +13,24 @@ import { toApiError } from '../storage/object-store.ts';
 import type { Fairness } from './fairness.ts';
 import { guardFilter } from './guard.ts';
 
-import { type Negotiated, negotiate, wantsPretty } from './negotiation.ts';
+import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
 import { plainJson, statusResponse } from './output.ts';
 import { type RequestInfo, requestInfo } from './request-info.ts';
 
-/** What filters learn about a request on its way in. */
+/** What filters learn about a request on its way in. Only they change it, each the part that it is about. */
 export interface Exchange {
   readonly request: ApiRequest;
   readonly id: string;
-  readonly info: RequestInfo;
-  readonly user: UserInfo;
+  info: RequestInfo;
+  user: UserInfo;
   /** The user who authenticated, when another one is impersonated. */
-  readonly impersonator?: UserInfo;
+  impersonator: UserInfo | undefined;
   readonly warnings: string[];
   readonly annotations: Map<string, string>;
   /** Sent with the response, whatever it is. */
   readonly headers: Record<string, string>;
 }
-export type Handle = (exchange: Exchange) => Promise<ApiResponse>;
+export type Handle = (exchange: Exchange) => Awaitable<ApiResponse>;
 export interface Filter {
   readonly name: string;
   wrap(next: Handle): Handle;
@@ -42,7 +43,7 @@ export interface AuditSink {
 
 export interface FilterInputs extends Environment {
   /** Throws 401. */
-  authenticate(request: ApiRequest): Promise<UserInfo>;
+  authenticate(request: ApiRequest): Awaitable<UserInfo>;
   readonly authorizer: () => Authorizer;
   readonly fairness: Fairness;
   readonly audit: AuditSink | undefined;
@@ -64,23 +65,32 @@ function filters(inputs: FilterInputs): readonly Filter[] {
 }
 
 /** The chain as one function. Never rejects. */
-export function chain(inputs: FilterInputs, last: Handle): (request: ApiRequest) => Promise<ApiResponse> {
+export function chain(inputs: FilterInputs, last: Handle): Handler {
   let handle = last;
   for (const filter of [...filters(inputs)].reverse()) handle = filter.wrap(handle);
   const idOf = auditIds(inputs);
-  return async request => {
+  return request => {
     const warnings: string[] = [];
     const id = idOf(request);
-    try {
-      const headers = {};
-      const annotations = new Map();
-      const exchange: Exchange = { request, id, info: noInfo, user: nobody, warnings, annotations, headers };
-      const response = await handle(exchange);
-      Object.assign(response.headers, headers);
-      return finish(response, warnings, id);
-    } catch (e) {
-      return finish(errorResponse(request, e, inputs), warnings, id);
-    }
+    const headers = {};
+    const exchange: Exchange = {
+      request,
+      id,
+      info: noInfo,
+      user: nobody,
+      impersonator: undefined,
+      warnings,
+      annotations: new Map(),
+      headers,
+    };
+    return settle(
+      () => handle(exchange),
+      response => {
+        Object.assign(response.headers, headers);
+        return finish(response, warnings, id);
+      },
+      e => finish(errorResponse(request, e, inputs), warnings, id),
+    );
   };
 }
 
@@ -126,12 +136,14 @@ function warningHeader(text: string): string {
   return `299 - ${JSON.stringify(cut)}`;
 }
 
+const anyOffer: Offer = {
+  shapes: ['object', 'table', 'partial', 'partial-list', 'discovery'],
+  formats: ['json', 'yaml', 'protobuf'],
+};
+
 function errorMedia(request: ApiRequest): Negotiated {
   try {
-    return negotiate(request.headers['accept'], wantsPretty(request.query, request.headers), {
-      shapes: ['object', 'table', 'partial', 'partial-list', 'discovery'],
-      formats: ['json', 'yaml', 'protobuf'],
-    });
+    return negotiate(request.headers['accept'], wantsPretty(request.query, request.headers), anyOffer);
   } catch {
     return plainJson;
   }
@@ -151,7 +163,10 @@ function errorResponse(request: ApiRequest, thrown: unknown, { log }: Environmen
 
 const requestInfoFilter: Filter = {
   name: 'request-info',
-  wrap: next => exchange => next({ ...exchange, info: requestInfo(exchange.request) }),
+  wrap: next => exchange => {
+    exchange.info = requestInfo(exchange.request);
+    return next(exchange);
+  },
 };
 
 const requestTimeoutMs = 60_000;
@@ -163,14 +178,15 @@ function timeoutFilter({ clock }: FilterInputs): Filter {
     name: 'timeout',
     wrap: next => exchange => {
       const { info } = exchange;
-      if (info.verb === 'watch' || longRunning.has(info.subresource)) return next(exchange);
+      const answer = next(exchange);
+      if (!(answer instanceof Promise) || info.verb === 'watch' || longRunning.has(info.subresource)) return answer;
       return new Promise((resolve, reject) => {
         const timer = clock.setTimer(
           () => reject(errors.timeout('request did not complete within the allotted timeout')),
           requestTimeoutMs,
           { background: true },
         );
-        next(exchange).then(
+        answer.then(
           response => {
             timer.cancel();
             resolve(response);
@@ -188,10 +204,11 @@ function timeoutFilter({ clock }: FilterInputs): Filter {
 function authenticationFilter({ authenticate }: FilterInputs): Filter {
   return {
     name: 'authentication',
-    wrap: next => async exchange => {
-      const user = await authenticate(exchange.request);
-      return next({ ...exchange, user });
-    },
+    wrap: next => exchange =>
+      after(authenticate(exchange.request), user => {
+        exchange.user = user;
+        return next(exchange);
+      }),
   };
 }
 
@@ -200,19 +217,20 @@ function auditFilter({ audit, clock }: FilterInputs): Filter {
     name: 'audit',
     wrap: next => {
       if (!audit) return next;
-      return async exchange => {
+      return exchange => {
         const started = clock.monotonic();
-        let status = 500;
-        try {
-          const response = await next(exchange);
-          status = response.status;
-          return response;
-        } catch (e) {
-          status = e instanceof ApiError ? e.code : 500;
-          throw e;
-        } finally {
-          audit.record(exchange, status, clock.monotonic() - started);
-        }
+        const record = (status: number) => audit.record(exchange, status, clock.monotonic() - started);
+        return settle(
+          () => next(exchange),
+          response => {
+            record(response.status);
+            return response;
+          },
+          e => {
+            record(e instanceof ApiError ? e.code : 500);
+            throw e;
+          },
+        );
       };
     },
   };
@@ -221,10 +239,14 @@ function auditFilter({ audit, clock }: FilterInputs): Filter {
 function impersonationFilter({ authorizer }: FilterInputs): Filter {
   return {
     name: 'impersonation',
-    wrap: next => async exchange => {
-      const user = await impersonate(exchange.request, exchange.user, authorizer());
-      return next(user ? { ...exchange, user, impersonator: exchange.user } : exchange);
-    },
+    wrap: next => exchange =>
+      after(impersonate(exchange.request, exchange.user, authorizer()), user => {
+        if (user) {
+          exchange.impersonator = exchange.user;
+          exchange.user = user;
+        }
+        return next(exchange);
+      }),
   };
 }
 
@@ -252,13 +274,14 @@ function attributesOf(user: UserInfo, info: RequestInfo, query: URLSearchParams)
 function authorizationFilter({ authorizer }: FilterInputs): Filter {
   return {
     name: 'authorization',
-    wrap: next => async exchange => {
+    wrap: next => exchange => {
       const { info, user, request } = exchange;
       if (!info.isResource && alwaysAllowed.has(info.path)) return next(exchange);
       const attributes = attributesOf(user, info, request.query);
-      const { result, reason } = await authorizer().authorize(attributes);
-      if (result !== 'allow') throw forbiddenError(attributes, reason);
-      return next(exchange);
+      return after(authorizer().authorize(attributes), ({ result, reason }) => {
+        if (result !== 'allow') throw forbiddenError(attributes, reason);
+        return next(exchange);
+      });
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Counts and measures requests, under upstream's names and labels (k8s.io/apiserver pkg/endpoints/metrics). */
 import type { ApiRequest, ApiResponse } from '../../api/transport.ts';
+import { settle } from '../../base/awaitable.ts';
 import type { Labels } from '../../base/metrics.ts';
 import type { Environment } from '../../controller/contract.ts';
 import type { Filter } from './filters.ts';
@@ -68,7 +69,7 @@ export function guardFilter(
   const labels = labelSets();
   return {
     name: 'panic-guard',
-    wrap: next => async exchange => {
+    wrap: next => exchange => {
       const started = clock.monotonic();
       const { info } = exchange;
       const lasts = longRunning.has(info.subresource);
@@ -78,20 +79,20 @@ export function guardFilter(
         : readOnly.has(info.verb)
           ? reading
           : mutating;
-      let response: ApiResponse;
-      gauge.add(1, kind);
-      try {
-        response = await next(exchange);
-      } catch (e) {
-        response = errorResponse(exchange.request, e);
-      } finally {
+      const answered = (response: ApiResponse) => {
         gauge.add(-1, kind);
-      }
-      const unknown = beforeLookUp.has(response.status);
-      total.inc(labels(exchange, unknown, response.status));
-      if (info.verb !== 'watch' && !lasts)
-        duration.observe((clock.monotonic() - started) / 1_000, labels(exchange, unknown, undefined));
-      return response;
+        const unknown = beforeLookUp.has(response.status);
+        total.inc(labels(exchange, unknown, response.status));
+        if (info.verb !== 'watch' && !lasts)
+          duration.observe((clock.monotonic() - started) / 1_000, labels(exchange, unknown, undefined));
+        return response;
+      };
+      gauge.add(1, kind);
+      return settle(
+        () => next(exchange),
+        answered,
+        e => answered(errorResponse(exchange.request, e)),
+      );
     },
   };
 }

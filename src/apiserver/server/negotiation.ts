@@ -63,12 +63,14 @@ function shapeOf(p: Record<string, string>): Shape | undefined {
   return as === 'PartialObjectMetadataList' ? 'partial-list' : undefined;
 }
 
-const cache = new Map<string, Negotiated>();
+const chosenBefore = new WeakMap<Offer, Map<string, Negotiated>>();
 const cacheLimit = 200;
 
 /** Chooses the first acceptable clause. Throws 406 when there is none. */
 export function negotiate(accept: string | undefined, pretty: boolean, offer: Offer): Negotiated {
-  const key = `${accept ?? ''}|${pretty}|${offer.shapes.join()}|${offer.formats.join()}`;
+  let cache = chosenBefore.get(offer);
+  if (!cache) chosenBefore.set(offer, (cache = new Map()));
+  const key = pretty ? `${accept ?? ''}|pretty` : (accept ?? '');
   const known = cache.get(key);
   if (known) return known;
   const chosen = choose(accept ?? '*/*', pretty, offer);

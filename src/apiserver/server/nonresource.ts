@@ -5,7 +5,7 @@ import { utf8 } from '../storage/encoding.ts';
 import { groupsOf, serveDiscovery } from './discovery.ts';
 import type { Exchange } from './filters.ts';
 import { type HealthCheck, serveHealth } from './health.ts';
-import { type Negotiated, negotiate, wantsPretty } from './negotiation.ts';
+import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
 import type { OpenApiServer } from './openapi.ts';
 import { respond, respondValue } from './output.ts';
 import type { Core } from './scope.ts';
@@ -34,10 +34,12 @@ export interface NonResourceInputs {
   readonly documents: () => Readonly<Record<string, object>>;
 }
 
+const plainOffer: Offer = { shapes: ['object'], formats: ['json'] };
+
 function json(exchange: Exchange): Negotiated {
   const { headers, query } = exchange.request;
   const accept = /json/.test(headers['accept'] ?? '') ? headers['accept'] : undefined;
-  return negotiate(accept, wantsPretty(query, headers), { shapes: ['object'], formats: ['json'] });
+  return negotiate(accept, wantsPretty(query, headers), plainOffer);
 }
 
 export async function serveNonResource(inputs: NonResourceInputs, exchange: Exchange): Promise<ApiResponse> {

@@ -1,6 +1,7 @@
 /** GET of one object and of lists. */
 import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
+import { type Awaitable, after } from '../../base/awaitable.ts';
 import { errors } from '../../base/errors.ts';
 import { utf8 } from '../storage/encoding.ts';
 import type { Entry } from '../storage/kind-cache.ts';
@@ -53,23 +54,19 @@ export function respondEntry(
   return respondValue(status, table(served, [obj], include, scope.core.clock.now(), { resourceVersion }), media);
 }
 
-export async function getObject(scope: Scope, served: Served): Promise<ApiResponse> {
+export function getObject(scope: Scope, served: Served): Awaitable<ApiResponse> {
   const media = negotiated(scope, served, objectOffer);
-  return respondEntry(scope, served, 200, await readEntry(scope, served), media);
+  return after(readEntry(scope, served), entry => respondEntry(scope, served, 200, entry, media));
 }
 
-export async function readEntry(scope: Scope, served: Served): Promise<Entry> {
-  const { core, info, request } = scope;
-  const store = storeOf(served);
+export function readEntry(scope: Scope, served: Served): Awaitable<Entry> {
+  const { info, request } = scope;
   const revision = parseRevision(request.query.get('resourceVersion') ?? undefined);
-  let entry: Entry | undefined;
-  if (revision === undefined) entry = await store.get(served.info.namespaced ? info.namespace : '', info.name);
-  else {
-    if (revision > 0) await core.cacher.waitFor(revision);
-    entry = store.cache.get(served.info.namespaced ? `${info.namespace}/${info.name}` : info.name);
-  }
-  if (!entry) throw errors.notFound(groupResource(served), info.name);
-  return entry;
+  const namespace = served.info.namespaced ? info.namespace : '';
+  return after(storeOf(served).get(namespace, info.name, revision), entry => {
+    if (!entry) throw errors.notFound(groupResource(served), info.name);
+    return entry;
+  });
 }
 
 export async function queryEntries(scope: Scope, served: Served, parameters: ListParameters): Promise<ListResult> {

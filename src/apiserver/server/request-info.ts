@@ -40,9 +40,13 @@ function decodeSegment(segment: string): string {
   return decoded;
 }
 
+/** Only such paths need a closer look at their segments. */
+const unusual = /[%\0]|\/\.\.?(?:\/|$)/;
+
 /** Decoded path segments. Throws 400 for segments that could climb out of their place. */
 function segmentsOf(path: string): string[] {
-  const segments = path.split('/').slice(1).map(decodeSegment);
+  const segments = path.slice(path.indexOf('/') + 1).split('/');
+  if (unusual.test(path)) for (const [i, segment] of segments.entries()) segments[i] = decodeSegment(segment);
   if (segments.at(-1) === '') segments.pop();
   return segments;
 }

@@ -3,6 +3,7 @@ import type { Unstructured } from '../../api/object.ts';
 import type { ResourceInfo } from '../../api/schema.ts';
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '../../api/transport.ts';
 import type { JSONSchemaProps } from '../../api/types/apiextensions-v1.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
 import type { Environment } from '../../controller/contract.ts';
 import type { Store } from '../../store/contract.ts';
 import type { AdmissionPlugin } from '../admission/contract.ts';
@@ -105,4 +106,4 @@ export interface Scope {
   warn(text: string): void;
 }
 
-export type VerbHandler = (scope: Scope, served: Served) => Promise<ApiResponse>;
+export type VerbHandler = (scope: Scope, served: Served) => Awaitable<ApiResponse>;

@@ -1,6 +1,7 @@
 /** What decides who may do what, as the core needs it. */
 import type { Unstructured } from '../../api/object.ts';
 import type { ApiRequest, UserInfo } from '../../api/transport.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
 import type { Client } from '../../client/contract.ts';
 import type { Environment } from '../../controller/contract.ts';
 import type { AdmissionPlugin } from '../admission/contract.ts';
@@ -14,7 +15,7 @@ export interface SecurityEnvironment extends Environment {
 
 export interface Security {
   /** Throws 401. */
-  authenticate(request: ApiRequest): Promise<UserInfo>;
+  authenticate(request: ApiRequest): Awaitable<UserInfo>;
   readonly authorizer: Authorizer;
   /** In the order in which they are asked. */
   readonly admission: readonly AdmissionPlugin[];

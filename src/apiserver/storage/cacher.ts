@@ -3,6 +3,7 @@
  * revision. A lost watch is resumed; when history is compacted away, everything is read again and client watches end.
  */
 import type { Unstructured } from '../../api/object.ts';
+import { type Awaitable, after } from '../../base/awaitable.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { ApiError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -18,9 +19,9 @@ export interface Cacher {
   /** The revision up to which all caches are complete. */
   readonly revision: number;
   /** Resolves when caches hold everything up to `revision`. Throws 504 "Too large resource version" after 3 s. */
-  waitFor(revision: number): Promise<void>;
+  waitFor(revision: number): Awaitable<void>;
   /** Resolves when caches hold every write that was acknowledged before the call; gives the revision. */
-  fresh(): Promise<number>;
+  fresh(): Awaitable<number>;
   /** Announces a value about to be written at a store key, to spare the decode. Gives the way to take it back. */
   hint(storeKey: string, value: Uint8Array, object: Unstructured): () => void;
   /** The entry at `revision` if the cache has it already. */
@@ -152,9 +153,9 @@ export function createCacher(options: {
     }
   }
 
-  async function waitFor(wanted: number): Promise<void> {
+  function waitFor(wanted: number): Awaitable<void> {
     if (wanted <= revision) return;
-    await new Promise<void>((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       const waiter: Waiter = {
         revision: wanted,
         resolve() {
@@ -192,6 +193,16 @@ export function createCacher(options: {
     }
   }
 
+  async function catchUp(wanted: number): Promise<number> {
+    const timer = clock.setTimer(() => void nudge(), nudgeAfterMs, { background: true });
+    try {
+      await waitFor(wanted);
+    } finally {
+      timer.cancel();
+    }
+    return wanted;
+  }
+
   return {
     async start() {
       await new Promise<void>((resolve, reject) => {
@@ -207,17 +218,7 @@ export function createCacher(options: {
       return ready;
     },
     waitFor,
-    async fresh() {
-      const wanted = await store.revision();
-      if (wanted <= revision) return wanted;
-      const timer = clock.setTimer(() => void nudge(), nudgeAfterMs, { background: true });
-      try {
-        await waitFor(wanted);
-      } finally {
-        timer.cancel();
-      }
-      return wanted;
-    },
+    fresh: () => after(store.revision(), wanted => (wanted <= revision ? wanted : catchUp(wanted))),
     hint(storeKey, value, object) {
       const hint = { value, object };
       hints.set(storeKey, hint);

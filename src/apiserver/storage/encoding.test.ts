@@ -3,9 +3,11 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Unstructured } from '../../api/object.ts';
 import { decodeContinue, encodeContinue } from './continue-token.ts';
-import { encodeStored, utf8, withRevision } from './encoding.ts';
+import { encodeStored, utf8 } from './encoding.ts';
 import { Entry } from './entry.ts';
 import { splitStoreKey } from './keys.ts';
+
+const served = (value: Uint8Array, modRevision: number) => new Entry('a', { value, modRevision }).bytes;
 
 const objects = fc
   .record({ name: fc.string({ minLength: 1 }), labels: fc.dictionary(fc.string(), fc.string()), data: fc.jsonValue() })
@@ -21,7 +23,7 @@ describe('stored bytes', () => {
       fc.property(objects, revisions, (obj, revision) => {
         const wanted = JSON.parse(JSON.stringify(obj));
         wanted.metadata.resourceVersion = String(revision);
-        assert.deepEqual(parse(withRevision(encodeStored(obj), revision)), wanted);
+        assert.deepEqual(parse(served(encodeStored(obj), revision)), wanted);
       }),
     );
   });
@@ -42,7 +44,7 @@ describe('stored bytes', () => {
       '{"data":{"a":{}},"metadata":{"resourceVersion":"7","name":"x"},"kind":"K","apiVersion":"v1"}',
       '{"kind":"K","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"x"},"data":{"a":{}}}',
     ])
-      assert.deepEqual(parse(withRevision(utf8(text), 42)), {
+      assert.deepEqual(parse(served(utf8(text), 42)), {
         kind: 'K',
         apiVersion: 'v1',
         metadata: { name: 'x', resourceVersion: '42' },

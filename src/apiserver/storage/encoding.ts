@@ -69,7 +69,7 @@ function digitsOf(revision: number): number {
 /** `"resourceVersion":"` and `",` around the digits. */
 const around = versionMember.length + 2;
 
-/** Length of what `withRevision` gives. `offset` is the value's `versionOffset`. */
+/** Length of what `writeServed` writes. `offset` is the value's `versionOffset`. */
 export function servedSize(value: Uint8Array, revision: number, offset = versionOffset(value)): number {
   const length = offset < 0 ? normalized(value).bytes.length : value.length;
   return length + around + digitsOf(revision);
@@ -100,11 +100,19 @@ export function writeServed(
   return start + bytes.length + shift;
 }
 
-/** Bytes to serve for a stored value at a revision. */
-export function withRevision(value: Uint8Array, revision: number): Uint8Array {
-  const out = new Uint8Array(servedSize(value, revision));
-  writeServed(value, revision, out, 0);
-  return out;
+const slabSize = 64 << 10;
+let slab = new ArrayBuffer(slabSize);
+let used = 0;
+
+/** Room for bytes that do not live long: cut from larger pieces, because the host's own bookkeeping makes each buffer dear. */
+export function slice(size: number): Uint8Array {
+  if (size > slabSize >> 3) return new Uint8Array(size);
+  if (used + size > slabSize) {
+    slab = new ArrayBuffer(slabSize);
+    used = 0;
+  }
+  used += size;
+  return new Uint8Array(slab, used - size, size);
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,5 +1,5 @@
 import type { Unstructured } from '../../api/object.ts';
-import { decodeObject, servedSize, versionOffset, withRevision, writeServed } from './encoding.ts';
+import { decodeObject, servedSize, slice, versionOffset, writeServed } from './encoding.ts';
 
 /** What selectors look at, kept beside the bytes. */
 export interface Selectable {
@@ -44,9 +44,12 @@ export class Entry {
     this.selectable = selectable;
     this.variants = undefined;
   }
-  /** JSON in the storage version, with resourceVersion. Made anew on each call. */
+  /** JSON in the storage version, with resourceVersion. Made anew on each call, to be sent and forgotten. */
   get bytes(): Uint8Array {
-    return this.modRevision === 0 ? this.value : withRevision(this.value, this.modRevision);
+    if (this.modRevision === 0) return this.value;
+    const out = slice(this.size);
+    this.writeTo(out, 0);
+    return out;
   }
   /** Length of `bytes`. */
   get size(): number {

@@ -36,7 +36,7 @@ export async function listEntries(
 ): Promise<ListResult> {
   if (query.continueToken) return continueList(cacher, cache, store, query);
   const { resourceVersion, match, limit } = query;
-  if (resourceVersion === undefined) await cacher.fresh().catch(rethrow);
+  if (resourceVersion === undefined) await fresh(cacher);
   else if (resourceVersion > 0) {
     await cacher.waitFor(resourceVersion);
     if (match === 'Exact' || (match === undefined && limit > 0))
@@ -45,8 +45,12 @@ export async function listEntries(
   return newest(cacher, cache, query, query.start);
 }
 
-function rethrow(e: unknown): never {
-  throw toApiError(e);
+async function fresh(cacher: Cacher): Promise<void> {
+  try {
+    await cacher.fresh();
+  } catch (e) {
+    throw toApiError(e);
+  }
 }
 
 function newest(cacher: Cacher, cache: KindCache, query: ListQuery, start: string): ListResult {
@@ -74,7 +78,7 @@ async function continueList(cacher: Cacher, cache: KindCache, store: Store, quer
   if (start < query.start || (query.end !== undefined && start >= query.end))
     throw errors.badRequest('continue key is not valid: it is outside of the range that is listed');
   if (revision < 0) {
-    await cacher.fresh().catch(rethrow);
+    await fresh(cacher);
     return newest(cacher, cache, query, start);
   }
   try {

@@ -1,5 +1,6 @@
 /** Reads and optimistic writes of one kind's objects. Objects here are in the storage version. */
 import type { Unstructured } from '../../api/object.ts';
+import { type Awaitable, settle } from '../../base/awaitable.ts';
 import { ApiError, errors, type GroupResource, messageOf } from '../../base/errors.ts';
 import { type KeyValue, type Op, type Store, StoreError } from '../../store/contract.ts';
 import type { Cacher } from './cacher.ts';
@@ -30,8 +31,8 @@ export interface WriteResult {
 
 export interface ObjectStore {
   readonly cache: KindCache;
-  /** Linearizable: sees every write acknowledged before the call. */
-  get(namespace: string, name: string): Promise<Entry | undefined>;
+  /** Linearizable: sees every write acknowledged before the call; with a revision, all up to that one at least. */
+  get(namespace: string, name: string, notOlderThan?: number): Awaitable<Entry | undefined>;
   /** Throws 409 AlreadyExists. With `dryRun` only checks. */
   create(obj: Unstructured, options?: { ttlSeconds?: number | undefined; dryRun?: boolean }): Promise<Entry>;
   /**
@@ -124,11 +125,14 @@ export function createObjectStore(options: {
       throw toApiError(e);
     }
   }
-  async function get(namespace: string, name: string): Promise<Entry | undefined> {
-    await cacher.fresh().catch(e => {
-      throw toApiError(e);
-    });
-    return cache.get(keyOf(namespace, name));
+  function get(namespace: string, name: string, notOlderThan?: number): Awaitable<Entry | undefined> {
+    return settle<unknown, Entry | undefined>(
+      () => (notOlderThan === undefined ? cacher.fresh() : cacher.waitFor(notOlderThan)),
+      () => cache.get(keyOf(namespace, name)),
+      e => {
+        throw toApiError(e);
+      },
+    );
   }
   async function create(obj: Unstructured, opts: { ttlSeconds?: number | undefined; dryRun?: boolean } = {}) {
     const key = keyOf(obj.metadata.namespace ?? '', obj.metadata.name);

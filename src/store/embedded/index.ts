@@ -192,7 +192,7 @@ class Embedded implements EmbeddedStore {
     await this.#channel.compact(revision);
   }
 
-  async revision(): Promise<number> {
+  revision(): number {
     this.#check();
     return this.#state.revision;
   }

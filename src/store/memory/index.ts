@@ -133,7 +133,7 @@ class InMemory implements MemoryStore {
     this.#compactTo(revision);
   }
 
-  async revision(): Promise<number> {
+  revision(): number {
     this.#check();
     return this.#state.revision;
   }

@@ -44,7 +44,7 @@ export function attachDisk(inner: Store, { refusal, watched }: DiskOptions): Dis
       return watch;
     },
     compact: checked(revision => inner.compact(revision)),
-    revision: checked(() => inner.revision()),
+    revision: checked(async () => inner.revision()),
     grantLease: checked((ttl, id) => inner.grantLease(ttl, id)),
     keepAlive: checked(id => inner.keepAlive(id)),
     revokeLease: checked(id => inner.revokeLease(id)),

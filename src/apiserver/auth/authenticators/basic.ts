@@ -1,5 +1,6 @@
 /** Authenticators that need nothing but the request: certificates, front proxies, in-process peers, anonymous. */
 import type { ApiRequest, UserInfo } from '../../../api/transport.ts';
+import { type Awaitable, settle } from '../../../base/awaitable.ts';
 import { errors, isUnauthorized } from '../../../base/errors.ts';
 import type { Authenticator } from '../contract.ts';
 import { anonymousName, authenticated, extraKeys, groups } from '../users.ts';
@@ -8,7 +9,7 @@ import type { TokenAuthenticator } from './token.ts';
 /** An identity that the in-process transport vouches for. */
 export const peerAuthenticator: Authenticator = {
   name: 'in-process',
-  authenticate: async request => request.peer.user && authenticated(request.peer.user),
+  authenticate: request => request.peer.user && authenticated(request.peer.user),
 };
 
 type Certificate = NonNullable<ApiRequest['peer']['certificate']>;
@@ -18,20 +19,22 @@ const certificateUsers = new WeakMap<Certificate, UserInfo>();
 /** Common name is the user, organizations are the groups. Certificates of front proxies are not for users. */
 export const certificateAuthenticator: Authenticator = {
   name: 'x509',
-  async authenticate({ peer: { certificate } }) {
+  authenticate({ peer: { certificate } }) {
     if (!certificate?.commonName || certificate.authority === 'front-proxy') return undefined;
-    const known = certificateUsers.get(certificate);
-    if (known) return known;
-    const extra = certificate.raw && { [extraKeys.credentialId]: [await fingerprint(certificate.raw)] };
-    const user = authenticated({
-      name: certificate.commonName,
-      groups: certificate.organizations,
-      ...(extra && { extra }),
-    });
-    certificateUsers.set(certificate, user);
-    return user;
+    return certificateUsers.get(certificate) ?? userOf(certificate);
   },
 };
+
+async function userOf(certificate: Certificate): Promise<UserInfo> {
+  const extra = certificate.raw && { [extraKeys.credentialId]: [await fingerprint(certificate.raw)] };
+  const user = authenticated({
+    name: certificate.commonName,
+    groups: certificate.organizations,
+    ...(extra && { extra }),
+  });
+  certificateUsers.set(certificate, user);
+  return user;
+}
 
 async function fingerprint(raw: Uint8Array): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', raw.slice()));
@@ -81,7 +84,7 @@ export function frontProxyAuthenticator(options: FrontProxyOptions): Authenticat
   const { extraPrefix = 'x-remote-extra-', allowedNames } = options;
   return {
     name: 'front-proxy',
-    async authenticate({ headers, peer: { certificate } }) {
+    authenticate({ headers, peer: { certificate } }) {
       if (certificate?.authority !== 'front-proxy') return undefined;
       if (allowedNames.length > 0 && !allowedNames.includes(certificate.commonName)) throw errors.unauthorized();
       const name = headers[userHeader]?.trim();
@@ -101,7 +104,7 @@ export function anonymousAuthenticator(paths: readonly string[] = healthPaths): 
   const user: UserInfo = { name: anonymousName, groups: [groups.unauthenticated] };
   return {
     name: 'anonymous',
-    authenticate: async request => (paths.includes('*') || paths.includes(request.path) ? user : undefined),
+    authenticate: request => (paths.includes('*') || paths.includes(request.path) ? user : undefined),
   };
 }
 
@@ -132,17 +135,20 @@ function csvFields(line: string): string[] {
  * Asks in order. The first user counts. A bad credential does not stop the others from recognising another one, but nobody
  * becomes anonymous who presented a bad one. Throws Unauthorized when nobody knows the request.
  */
-export async function authenticate(members: readonly Authenticator[], request: ApiRequest): Promise<UserInfo> {
-  let failure: unknown;
-  for (const member of members) {
-    if (failure && member.name === 'anonymous') break;
-    try {
-      const user = await member.authenticate(request);
-      if (user) return user;
-    } catch (e) {
+export function authenticate(
+  members: readonly Authenticator[],
+  request: ApiRequest,
+  from = 0,
+  failure?: unknown,
+): Awaitable<UserInfo> {
+  const member = members[from];
+  if (!member || (failure && member.name === 'anonymous')) throw failure ?? errors.unauthorized();
+  return settle(
+    () => member.authenticate(request),
+    user => user ?? authenticate(members, request, from + 1, failure),
+    e => {
       if (!isUnauthorized(e)) throw e;
-      failure = e;
-    }
-  }
-  throw failure ?? errors.unauthorized();
+      return authenticate(members, request, from + 1, e);
+    },
+  );
 }
