@@ -89,7 +89,7 @@ export class Writer {
       this.#flushing = true;
       // An idle disk begins at once; while it works, all that is written in this turn goes into one message.
       if (this.#sent.length === 0) queueMicrotask(() => this.#flush());
-      else setImmediate(() => this.#flush()); // host-clock: not time, but the end of this turn
+      else this.#soon(() => this.#flush());
     });
   }
 
