@@ -71,11 +71,14 @@ const conditionTaints: readonly { condition: string; status: string; key: string
 ];
 const ownKeys = new Set<string>(Object.values(taintKeys));
 
+/** Whether the pods of a node that is not ready are to go: at once; not yet, if the node is not tainted already; or not at all. */
+export type Eviction = 'now' | 'later' | 'never';
+
 /**
- * The taints a node should have: those that others set, NoSchedule by its conditions, and NoExecute while it is not ready and `evict` holds. Times of
- * taints that stay are kept. Undefined when nothing changes.
+ * The taints a node should have: those that others set, NoSchedule by its conditions, and NoExecute while it is not ready and its pods are to
+ * go. Times of taints that stay are kept. Undefined when nothing changes.
  */
-export function wantedTaints(node: Node, evict: boolean, now: string): Taint[] | undefined {
+export function wantedTaints(node: Node, eviction: Eviction, now: string): Taint[] | undefined {
   const present = node.spec.taints ?? [];
   const conditions = new Map((node.status?.conditions ?? []).map(c => [c.type, c.status]));
   const keys: { key: string; effect: string }[] = conditionTaints
@@ -85,8 +88,8 @@ export function wantedTaints(node: Node, evict: boolean, now: string): Taint[] |
   const ready = readyStatus(node);
   if (ready !== 'True') {
     const key = ready === 'False' ? taintKeys.notReady : taintKeys.unreachable;
-    // A node that is tainted already keeps its taint even while evictions are held back.
-    if (evict || present.some(t => t.key === key && t.effect === 'NoExecute')) keys.push({ key, effect: 'NoExecute' });
+    const isTainted = present.some(t => t.key === key && t.effect === 'NoExecute');
+    if (eviction === 'now' || (eviction === 'later' && isTainted)) keys.push({ key, effect: 'NoExecute' });
   }
   const isOwn = (taint: Taint) =>
     ownKeys.has(taint.key) && (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute');

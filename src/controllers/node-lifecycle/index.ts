@@ -21,12 +21,12 @@ export interface NodeLifecycleOptions {
   readonly startupGracePeriodMs?: number;
   /** Nodes per second that begin to be evicted in a healthy zone; default 0.1. */
   readonly evictionRate?: number;
-  /** Same in a zone that is mostly down, when the cluster has more than 50 nodes (else none); default 0.01. */
+  /** Same in a zone that is mostly down, when it has more than 50 nodes (else none); default 0.01. */
   readonly secondaryEvictionRate?: number;
 }
 
 const leaseNamespace = 'kube-node-lease';
-const largeCluster = 50;
+const largeZone = 50;
 
 export function nodeLifecycleController(options: NodeLifecycleOptions = {}): Controller {
   return {
@@ -93,7 +93,8 @@ function setUp(context: ControllerContext, options: NodeLifecycleOptions) {
     // A node that was well again waits for its turn again.
     if (readyStatus(node) === 'True') limiter.forget(name);
     const held = readyStatus(node) === 'True' ? undefined : limiter.waitFor(node);
-    const taints = wantedTaints(node, held === undefined, rfc3339(clock.now()));
+    const eviction = held === undefined ? 'now' : limiter.isOutage() ? 'never' : 'later';
+    const taints = wantedTaints(node, eviction, rfc3339(clock.now()));
     if (taints) {
       await client.nodes().patch(name, 'merge', {
         metadata: { resourceVersion: node.metadata.resourceVersion },
@@ -180,7 +181,7 @@ function createEvictionLimiter(
     `${node.metadata.labels?.['topology.kubernetes.io/region'] ?? ''}/${node.metadata.labels?.['topology.kubernetes.io/zone'] ?? ''}`;
   const retryMs = 5000;
 
-  function zones(): Map<string, ZoneState> {
+  function zones(): Map<string, { size: number; state: ZoneState }> {
     const counts = new Map<string, { ready: number; notReady: number }>();
     for (const node of list()) {
       const count = counts.get(zoneOf(node)) ?? { ready: 0, notReady: 0 };
@@ -188,20 +189,32 @@ function createEvictionLimiter(
       else count.notReady += 1;
       counts.set(zoneOf(node), count);
     }
-    return new Map([...counts].map(([zone, c]) => [zone, zoneState(c.ready, c.notReady)]));
+    return new Map(
+      [...counts].map(([zone, { ready, notReady }]) => [
+        zone,
+        { size: ready + notReady, state: zoneState(ready, notReady) },
+      ]),
+    );
+  }
+
+  function isOutage(): boolean {
+    return [...zones().values()].every(({ state }) => state === 'full');
   }
 
   function rate(zone: string): number {
-    const states = zones();
-    if ([...states.values()].every(state => state === 'full')) return 0;
-    if (states.get(zone) !== 'partial') return options.evictionRate ?? 0.1;
-    return list().length > largeCluster ? (options.secondaryEvictionRate ?? 0.01) : 0;
+    const { size = 0, state } = zones().get(zone) ?? {};
+    if (state !== 'partial') return options.evictionRate ?? 0.1;
+    return size > largeZone ? (options.secondaryEvictionRate ?? 0.01) : 0;
   }
 
   return {
     /** Undefined: the node's pods may be evicted. Else milliseconds after which to ask again. */
     waitFor(node: Node): number | undefined {
       const name = node.metadata.name;
+      if (isOutage()) {
+        admitted.clear();
+        return retryMs;
+      }
       if (admitted.has(name)) return undefined;
       const zone = zoneOf(node);
       const perSecond = rate(zone);
@@ -213,6 +226,8 @@ function createEvictionLimiter(
       admitted.add(name);
       return undefined;
     },
+    /** No node is ready: then nobody's pods go, also not from nodes that were tainted before. */
+    isOutage,
     forget(name: string): void {
       admitted.delete(name);
     },

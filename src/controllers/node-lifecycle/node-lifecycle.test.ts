@@ -6,7 +6,7 @@ import type { Node } from '../../api/types/core-v1.ts';
 import { rfc3339, rfc3339Micro } from '../../base/clock.ts';
 import { taintEvictionController } from '../taint-eviction/index.ts';
 import { ttlController, ttlFor } from '../ttl/index.ts';
-import { silentConditions, wantedTaints, zoneState } from './health.ts';
+import { type Eviction, silentConditions, wantedTaints, zoneState } from './health.ts';
 import { nodeLifecycleController } from './index.ts';
 
 const node = (conditions: Record<string, string>, taints: string[] = [], unschedulable = false): Node => ({
@@ -23,30 +23,36 @@ const node = (conditions: Record<string, string>, taints: string[] = [], unsched
 const k = (name: string) => `node.kubernetes.io/${name}`;
 
 test('taints by conditions', () => {
-  const cases: [string, Node, boolean, string[] | undefined][] = [
-    ['well', node({ Ready: 'True' }), true, undefined],
-    ['not ready', node({ Ready: 'False' }), true, [`${k('not-ready')}:NoSchedule`, `${k('not-ready')}:NoExecute`]],
-    ['evictions held back', node({ Ready: 'False' }), false, [`${k('not-ready')}:NoSchedule`]],
-    ['silent', node({ Ready: 'Unknown' }), true, [`${k('unreachable')}:NoSchedule`, `${k('unreachable')}:NoExecute`]],
-    ['never reported', node({}), false, [`${k('unreachable')}:NoSchedule`]],
+  const cases: [string, Node, Eviction, string[] | undefined][] = [
+    ['well', node({ Ready: 'True' }), 'now', undefined],
+    ['not ready', node({ Ready: 'False' }), 'now', [`${k('not-ready')}:NoSchedule`, `${k('not-ready')}:NoExecute`]],
+    ['evictions held back', node({ Ready: 'False' }), 'later', [`${k('not-ready')}:NoSchedule`]],
+    ['silent', node({ Ready: 'Unknown' }), 'now', [`${k('unreachable')}:NoSchedule`, `${k('unreachable')}:NoExecute`]],
+    ['never reported', node({}), 'later', [`${k('unreachable')}:NoSchedule`]],
     [
       'well again',
       node({ Ready: 'True' }, [`${k('unreachable')}:NoExecute`, 'mine:NoExecute']),
-      true,
+      'now',
       ['mine:NoExecute'],
     ],
-    ['cordoned', node({ Ready: 'True' }, [], true), true, [`${k('unschedulable')}:NoSchedule`]],
-    ['under pressure', node({ Ready: 'True', DiskPressure: 'True' }), true, [`${k('disk-pressure')}:NoSchedule`]],
+    ['cordoned', node({ Ready: 'True' }, [], true), 'now', [`${k('unschedulable')}:NoSchedule`]],
+    ['under pressure', node({ Ready: 'True', DiskPressure: 'True' }), 'now', [`${k('disk-pressure')}:NoSchedule`]],
     [
       'held back, but tainted before',
       node({ Ready: 'False' }, [`${k('not-ready')}:NoExecute`]),
-      false,
+      'later',
       [`${k('not-ready')}:NoSchedule`, `${k('not-ready')}:NoExecute`],
     ],
+    [
+      'no node is ready',
+      node({ Ready: 'False' }, [`${k('not-ready')}:NoExecute`]),
+      'never',
+      [`${k('not-ready')}:NoSchedule`],
+    ],
   ];
-  for (const [name, given, evict, expected] of cases)
+  for (const [name, given, eviction, expected] of cases)
     assert.deepEqual(
-      wantedTaints(given, evict, 'now')?.map(t => `${t.key}:${t.effect}`),
+      wantedTaints(given, eviction, 'now')?.map(t => `${t.key}:${t.effect}`),
       expected,
       name,
     );
@@ -61,13 +67,18 @@ test('what was wanted once is wanted still', () => {
     NetworkUnavailable: status,
   });
   fc.assert(
-    fc.property(conditions, fc.boolean(), fc.boolean(), (given, evict, cordoned) => {
-      const first = node(given, ['other:NoSchedule'], cordoned);
-      const taints = wantedTaints(first, evict, 'now');
-      const second = { ...first, spec: { ...first.spec, ...(taints && { taints }) } };
-      assert.equal(wantedTaints(second, evict, 'later'), undefined);
-      assert.ok(second.spec.taints?.some(t => t.key === 'other'));
-    }),
+    fc.property(
+      conditions,
+      fc.constantFrom<Eviction>('now', 'later', 'never'),
+      fc.boolean(),
+      (given, evict, cordoned) => {
+        const first = node(given, ['other:NoSchedule'], cordoned);
+        const taints = wantedTaints(first, evict, 'now');
+        const second = { ...first, spec: { ...first.spec, ...(taints && { taints }) } };
+        assert.equal(wantedTaints(second, evict, 'later'), undefined);
+        assert.ok(second.spec.taints?.some(t => t.key === 'other'));
+      },
+    ),
   );
 });
 
@@ -172,3 +183,33 @@ for (let seed = 0; seed <= 6; seed++) {
     await world.stop();
   });
 }
+
+test('when no node answers, nobody loses pods; when one does again, evictions go on', async () => {
+  const world = await createWorld({ controllers, nodes: false });
+  const { client, clock } = world;
+  const alive = await heartbeats(world, ['n1', 'n2']);
+  const toleration = { key: k('unreachable'), operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 };
+  await client.pods('a').create({
+    metadata: { name: 'p' },
+    spec: { nodeName: 'n1', tolerations: [toleration], containers: [{ name: 'c', image: 'i' }] },
+  });
+  const executing = async () =>
+    ((await client.nodes().get('n1')).spec.taints ?? []).filter(t => t.effect === 'NoExecute').length;
+  const isGoing = async () => (await client.pods('a').get('p')).metadata.deletionTimestamp !== undefined;
+  await clock.advance(60_000);
+  alive.delete('n1');
+  await clock.advance(120_000);
+  assert.equal(await executing(), 1);
+  alive.delete('n2');
+  await clock.advance(120_000);
+  assert.equal(await executing(), 0);
+  await clock.advance(900_000);
+  assert.equal(await isGoing(), false);
+  alive.add('n2');
+  await clock.advance(120_000);
+  assert.equal(await executing(), 1);
+  assert.equal(await isGoing(), false);
+  await clock.advance(300_000);
+  assert.equal(await isGoing(), true);
+  await world.stop();
+});
