@@ -132,13 +132,22 @@ function spend(budget: PodDisruptionBudget, pod: string, now: number): void {
       'DisruptedPods map too big - too many evictions not confirmed by PDB controller',
     );
   if (allowed === 0)
-    throw tooMany(
-      "Cannot evict pod as it would violate the pod's disruption budget.",
-      `The disruption budget ${metadata.name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`,
-      0,
-    );
+    throw tooMany("Cannot evict pod as it would violate the pod's disruption budget.", whyNot(budget), 0);
   status.disruptionsAllowed = allowed - 1;
   status.disruptedPods = { ...disrupted, [pod]: rfc3339(now) };
+}
+
+/** Why a budget allows no eviction. Its numbers mean nothing when it could not be computed. */
+function whyNot({ metadata: { name }, status }: PodDisruptionBudget): string {
+  const { desiredHealthy = 0, currentHealthy = 0, conditions } = status ?? {};
+  const condition = conditions?.find(({ type }) => type === 'DisruptionAllowed');
+  const { reason, message } = condition?.status === 'False' && condition.message ? condition : {};
+  const refused = `The disruption budget ${name} does not allow evicting pods currently`;
+  if (reason === 'SyncFailed') return `${refused} because it failed sync: ${message}`;
+  if (currentHealthy <= desiredHealthy) {
+    return `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+  }
+  return message ? `${refused} (${reason}): ${message}` : refused;
 }
 
 function tooMany(message: string, cause: string, retryAfterSeconds: number): ApiError {

@@ -1,6 +1,6 @@
 /** What may change in a claim (ValidatePersistentVolumeClaimUpdate). */
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../../api/types/core-v1.ts';
-import { type Errors, eachEntry, forbidden, immutable, oneOf, same } from '../checks.ts';
+import { type Errors, eachEntry, forbidden, immutable, same } from '../checks.ts';
 import { field } from '../field-errors.ts';
 import { describeChanges } from '../meta/diff.ts';
 import { compareQuantity, validateQuantity } from './resource-names.ts';
@@ -40,7 +40,7 @@ function munged(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): Persi
   if (bound && spec.resources?.requests) {
     spec.resources.requests['storage'] = before.resources?.requests?.['storage'] ?? '0';
   }
-  if (bound && spec.volumeAttributesClassName !== undefined) reset('volumeAttributesClassName');
+  if (bound) reset('volumeAttributesClassName');
   return spec;
 }
 
@@ -55,11 +55,19 @@ function validateSize(claim: PersistentVolumeClaim, old: PersistentVolumeClaim):
     : [field.forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity')];
 }
 
-function validateAttributesClass(now: string | undefined, before: string | undefined): Errors {
+/** Once a class was applied, another may follow, but not none. */
+function validateAttributesClass(
+  { spec }: PersistentVolumeClaim,
+  { spec: before, status }: PersistentVolumeClaim,
+): Errors {
   const path = 'spec.volumeAttributesClassName';
-  if (before === undefined) return [];
-  if (now === undefined) return [field.forbidden(path, 'update from non-nil value to nil is forbidden')];
-  return forbidden(now === '' && before !== '', path, 'update from non-nil value to an empty string is forbidden');
+  const now = spec.volumeAttributesClassName;
+  if (status?.currentVolumeAttributesClassName === undefined || now === before.volumeAttributesClassName) return [];
+  const applied = 'is forbidden when status.currentVolumeAttributesClassName is not nil';
+  return [
+    ...forbidden(now === undefined, path, `update to nil ${applied}`),
+    ...forbidden(now === '', path, `update to empty string ${applied}`),
+  ];
 }
 
 export function validateClaimUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): Errors {
@@ -78,7 +86,7 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
     ...(same(fixed, old.spec) ? [] : [field.forbidden('spec', `${why}\n${describeChanges(old.spec, fixed, 'spec')}`)]),
     ...validateSize(claim, old),
     ...immutable(claim.spec.volumeMode, old.spec.volumeMode, 'volumeMode'),
-    ...validateAttributesClass(claim.spec.volumeAttributesClassName, old.spec.volumeAttributesClassName),
+    ...validateAttributesClass(claim, old),
   ];
 }
 
@@ -93,10 +101,12 @@ const resizeStatuses = [
 export function validateClaimStatus({ status }: PersistentVolumeClaim): Errors {
   const quantities = (key: 'capacity' | 'allocatedResources') =>
     eachEntry(status?.[key], `status.${key}`, (value, at, name) => validateQuantity(name, value, at));
-  const statuses = Object.values(status?.allocatedResourceStatuses ?? {});
+  const path = 'status.allocatedResourceStatuses';
+  const wrong = Object.entries(status?.allocatedResourceStatuses ?? {}).filter(([, s]) => !resizeStatuses.includes(s));
   return [
     ...quantities('capacity'),
-    ...statuses.flatMap(value => oneOf(resizeStatuses)(value, 'status.allocatedResourceStatus')),
+    // Upstream shows the resource, not its status.
+    ...wrong.map(([name]) => field.notSupported(path, name, resizeStatuses)),
     ...quantities('allocatedResources'),
   ];
 }

@@ -86,5 +86,5 @@ function base64(value: string): string {
 export const serviceAccounts = namespaced<ServiceAccount>({
   resource: '/serviceaccounts',
   specless: true,
-  columns: [nameColumn, text('Secrets', obj => obj.secrets?.length ?? 0), ageColumn],
+  columns: [nameColumn, ageColumn],
 });

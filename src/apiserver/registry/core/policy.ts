@@ -5,7 +5,7 @@ import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
 import { validateLimitRange } from './limit-range.ts';
 import { validateScopes } from './quota-scopes.ts';
-import { validateQuantity, validateQuotaResourceName } from './resource-names.ts';
+import { compareQuantity, validateQuantity, validateQuotaResourceName } from './resource-names.ts';
 
 /** Container limits fill each other: max → default → defaultRequest ← min. */
 function defaultItem(item: LimitRangeItem): void {
@@ -40,12 +40,30 @@ function validateQuota({ spec }: ResourceQuota): Errors {
   return [...quantities(spec.hard, 'spec.hard'), ...validateScopes(spec)];
 }
 
+const limitedTwice = ['cpu', 'memory', 'storage', 'ephemeral-storage'];
+
+/** Requests that may be more than the limits are a mistake. Cpu and memory also go by their bare names. */
+function quotaWarnings({ spec }: ResourceQuota): string[] {
+  const hard = spec.hard ?? {};
+  return limitedTwice.flatMap(name => {
+    const prefixed = `requests.${name}`;
+    const bare = name === 'cpu' || name === 'memory';
+    const request = bare && hard[prefixed] === undefined ? name : prefixed;
+    const limit = `limits.${name}`;
+    const [low, high] = [hard[request], hard[limit]];
+    return low !== undefined && high !== undefined && compareQuantity(low, high) > 0
+      ? [`ResourceQuota ${request} (${low}) should be less than ${limit} (${high})`]
+      : [];
+  });
+}
+
 export const resourceQuotas = namespaced<ResourceQuota>({
   resource: '/resourcequotas',
   default(quota) {
     quota.status ??= {};
   },
   validate: validateQuota,
+  warnings: (quota, old) => (old ? [] : quotaWarnings(quota)),
   validateUpdate(quota, old) {
     const scopes = quota.spec.scopes ?? [];
     return same([...scopes].sort(), [...(old.spec.scopes ?? [])].sort())

@@ -2,6 +2,7 @@ import type { LoadBalancerStatus, Service } from '../../../api/types/core-v1.ts'
 import { nameIsDns1035Label } from '../../../api/validation/names.ts';
 import { ageColumn, formatLabels, nameColumn, orNone, text, wideText } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
+import { cidrWarnings, ipWarnings } from '../meta/ip-warnings.ts';
 import { defaultService } from './service/defaults.ts';
 import {
   dropTypeDependent,
@@ -38,18 +39,32 @@ function warnings({ metadata, spec }: Service): string[] {
   if (metadata.annotations?.[oldHints] !== undefined) {
     found.push(`annotation ${oldHints} is deprecated, please use service.kubernetes.io/topology-mode instead`);
   }
-  if (isHeadless(spec)) {
+  const headless = isHeadless(spec);
+  const addresses = (list: readonly string[] = [], path: string) =>
+    list.flatMap((ip, i) => ipWarnings(ip, `spec.${path}[${i}]`));
+  if (!headless) found.push(...addresses(spec.clusterIPs, 'clusterIPs'));
+  if (headless) {
     if (spec.loadBalancerIP) found.push('spec.loadBalancerIP is ignored for headless services');
     if (spec.externalIPs?.length) found.push('spec.externalIPs is ignored for headless services');
     if (spec.sessionAffinity && spec.sessionAffinity !== 'None') {
       found.push('spec.SessionAffinity is ignored for headless services');
     }
   }
+  found.push(
+    ...addresses(spec.externalIPs, 'externalIPs'),
+    ...ipWarnings(spec.loadBalancerIP, 'spec.loadBalancerIP'),
+    ...(spec.loadBalancerSourceRanges ?? []).flatMap((cidr, i) =>
+      cidrWarnings(cidr, `spec.loadBalancerSourceRanges[${i}]`),
+    ),
+  );
   if (spec.type === 'ExternalName' && spec.externalIPs?.length) {
     found.push('spec.externalIPs is ignored when spec.type is "ExternalName"');
   }
   if (spec.type !== 'ExternalName' && spec.externalName) {
     found.push('spec.externalName is ignored when spec.type is not "ExternalName"');
+  }
+  if (spec.trafficDistribution === 'PreferClose') {
+    found.push('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"');
   }
   return found;
 }

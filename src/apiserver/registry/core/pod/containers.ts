@@ -90,7 +90,7 @@ function validateCommon(container: Container, path: string, context: PodContext)
       'FallbackToLogsOnError',
     ]),
     ...validatePorts(container.ports, `${path}.ports`),
-    ...validateEnv(container.env, `${path}.env`, context),
+    ...validateEnv(container.env, `${path}.env`),
     ...validateEnvFrom(container.envFrom, `${path}.envFrom`),
     ...validateContainerVolumes(container, path, context),
     ...requiredOneOf(container.imagePullPolicy, `${path}.imagePullPolicy`, pullPolicies),
@@ -103,16 +103,15 @@ function validateCommon(container: Container, path: string, context: PodContext)
 const maxRules = 20;
 const maxExitCodes = 255;
 
-function validateRule(rule: ContainerRestartRule, path: string): Errors {
-  const codes = rule.exitCodes;
+/** Restarting all containers of the pod is an alpha feature that is off in v1.35 (RestartAllContainersOnContainerExits). */
+function validateRule({ action, exitCodes }: ContainerRestartRule, path: string): Errors {
+  const at = `${path}.exitCodes`;
   return [
-    ...requiredOneOf(rule.action, `${path}.action`, ['Restart', 'RestartAllContainers']),
-    ...(codes
-      ? oneOf(['In', 'NotIn'])(codes.operator, `${path}.exitCodes.operator`)
-      : [field.required(`${path}.exitCodes`, 'must be specified')]),
-    ...((codes?.values?.length ?? 0) > maxExitCodes
-      ? [field.tooMany(`${path}.exitCodes.values`, codes?.values?.length ?? 0, maxExitCodes)]
-      : []),
+    ...oneOf(['Restart'])(action, `${path}.action`),
+    ...(exitCodes
+      ? oneOf(['In', 'NotIn'])(exitCodes.operator, `${at}.operator`)
+      : [field.required(at, 'must be specified')]),
+    ...((exitCodes?.values?.length ?? 0) > maxExitCodes ? [field.tooLong(`${at}.values`, maxExitCodes)] : []),
   ];
 }
 
@@ -125,7 +124,7 @@ function validateRestart(container: Container, path: string): Errors {
   }
   return [
     ...oneOf(['Always', 'Never', 'OnFailure'])(restartPolicy, `${path}.restartPolicy`),
-    ...(rules.length > maxRules ? [field.tooMany(`${path}.restartPolicyRules`, rules.length, maxRules)] : []),
+    ...(rules.length > maxRules ? [field.tooLong(`${path}.restartPolicyRules`, maxRules)] : []),
     ...each(rules, `${path}.restartPolicyRules`, validateRule),
   ];
 }
@@ -154,6 +153,7 @@ export function validateContainers(spec: PodSpec, path: string, context: PodCont
   ];
 }
 
+const noRules = 'restartPolicyRules are not allowed for init containers with restart policy Always';
 const sidecarOnly = ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 
 export function validateInitContainers(spec: PodSpec, path: string, context: PodContext): Errors {
@@ -171,7 +171,9 @@ export function validateInitContainers(spec: PodSpec, path: string, context: Pod
         );
     return [
       ...validateCommon(container, at, context),
-      ...validateRestart(container, at),
+      ...(sidecar
+        ? forbidden(container.restartPolicyRules?.length, `${at}.restartPolicyRules`, noRules)
+        : validateRestart(container, at)),
       ...uniqueName(container, at, names),
       ...hostPortConflicts([container], list, () => index),
       ...own,

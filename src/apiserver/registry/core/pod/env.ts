@@ -1,10 +1,10 @@
-import type { EnvFromSource, EnvVar, EnvVarSource, FileKeySelector } from '../../../../api/types/core-v1.ts';
+import type { EnvFromSource, EnvVar, EnvVarSource, FileKeySelector, PodSpec } from '../../../../api/types/core-v1.ts';
 import { isConfigMapKey, isRelaxedEnvVarName, nameIsDnsSubdomain } from '../../../../api/validation/names.ts';
-import { type Errors, each, invalidAll, nonEmpty, optional, requiredAnd } from '../../checks.ts';
+import { dnsLabel, type Errors, each, invalidAll, nonEmpty, optional, requiredAnd } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
-import type { PodContext } from './context.ts';
+import { containersOf } from './containers-of.ts';
 import { envFields, validateFieldRef, validateResourceFieldRef } from './field-refs.ts';
-import { localNonReservedPath } from './paths.ts';
+import { noBacksteps } from './paths.ts';
 
 function validateKeySelector(selector: { name?: string; key: string }, path: string): Errors {
   const { name = '', key } = selector;
@@ -14,18 +14,27 @@ function validateKeySelector(selector: { name?: string; key: string }, path: str
   ];
 }
 
-function validateFileKey(ref: FileKeySelector, path: string, context: PodContext): Errors {
-  const volume = context.volumes.get(ref.volumeName);
-  return [
-    ...requiredAnd(ref.key, `${path}.key`, (value, at) => invalidAll(at, value, isRelaxedEnvVarName(value))),
-    ...requiredAnd(ref.volumeName, `${path}.volumeName`, (value, at) =>
-      volume?.emptyDir ? [] : [field.notFound(at, value)],
-    ),
-    ...requiredAnd(ref.path, `${path}.path`, localNonReservedPath),
-  ];
+const validateFileKey = (ref: FileKeySelector, path: string): Errors => [
+  ...requiredAnd(ref.key, `${path}.key`, (value, at) => invalidAll(at, value, isRelaxedEnvVarName(value))),
+  ...requiredAnd(ref.volumeName, `${path}.volumeName`, dnsLabel),
+  ...requiredAnd(ref.path, `${path}.path`, noBacksteps),
+];
+
+/** Files of variables are read from volumes that live with the pod (validateFileKeyRefVolumes). */
+export function validateFileKeyVolumes(spec: PodSpec, path: string): Errors {
+  return containersOf(spec, path).flatMap(([{ env }, at]) =>
+    each(env, `${at}.env`, ({ valueFrom }, where) => {
+      const name = valueFrom?.fileKeyRef?.volumeName;
+      if (!valueFrom?.fileKeyRef) return [];
+      const volume = spec.volumes?.find(v => v.name === name);
+      const place = `${where}.valueFrom.fileKeyRef.volumeName`;
+      if (!volume) return [field.notFound(place, name ?? '')];
+      return volume.emptyDir ? [] : [field.invalid(place, name, 'referenced volume must be of type emptyDir')];
+    }),
+  );
 }
 
-function validateSource(source: EnvVarSource, path: string, context: PodContext): Errors {
+function validateSource(source: EnvVarSource, path: string): Errors {
   return [
     ...optional(source.fieldRef, `${path}.fieldRef`, (ref, at) => validateFieldRef(ref, envFields, at)),
     ...optional(source.resourceFieldRef, `${path}.resourceFieldRef`, (ref, at) =>
@@ -33,14 +42,14 @@ function validateSource(source: EnvVarSource, path: string, context: PodContext)
     ),
     ...optional(source.configMapKeyRef, `${path}.configMapKeyRef`, validateKeySelector),
     ...optional(source.secretKeyRef, `${path}.secretKeyRef`, validateKeySelector),
-    ...optional(source.fileKeyRef, `${path}.fileKeyRef`, (ref, at) => validateFileKey(ref, at, context)),
+    ...optional(source.fileKeyRef, `${path}.fileKeyRef`, validateFileKey),
   ];
 }
 
 const sources = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef', 'fileKeyRef'] as const;
 const sourceList = '`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`';
 
-function validateValueFrom(variable: EnvVar, path: string, context: PodContext): Errors {
+function validateValueFrom(variable: EnvVar, path: string): Errors {
   const source = variable.valueFrom;
   if (!source) return [];
   const count = sources.filter(key => source[key]).length;
@@ -52,16 +61,13 @@ function validateValueFrom(variable: EnvVar, path: string, context: PodContext):
         : count > 1
           ? 'may not have more than one field specified at a time'
           : undefined;
-  return [
-    ...validateSource(source, path, context),
-    ...(complaint === undefined ? [] : [field.invalid(path, '', complaint)]),
-  ];
+  return [...validateSource(source, path), ...(complaint === undefined ? [] : [field.invalid(path, '', complaint)])];
 }
 
-export function validateEnv(variables: readonly EnvVar[] | undefined, path: string, context: PodContext): Errors {
+export function validateEnv(variables: readonly EnvVar[] | undefined, path: string): Errors {
   return each(variables, path, (variable, at) => [
     ...requiredAnd(variable.name, `${at}.name`, (name, where) => invalidAll(where, name, isRelaxedEnvVarName(name))),
-    ...validateValueFrom(variable, `${at}.valueFrom`, context),
+    ...validateValueFrom(variable, `${at}.valueFrom`),
   ]);
 }
 

@@ -12,7 +12,7 @@ import {
   validatePodResourceName,
   validateQuantity,
 } from '../resource-names.ts';
-import { aggregateRequests } from './aggregate.ts';
+import { aggregateLimits, aggregateRequests } from './aggregate.ts';
 
 function validateEntry(name: string, value: string, path: string, checkName: Check<string>): Errors {
   const complaint = hugePagesComplaint(name, value);
@@ -99,18 +99,16 @@ export function validateOverhead(overhead: Record<string, string>, path: string)
 }
 
 function againstContainers(spec: PodSpec, resources: ResourceRequirements, path: string): Errors {
-  const aggregated = Object.entries(aggregateRequests(spec)).flatMap(([name, total]) => {
-    const request = resources.requests?.[name] ?? '0';
-    return compareQuantity(total, request) > 0
-      ? [
-          field.invalid(
-            `${path}.requests[${name}]`,
-            request,
-            `must be greater than or equal to aggregate container requests of ${total}`,
-          ),
-        ]
-      : [];
-  });
+  const covers = (kind: 'requests' | 'limits', totals: Record<string, string>) =>
+    Object.entries(totals).flatMap(([name, total]) => {
+      const own = resources[kind]?.[name];
+      const why = `must be greater than or equal to aggregate container ${kind} of ${total}`;
+      return own !== undefined && compareQuantity(total, own) > 0
+        ? [field.invalid(`${path}.${kind}[${name}]`, own, why)]
+        : [];
+    });
+  // Huge pages cannot be overcommitted, so the pod's limit covers those of its containers.
+  const huge = Object.fromEntries(Object.entries(aggregateLimits(spec)).filter(([name]) => isHugePages(name)));
   const limits = each(spec.containers, `${path}.containers`, (container, at) =>
     eachEntry(container.resources?.limits, '', (limit, _, name) => {
       const whole = resources.limits?.[name];
@@ -119,16 +117,17 @@ function againstContainers(spec: PodSpec, resources: ResourceRequirements, path:
         : [];
     }),
   );
-  return [...aggregated, ...limits];
+  return [...covers('requests', aggregateRequests(spec)), ...covers('limits', huge), ...limits];
 }
 
 /** Pod-level resources: cpu, memory and huge pages, covering what the containers ask for. */
 export function validatePodResources(spec: PodSpec, path: string): Errors {
   const { resources } = spec;
   if (!resources) return [];
-  const own = [
-    ...forbidden(resources.claims, `${path}.claims`, 'claims cannot be set for Resources at pod-level'),
+  if (spec.os?.name === 'windows') return [field.forbidden(path, 'may not be set for a windows pod')];
+  return [
+    ...forbidden(resources.claims, `${path}.claims`, 'claims may not be set for Resources at pod-level'),
     ...validateRequirements({ ...resources, claims: [] }, validatePodResourceName, none, path),
+    ...againstContainers(spec, resources, path),
   ];
-  return own.length > 0 ? own : againstContainers(spec, resources, path);
 }

@@ -9,6 +9,7 @@ import type {
   Toleration,
   TopologySpreadConstraint,
 } from '../../../../api/types/core-v1.ts';
+import type { LabelSelector } from '../../../../api/types/meta-v1.ts';
 import { isLabelValue, nameIsDnsLabel, nameIsDnsSubdomain } from '../../../../api/validation/names.ts';
 import { type Check, type Errors, each, invalidAll, nonEmpty, oneOf, optional, required } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
@@ -63,20 +64,40 @@ function validateWeight(weight: number, path: string): Errors {
   return weight >= 1 && weight <= 100 ? [] : [field.invalid(`${path}.weight`, weight, 'must be in the range 1-100')];
 }
 
+function validateKeyNames(keys: readonly string[], selector: LabelSelector | undefined, path: string): Errors {
+  if (keys.length === 0) return [];
+  return selector
+    ? each(keys, path, validateLabelName)
+    : [field.forbidden(path, 'must not be specified when labelSelector is not set')];
+}
+
+/**
+ * A key that the selector names besides. Keys of a pod are already part of its selector, as expressions, so it is the second expression (or
+ * the first, after a label) that tells. Upstream reports it at the term's own path with the key's index.
+ */
+function validateSelectedKeys(keys: readonly string[], selector: LabelSelector | undefined, path: string): Errors {
+  const seen = new Set(Object.keys(selector?.matchLabels ?? {}));
+  return (selector?.matchExpressions ?? []).flatMap(({ key }) => {
+    const index = seen.has(key) ? keys.lastIndexOf(key) : -1;
+    seen.add(key);
+    return index < 0
+      ? []
+      : [field.invalid(`${path}[${index}]`, key, 'exists in both matchLabelKeys and labelSelector')];
+  });
+}
+
+/** ValidateMatchLabelKeysAndMismatchLabelKeys. */
 function validateLabelKeys(term: PodAffinityTerm | TopologySpreadConstraint, path: string): Errors {
   const match = term.matchLabelKeys ?? [];
   const mismatch = 'mismatchLabelKeys' in term ? (term.mismatchLabelKeys ?? []) : [];
-  const unset = 'must not be specified when labelSelector is not set';
+  const at = `${path}.matchLabelKeys`;
   return [
-    ...(match.length > 0 && !term.labelSelector ? [field.forbidden(`${path}.matchLabelKeys`, unset)] : []),
-    ...(mismatch.length > 0 && !term.labelSelector ? [field.forbidden(`${path}.mismatchLabelKeys`, unset)] : []),
-    ...each(match, `${path}.matchLabelKeys`, (key, at) => [
-      ...validateLabelName(key, at),
-      ...(mismatch.includes(key)
-        ? [field.invalid(at, key, 'exists in both matchLabelKeys and mismatchLabelKeys')]
-        : []),
-    ]),
-    ...each(mismatch, `${path}.mismatchLabelKeys`, validateLabelName),
+    ...validateKeyNames(match, term.labelSelector, at),
+    ...validateKeyNames(mismatch, term.labelSelector, `${path}.mismatchLabelKeys`),
+    ...validateSelectedKeys(match, term.labelSelector, path),
+    ...each(match, at, (key, where) =>
+      mismatch.includes(key) ? [field.invalid(where, key, 'exists in both matchLabelKeys and mismatchLabelKeys')] : [],
+    ),
   ];
 }
 
@@ -122,6 +143,10 @@ function validateTolerationOperator({ operator = '', value = '' }: Toleration, p
   if (operator === '' || operator === 'Equal') {
     const complaints = isLabelValue(value);
     return complaints.length > 0 ? [field.invalid(path, value, complaints.join(';'))] : [];
+  }
+  // Comparisons are an alpha feature that is off in v1.35 (TaintTolerationComparisonOperators).
+  if (operator === 'Lt' || operator === 'Gt') {
+    return [field.notSupported(path, operator, ['Equal', 'Exists', 'Lt', 'Gt'])];
   }
   if (operator !== 'Exists') return [field.notSupported(path, operator, ['Equal', 'Exists'])];
   return value ? [field.invalid(path, value, "value must be empty when `operator` is 'Exists'")] : [];

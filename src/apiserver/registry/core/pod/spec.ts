@@ -28,7 +28,9 @@ import {
 import { field } from '../../field-errors.ts';
 import { validateLabels } from '../../meta/object-meta.ts';
 import { validateContainers, validateEphemeralContainers, validateInitContainers } from './containers.ts';
+import { containersOf } from './containers-of.ts';
 import { podContext } from './context.ts';
+import { validateFileKeyVolumes } from './env.ts';
 import { validateOs } from './os.ts';
 import { validateOverhead, validatePodResources } from './resources.ts';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
@@ -122,21 +124,30 @@ function validateHostPorts(spec: PodSpec, path: string, isPod: boolean): Errors 
 /** A user namespace cannot be combined with the host's other namespaces. */
 function validateHostUsers(spec: PodSpec, path: string): Errors {
   if (spec.hostUsers !== false) return [];
-  const why = 'when `pod.Spec.HostUsers` is false';
+  const why = 'when `hostUsers` is false';
   return [
     ...forbidden(spec.hostNetwork, `${path}.hostNetwork`, why),
     ...forbidden(spec.hostPID, `${path}.HostPID`, why),
     ...forbidden(spec.hostIPC, `${path}.HostIPC`, why),
+    ...containersOf(spec, path).flatMap(([{ volumeDevices }, at]) =>
+      forbidden(volumeDevices?.length, `${at}.volumeDevices`, why),
+    ),
   ];
 }
 
-const hostnameOverride: Check<string> = (name, path) => [
-  ...(name.length > 64 ? [field.invalid(path, name, 'must be no more than 64 characters')] : []),
-  ...dnsSubdomain(name, path),
-];
+const maxHostname = 64;
+
+/** A name that replaces the pod's own in its hostname. */
+function validateHostname({ hostnameOverride: name, setHostnameAsFQDN, hostNetwork }: PodSpec, path: string): Errors {
+  return optional(name, `${path}.hostnameOverride`, (value, at) => [
+    ...forbidden(setHostnameAsFQDN, at, 'may not be specified when setHostnameAsFQDN is true'),
+    ...forbidden(hostNetwork, at, 'may not be specified when hostNetwork is true'),
+    ...(value.length > maxHostname ? [field.tooLong(at, maxHostname)] : []),
+    ...dnsSubdomain(value, at),
+  ]);
+}
 
 function validateIdentity(spec: PodSpec, path: string): Errors {
-  const override = spec.hostnameOverride;
   return [
     ...nonEmpty(spec.serviceAccountName, `${path}.serviceAccountName`, objectName()),
     ...nonEmpty(spec.nodeName, `${path}.nodeName`, objectName()),
@@ -145,17 +156,6 @@ function validateIdentity(spec: PodSpec, path: string): Errors {
     ),
     ...nonEmpty(spec.hostname, `${path}.hostname`, dnsLabel),
     ...nonEmpty(spec.subdomain, `${path}.subdomain`, dnsLabel),
-    ...optional(override, `${path}.hostnameOverride`, hostnameOverride),
-    ...forbidden(
-      override && spec.setHostnameAsFQDN,
-      `${path}.setHostnameAsFQDN`,
-      'may not be set when hostnameOverride is specified',
-    ),
-    ...forbidden(
-      override && spec.hostNetwork,
-      `${path}.hostNetwork`,
-      'may not be set when hostnameOverride is specified',
-    ),
     ...validateTolerations(spec.tolerations, `${path}.tolerations`),
     ...each(spec.hostAliases, `${path}.hostAliases`, hostAlias),
     ...nonEmpty(spec.priorityClassName, `${path}.priorityClassName`, objectName()),
@@ -199,7 +199,9 @@ export function validatePodSpec(spec: PodSpec, path: string, meta?: ObjectMeta):
     ...validateGates(spec.schedulingGates, `${path}.schedulingGates`),
     ...validateTopologySpread(spec.topologySpreadConstraints, `${path}.topologySpreadConstraints`),
     ...validateHostUsers(spec, path),
+    ...validateHostname(spec, path),
     ...validateIdentity(spec, path),
     ...validateOs(spec, path),
+    ...validateFileKeyVolumes(spec, path),
   ];
 }

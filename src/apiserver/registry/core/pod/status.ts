@@ -1,9 +1,10 @@
 /** Updates of a pod's status (ValidatePodStatusUpdate). */
-import type { ContainerStatus, Pod } from '../../../../api/types/core-v1.ts';
+import type { Container, ContainerStatus, Pod } from '../../../../api/types/core-v1.ts';
 import { parseIp } from '../../../../api/validation/ip.ts';
 import {
   type Errors,
   each,
+  forbidden,
   immutable,
   ipAddress,
   nonEmpty,
@@ -32,14 +33,23 @@ function validateTransitions(
   });
 }
 
+/** The first rule that speaks of the exit code decides. */
+function restartedByRule({ restartPolicy, restartPolicyRules = [] }: Container, exitCode: number): boolean {
+  const rule = restartPolicyRules.find(
+    ({ exitCodes }) => exitCodes?.values?.includes(exitCode) === (exitCodes?.operator === 'In'),
+  );
+  return restartPolicy !== undefined && rule?.action === 'Restart';
+}
+
 function validateContainerStatuses(pod: Pod, old: Pod): Errors {
   const { restartPolicy, initContainers = [], containers = [] } = old.spec;
   const own = new Map([...initContainers, ...containers].map(c => [c.name, c] as const));
   const mayRestart = (status: ContainerStatus) => {
     const container = own.get(status.name);
-    if (container?.restartPolicyRules?.length) return true;
+    const exitCode = status.state?.terminated?.exitCode ?? 0;
+    if (container && restartedByRule(container, exitCode)) return true;
     const policy = container?.restartPolicy ?? restartPolicy;
-    return policy === 'Always' || (policy === 'OnFailure' && status.state?.terminated?.exitCode !== 0);
+    return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
   };
   const now = pod.status ?? {};
   const before = old.status ?? {};
@@ -94,6 +104,11 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): Errors {
       systemConditions.has(condition.type) ? [] : qualifiedName(condition.type, `${at}.Type`),
     ),
     ...nonEmpty(now.nominatedNodeName, 'status.nominatedNodeName', objectName()),
+    ...forbidden(
+      old.spec.nodeName && now.nominatedNodeName && now.nominatedNodeName !== old.status?.nominatedNodeName,
+      'status.nominatedNodeName',
+      'may not be set on pods that are already bound to a node',
+    ),
     ...(old.status?.qosClass ? immutable(now.qosClass ?? '', old.status.qosClass, 'status.qosClass') : []),
     ...validateContainerStatuses(pod, old),
     ...validateClaimStatuses(pod),
