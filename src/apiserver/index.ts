@@ -27,8 +27,9 @@ import { createBookmarks } from './server/bookmarks.ts';
 import { createBroadcasts } from './server/broadcast.ts';
 import { builtinServed, corePlurals, storageFor } from './server/builtin.ts';
 import { serveResource } from './server/dispatch.ts';
-import { createFairness } from './server/fairness.ts';
+import { createFairness, defaultFairness } from './server/fairness.ts';
 import { type AuditSink, chain, type Exchange } from './server/filters.ts';
+import type { SizeOf } from './server/flow-control/width.ts';
 import { followFlowControl } from './server/follow-flow-control.ts';
 import type { HealthCheck } from './server/health.ts';
 import { type NonResourceInputs, serveNonResource, versionInfo } from './server/nonresource.ts';
@@ -121,7 +122,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     if (!answer) throw errors.methodNotSupported({ group, resource }, 'create');
     return answer(obj, scope);
   };
-  const fairness = createFairness(options);
+  /** The size of one object stands for all. */
+  const sizeOf: SizeOf = ({ group, version, resource }) => {
+    const root = resources.find(group, version, resource)?.store?.cache.root;
+    const [first] = root?.values('', undefined, 1) ?? [];
+    return root && first && { count: root.size, average: first.value.length };
+  };
+  const fairness = createFairness(options, { ...defaultFairness, sizeOf });
   const handle = chain(
     {
       clock,
@@ -161,6 +168,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await ensureSystemPriorityClasses(client);
       await ensureFlowControl(client);
       await followFlowControl(options, client, fairness, stopping.signal);
+      fairness.start(stopping.signal);
       await reconcileApiServices(core, client);
       await services.start({ ...options, serviceCidrs: options.serviceCidrs ?? defaultServiceCidrs });
       if (options.security) {

@@ -1,6 +1,9 @@
+import type { FlowSchema } from '../../api/types/flowcontrol-v1.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
 import { createInformerFactory } from '../../client/index.ts';
 import type { Environment } from '../../controller/contract.ts';
+import { withDangling } from '../registry/flowcontrol/dangling.ts';
 import type { Fairness } from './fairness.ts';
 
 /** Keeps priority and fairness as its objects say, until the signal. Resolves when it does so for the first time. */
@@ -17,7 +20,18 @@ export async function followFlowControl(
   const apply = () => {
     due = false;
     fairness.configure(schemas.store.list(), levels.store.list());
+    const names = new Set(levels.store.list().map(level => level.metadata.name));
+    for (const schema of schemas.store.list()) tell(schema, names);
   };
+  /** Says whether the level that a schema names is there. Another server may say the same at the same moment. */
+  function tell(schema: FlowSchema, names: ReadonlySet<string>): void {
+    const status = withDangling(schema, names, environment.clock.now());
+    if (!status) return;
+    client
+      .flowschemas()
+      .updateStatus({ ...schema, status })
+      .catch(e => environment.log.debug('The status of a flow schema was not written', { error: messageOf(e) }));
+  }
   const changed = () => {
     if (due) return;
     due = true;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sampleOf } from '../samples.ts';
 import { cells, created, onCreate, onSubresource, type Rule } from '../testing.ts';
+import { withDangling } from './dangling.ts';
 import { flowSchemas } from './flow-schema.ts';
 import { priorityLevelConfigurations } from './priority-level.ts';
 
@@ -172,4 +173,22 @@ test('of the level "exempt" only what it lends may change', () => {
     ],
   ];
   assert.deepEqual(onCreate(priorityLevelConfigurations, base, rules), rules);
+});
+
+test('a schema says whether its level exists, once', () => {
+  const schema = created(flowSchemas, sampleOf(`${group}/flowschemas`, false));
+  const name = schema.spec.priorityLevelConfiguration.name;
+  const found = withDangling(schema, new Set([name]), 0);
+  assert.deepEqual(found?.conditions, [
+    {
+      type: 'Dangling',
+      status: 'False',
+      reason: 'Found',
+      message: `This FlowSchema references the PriorityLevelConfiguration object named "${name}" and it exists`,
+      lastTransitionTime: '1970-01-01T00:00:00Z',
+    },
+  ]);
+  const told = { ...schema, ...(found && { status: found }) };
+  assert.equal(withDangling(told, new Set([name]), 0), undefined);
+  assert.equal(withDangling(told, new Set(), 0)?.conditions?.[0]?.reason, 'NotFound');
 });
