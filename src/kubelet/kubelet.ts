@@ -116,6 +116,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     node,
     pressure: () => pressure,
     volumesInUse: () => host.volumesInUse(),
+    extendedResources: () => host.extendedResources(),
     ...(options.lease && { leaseSeconds: options.lease.seconds, renewSeconds: options.lease.renewSeconds }),
     ...(options.statusSeconds !== undefined && { statusSeconds: options.statusSeconds }),
     ...(options.onPodCidrs && { onPodCidrs: options.onPodCidrs }),

@@ -102,6 +102,8 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
     memoryBytes: machine.memoryBytes,
     hostIps: machine.addresses,
     allocatable: () => allocatable,
+    log,
+    onResourcesChanged: () => kubelet.node.refresh(),
     ...(containerd && {
       mountImage: (_pod, reference, policy, target) => containerd.mountImage(reference, policy, target),
     }),
@@ -135,6 +137,7 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
     stopping.abort(new Error('the node agent stops'));
     await server?.close();
     await kubelet.stop();
+    await host.close();
     if (containerd) await containerd.release();
     else await runtime.close();
   };
@@ -157,6 +160,7 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
           stats,
           logRoot: directories.logs,
         });
+      await host.start();
       await kubelet.start();
       if (options.staticPods)
         void startStaticPods({ ...options.staticPods, kubelet, nodeName, client, clock, log, signal });
@@ -173,7 +177,7 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
         freeDisk: images.removeUnused,
       });
       void startLogRotation({ kubelet, runtime, clock, log, signal });
-      void startCsiNode({ csi: host.csi, nodeName, client, clock, log, signal });
+      void startCsiNode({ csi: host.csi, scan: host.scanPlugins, nodeName, client, clock, log, signal });
     },
     release,
     async stop() {
@@ -182,6 +186,7 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
       await kubelet.stop();
       await removePods(runtime);
       // As when the machine is switched off: what pods wrote to their volumes is there when they start again.
+      await host.close();
       await unmountBelow(directories.kubelet);
       if (containerd) await containerd.stop();
       else await runtime.close();

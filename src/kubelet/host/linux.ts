@@ -2,12 +2,16 @@
 import { chmod, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { PersistentVolume, Pod } from '../../api/types/core-v1.ts';
 import type { Clock } from '../../base/clock.ts';
-import { isNotFound } from '../../base/errors.ts';
+import { isNotFound, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Client } from '../../client/contract.ts';
+import { createDeviceManager } from '../plugins/devices.ts';
+import { createResourceDrivers } from '../plugins/dra.ts';
+import { createPluginRegistry } from '../plugins/registry.ts';
 import { podHostname } from '../pod/config.ts';
 import type { ObjectSource } from '../pod/env.ts';
 import { expand } from '../pod/env.ts';
-import type { ContainerFiles, PodHost } from '../pod/host.ts';
+import { type ContainerFiles, type PodHost, SetUpError } from '../pod/host.ts';
 import {
   type AnyContainer,
   podLogFolder,
@@ -41,10 +45,18 @@ export interface LinuxHostOptions {
   /** Default /etc/resolv.conf. */
   resolvConf?: string;
   mountImage?: VolumeManagerOptions['mountImage'];
+  log: Logger;
+  /** Devices came, left or fell ill. */
+  onResourcesChanged(): void;
 }
 export interface LinuxHost extends PodHost {
   readonly cgroups: PodCgroups;
   readonly csi: ReturnType<typeof createCsiNode>;
+  /** Opens what plugins register at. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+  /** Looks for plugins that came or left. */
+  scanPlugins(): Promise<boolean>;
   volumePath(pod: Pod, name: string): string | undefined;
   volumeUsage: VolumeManager['usage'];
 }
@@ -58,11 +70,20 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
   const cgroups = createPodCgroups(options.cgroupRoot || '/kubepods');
   const tokens = createTokenSource(client, clock);
   const addresses = new Map<string, readonly string[]>();
+  const devices = createDeviceManager({
+    directory: `${root}/device-plugins`,
+    log: options.log,
+    onChange: options.onResourcesChanged,
+  });
+  const claims = createResourceDrivers({ directory: root, client });
+  const scan = (): Promise<boolean> => plugins.scan();
   const csi = createCsiNode({
     root,
+    scan,
     objects,
     publishContext: (driver, volume) => publishContext(client, nodeName, driver, volume),
   });
+  const plugins = createPluginRegistry(root, { CSIPlugin: csi.kind, DRAPlugin: claims.kind });
   const volumes = createVolumeManager({
     root,
     csi,
@@ -105,6 +126,24 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
     return mounts;
   }
 
+  async function prepareClaims(pod: Pod): Promise<void> {
+    try {
+      await scanFor(claims.prepare, pod);
+    } catch (e) {
+      const message = `Failed to prepare dynamic resources: ${messageOf(e)}`;
+      throw new SetUpError('FailedPrepareDynamicResources', message);
+    }
+  }
+  /** Work of plugins, again when they had not been looked for. */
+  async function scanFor<T>(work: (subject: T) => Promise<void>, subject: T): Promise<void> {
+    try {
+      await work(subject);
+    } catch (e) {
+      if (!(await scan())) throw e;
+      await work(subject);
+    }
+  }
+
   async function hostsFile(pod: Pod, container: AnyContainer, podIps: readonly string[]): Promise<RuntimeMount[]> {
     if (container.volumeMounts?.some(m => m.mountPath === '/etc/hosts')) return [];
     const path = `${podDirectory(uidOf(pod))}/etc-hosts`;
@@ -132,6 +171,17 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
   return {
     cgroups,
     csi,
+    scanPlugins: scan,
+    async start() {
+      await devices.start();
+      await claims.start();
+    },
+    async close() {
+      claims.close();
+      await devices.close();
+    },
+    admit: devices.admit,
+    extendedResources: devices.resources,
     checks: networkChecks,
     memoryBytes: options.memoryBytes,
     periodicSync: true,
@@ -144,7 +194,8 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
       await mkdir(podDirectory(uidOf(pod)), { recursive: true, mode: 0o750 });
       await mkdir(`${logRoot}/${podLogFolder(pod)}`, { recursive: true });
       if (options.cgroupRoot) await cgroups.apply(pod);
-      if (pod.spec.volumes?.some(v => v.csi || v.persistentVolumeClaim || v.ephemeral)) await csi.scan();
+      if (pod.spec.volumes?.some(v => v.csi || v.persistentVolumeClaim || v.ephemeral)) await scan();
+      if (pod.spec.resourceClaims?.length) await prepareClaims(pod);
       await volumes.setUp(pod);
     },
     async containerFiles(pod, container, podIps, attempt): Promise<ContainerFiles> {
@@ -155,17 +206,26 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
         ...(await hostsFile(pod, container, podIps)),
         await terminationLog(pod, container, attempt),
       ];
-      const devices = (container.volumeDevices ?? []).flatMap(d => {
+      const given = await devices.filesOf(pod, container.name);
+      const blocks = (container.volumeDevices ?? []).flatMap(d => {
         const hostPath = volumes.pathOf(pod, d.name);
         return hostPath ? [{ containerPath: d.devicePath, hostPath, permissions: 'mrw' }] : [];
       });
-      return { mounts, devices };
+      return {
+        mounts: [...mounts, ...given.mounts],
+        devices: [...blocks, ...given.devices],
+        envs: given.envs ?? [],
+        annotations: given.annotations ?? {},
+        cdiDevices: [...(given.cdiDevices ?? []), ...claims.devicesOf(pod, container)],
+      };
     },
     terminationMessage: (_pod, _container, status) => terminationMessage(status),
     async updatePodResources(pod) {
       if (options.cgroupRoot) await cgroups.apply(pod);
     },
     async tearDownPod(uid) {
+      await scanFor(claims.unprepare, uid);
+      await devices.release(uid);
       await volumes.tearDown(uid);
       await cgroups.remove(uid);
       tokens.forget(uid);

@@ -6,6 +6,7 @@ import { isAlreadyExists, isConflict, isNotFound, messageOf } from '../../base/e
 import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Client, EventRecorder } from '../../client/contract.ts';
+import type { ExtendedResources } from '../pod/host.ts';
 import type { ContainerRuntime, Image } from '../runtime/contract.ts';
 import {
   conditionEvents,
@@ -33,6 +34,8 @@ export interface NodeAgentOptions {
   reportSeconds?: number;
   pressure(): Pressure;
   volumesInUse(): readonly string[];
+  /** What device plugins offer. */
+  extendedResources(): ExtendedResources;
   /** The address range that the node's pods get, as soon as it is known. */
   onPodCidrs?(cidrs: readonly string[]): void;
 }
@@ -83,7 +86,16 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     const state = await health();
     const images: readonly Image[] = runtimeUp ? await runtime.listImages().catch(() => []) : [];
     const volumesInUse = options.volumesInUse();
-    const input = { options: nodeOptions, health: state, images, runtime: runtimeInfo, volumesInUse, now: clock.now() };
+    const extended = options.extendedResources();
+    const input = {
+      options: nodeOptions,
+      health: state,
+      images,
+      runtime: runtimeInfo,
+      volumesInUse,
+      extended,
+      now: clock.now(),
+    };
     return nodeStatus({ ...input, old: current?.status });
   }
 

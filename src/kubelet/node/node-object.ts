@@ -1,6 +1,7 @@
 /** The Node object as the kubelet writes it. Pure. Upstream: pkg/kubelet/nodestatus, kubelet_node_status.go. */
 import type { Node, NodeCondition, NodeStatus, Taint } from '../../api/types/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
+import type { ExtendedResources } from '../pod/host.ts';
 import type { Image, RuntimeCondition } from '../runtime/contract.ts';
 import type { Machine } from './machine.ts';
 
@@ -156,13 +157,15 @@ export interface NodeStatusInput {
   images: readonly Image[];
   runtime: { name: string; version: string; handlers: readonly string[] };
   volumesInUse: readonly string[];
+  extended: ExtendedResources;
   old: NodeStatus | undefined;
   now: number;
 }
 const maxImages = 50;
 const maxImageNames = 5;
 
-export function nodeStatus({ options, health, images, runtime, volumesInUse, old, now }: NodeStatusInput): NodeStatus {
+export function nodeStatus(input: NodeStatusInput): NodeStatus {
+  const { options, health, images, runtime, volumesInUse, extended, old, now } = input;
   const { machine } = options;
   const others = (old?.conditions ?? []).filter(
     c => !['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'].includes(c.type),
@@ -172,8 +175,8 @@ export function nodeStatus({ options, health, images, runtime, volumesInUse, old
       ...machine.addresses.map(address => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: machine.hostname },
     ],
-    capacity: capacityOf(options),
-    allocatable: allocatableOf(options),
+    capacity: { ...capacityOf(options), ...extended.capacity },
+    allocatable: { ...allocatableOf(options), ...extended.allocatable },
     conditions: [...others, ...nodeConditions(health, old?.conditions ?? [], now)],
     daemonEndpoints: { kubeletEndpoint: { Port: options.kubeletPort } },
     images: [...images]

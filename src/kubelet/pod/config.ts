@@ -142,7 +142,7 @@ export interface ContainerInput {
 
 export function containerConfig(input: ContainerInput): ContainerConfig {
   const { pod, container, attempt, image, env, files } = input;
-  const values = new Map(env.map(e => [e.name, e.value]));
+  const values = new Map([...(files.envs ?? []), ...env].map(e => [e.name, e.value]));
   const expandAll = (list: readonly string[] | undefined) => (list ?? []).map(t => expand(t, n => values.get(n)));
   const encoder = new TextEncoder();
   const grace = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds;
@@ -152,11 +152,12 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     command: expandAll(container.command),
     args: expandAll(container.args),
     workingDir: container.workingDir ?? '',
-    envs: env.map(e => ({ key: e.name, value: encoder.encode(e.value) })),
+    envs: [...values].map(([key, value]) => ({ key, value: encoder.encode(value) })),
     mounts: [...files.mounts],
     devices: [...files.devices],
     labels: { ...podLabels(pod), [containerNameLabel]: container.name },
     annotations: {
+      ...files.annotations,
       [hashAnnotation]: containerHash(container),
       [restartCountAnnotation]: String(attempt),
       [resourcesAnnotation]: JSON.stringify(container.resources ?? {}),
@@ -172,6 +173,7 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
       resources: containerResources(pod, container, input.nodeMemory),
       securityContext: containerSecurity(pod, container, image, input.targetContainerId),
     },
+    ...(files.cdiDevices?.length && { CDIDevices: files.cdiDevices.map(name => ({ name })) }),
     ...(container.lifecycle?.stopSignal && { stopSignal: container.lifecycle.stopSignal }),
   };
 }

@@ -4,21 +4,31 @@
  */
 import type { Pod } from '../../api/types/core-v1.ts';
 import type { ContainerStatus, RuntimeMount } from '../runtime/contract.ts';
+import type { Refusal } from './admission.ts';
 import type { AnyContainer } from './names.ts';
 
-/** Why volumes are not ready; retried, and told as a FailedMount event. */
-export class VolumeError extends Error {
-  readonly volume: string;
-  constructor(volume: string, message: string) {
+/** Why what a pod needs of the machine is not ready; retried, and told as an event with this reason. */
+export class SetUpError extends Error {
+  readonly reason: 'FailedMount' | 'FailedMapVolume' | 'FailedPrepareDynamicResources';
+  constructor(reason: SetUpError['reason'], message: string) {
     super(message);
-    this.name = 'VolumeError';
-    this.volume = volume;
+    this.name = 'SetUpError';
+    this.reason = reason;
   }
 }
 
 export interface ContainerFiles {
   readonly mounts: readonly RuntimeMount[];
   readonly devices: readonly { containerPath: string; hostPath: string; permissions: string }[];
+  /** What devices ask for; the container's own environment wins. */
+  readonly envs?: readonly { name: string; value: string }[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly cdiDevices?: readonly string[];
+}
+/** Node resources besides the machine's own. */
+export interface ExtendedResources {
+  capacity: Record<string, string>;
+  allocatable: Record<string, string>;
 }
 
 export interface PodHost {
@@ -26,7 +36,10 @@ export interface PodHost {
   logDirectory(pod: Pod): string;
   /** Empty: the runtime's default. */
   cgroupParent(pod: Pod): string;
-  /** Directories, cgroup and volumes; also refreshes contents that changed. Rejects with `VolumeError`. */
+  /** Sets aside what the pod may not share, as devices. Resolves with why it may not run here. */
+  admit(pod: Pod): Promise<Refusal | undefined>;
+  extendedResources(): ExtendedResources;
+  /** Directories, cgroup, claims and volumes; also refreshes contents that changed. Rejects with `SetUpError`. */
   setUpPod(pod: Pod): Promise<void>;
   /** Mounts of one container: its volumes, /etc/hosts and the termination log. */
   containerFiles(
@@ -78,6 +91,8 @@ const ok: CheckResult = { ok: true, output: '' };
 export const nullHost: PodHost = {
   logDirectory: pod => `/var/log/pods/${pod.metadata.uid}`,
   cgroupParent: () => '',
+  admit: async () => undefined,
+  extendedResources: () => ({ capacity: {}, allocatable: {} }),
   setUpPod: async () => undefined,
   containerFiles: async () => ({ mounts: [], devices: [] }),
   terminationMessage: async () => '',

@@ -19,7 +19,7 @@ import {
 import type { ContainerNotes } from './container-status.ts';
 import type { PodContext } from './context.ts';
 import { type Decision, decide } from './decide.ts';
-import { VolumeError } from './host.ts';
+import { SetUpError } from './host.ts';
 import { type AnyContainer, allContainers, isStaticPod, uidOf } from './names.ts';
 import { createProbeSet } from './probes.ts';
 import { createResizer } from './resize.ts';
@@ -220,7 +220,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
     const { phase } = pod.status ?? {};
     if (phase === 'Succeeded' || phase === 'Failed') return end();
     if (!admitted) {
-      const refusal = context.admit(pod);
+      const refusal = context.admit(pod) ?? (await host.admit(pod));
       if (refusal) return refuse(refusal);
       admitted = true;
     }
@@ -304,7 +304,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
     try {
       await host.setUpPod(pod);
     } catch (e) {
-      if (e instanceof VolumeError) podEvent(context, pod)('Warning', 'FailedMount', e.message);
+      if (e instanceof SetUpError) podEvent(context, pod)('Warning', e.reason, e.message);
       throw e;
     }
   }

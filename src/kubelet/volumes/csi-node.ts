@@ -8,6 +8,8 @@ import type { CsiNode } from './csi.ts';
 
 export interface CsiNodeOptions {
   csi: CsiNode;
+  /** Looks for drivers that registered or left. */
+  scan(): Promise<unknown>;
   nodeName: string;
   client: Client;
   clock: Clock;
@@ -51,7 +53,7 @@ export async function startCsiNode(options: CsiNodeOptions): Promise<void> {
     written = text;
   }
   while (!signal.aborted) {
-    await csi
+    await options
       .scan()
       .then(publish)
       .catch((e: unknown) => log.debug('CSINode could not be written', { error: messageOf(e) }));

@@ -1,14 +1,17 @@
 /** CSI on the node: stage and publish through a driver's socket. Upstream: pkg/volume/csi. */
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import type { PersistentVolume, Pod } from '../../api/types/core-v1.ts';
 import { createCodec } from '../grpc/codec.ts';
 import { createUnixClient, type UnixClient } from '../grpc/unix-client.ts';
+import type { PluginKind } from '../plugins/registry.ts';
 import type { ObjectSource } from '../pod/env.ts';
 import { csiMessages } from './csi-messages.ts';
 
 export interface CsiOptions {
-  /** Holds `plugins_registry` (registration sockets) and `plugins`. */
+  /** Holds `plugins`, and in it where volumes are staged. */
   root: string;
+  /** Looks for drivers that registered or left. */
+  scan(): Promise<unknown>;
   objects: ObjectSource;
   /** The attachment's publish context, once the volume is attached. Rejects while it is not. */
   publishContext(driver: string, volume: PersistentVolume): Promise<Record<string, string>>;
@@ -31,18 +34,12 @@ export interface CsiNode {
     string,
     { socket: string; nodeId: string; maxVolumes: number; topology: Record<string, string> }
   >;
-  /** Looks for drivers that registered or left. True when something changed. */
-  scan(): Promise<boolean>;
+  /** How drivers come and go. */
+  readonly kind: PluginKind;
   publish(pod: Pod, volume: CsiVolume, target: string): Promise<void>;
   unpublish(target: string): Promise<void>;
 }
 
-const registrationMessages = `
-PluginInfo type=1:s name=2:s endpoint=3:s supported_versions=4:s*
-RegistrationStatus plugin_registered=1:b error=2:s
-RegistrationStatusResponse
-InfoRequest
-`;
 const modes: Record<string, string> = {
   ReadWriteOnce: 'SINGLE_NODE_WRITER',
   ReadOnlyMany: 'MULTI_NODE_READER_ONLY',
@@ -66,9 +63,8 @@ interface Published {
   staging: string;
 }
 
-export function createCsiNode({ root, objects, publishContext }: CsiOptions): CsiNode {
+export function createCsiNode({ root, objects, publishContext, scan }: CsiOptions): CsiNode {
   const drivers = new Map<string, Driver>();
-  const sockets = new Map<string, string>();
   const call = <R>(driver: Driver, method: string, request: object): Promise<R> =>
     driver.client.call(
       `csi.v1.${method.startsWith('Node') ? 'Node' : 'Identity'}/${method}`,
@@ -77,27 +73,6 @@ export function createCsiNode({ root, objects, publishContext }: CsiOptions): Cs
       { timeoutMs: callTimeoutMs },
     );
 
-  async function register(path: string): Promise<void> {
-    const registrar = createUnixClient(path, createCodec(registrationMessages));
-    try {
-      const service = 'pluginregistration.Registration';
-      const info = await registrar.call<{ type: string; name: string; endpoint: string }>(
-        `${service}/GetInfo`,
-        ['InfoRequest', {}],
-        'PluginInfo',
-        { timeoutMs: 5000 },
-      );
-      if (info.type !== 'CSIPlugin') return;
-      drivers.set(info.name, await connect(info.endpoint || path));
-      sockets.set(path, info.name);
-      const told: [string, object] = ['RegistrationStatus', { pluginRegistered: true, error: '' }];
-      await registrar.call(`${service}/NotifyRegistrationStatus`, told, 'RegistrationStatusResponse', {
-        timeoutMs: 5000,
-      });
-    } finally {
-      registrar.close();
-    }
-  }
   async function connect(socket: string): Promise<Driver> {
     const client = createUnixClient(socket, createCodec(csiMessages));
     const bare: Driver = { socket, client, nodeId: '', maxVolumes: 0, topology: {}, stages: false };
@@ -142,24 +117,18 @@ export function createCsiNode({ root, objects, publishContext }: CsiOptions): Cs
   const stagingPath = (v: CsiVolume) =>
     `${root}/plugins/kubernetes.io/csi/${v.driver}/${Buffer.from(v.handle).toString('hex').slice(0, 64)}/globalmount`;
 
-  async function scan(): Promise<boolean> {
-    const before = [...drivers.keys()].sort().join();
-    const directory = `${root}/plugins_registry`;
-    const present = new Set((await readdir(directory).catch(() => [])).map(f => `${directory}/${f}`));
-    for (const path of present)
-      if (path.endsWith('.sock') && !sockets.has(path)) await register(path).catch(() => undefined);
-    for (const [path, name] of sockets) {
-      if (present.has(path)) continue;
-      drivers.get(name)?.client.close();
-      drivers.delete(name);
-      sockets.delete(path);
-    }
-    return before !== [...drivers.keys()].sort().join();
-  }
-
   return {
     drivers,
-    scan,
+    kind: {
+      async add({ name, endpoint }) {
+        drivers.get(name)?.client.close();
+        drivers.set(name, await connect(endpoint));
+      },
+      remove(name) {
+        drivers.get(name)?.client.close();
+        drivers.delete(name);
+      },
+    },
     async publish(pod, volume, target) {
       const driver = driverOf(volume.driver);
       const capability = {

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promi
 import { unitsOf } from '../../api/quantity.ts';
 import type { PersistentVolume, Pod, Volume } from '../../api/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
-import { VolumeError } from '../pod/host.ts';
+import { SetUpError } from '../pod/host.ts';
 import { uidOf } from '../pod/names.ts';
 import { type DiskUsage, diskUsage, type Filesystem, filesystemOf } from '../stats/disk.ts';
 import { type Payload, writeAtomically } from './atomic-writer.ts';
@@ -190,7 +190,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
         try {
           volumes.set(volume.name, await setUpOne(pod, volume));
         } catch (e) {
-          throw new VolumeError(volume.name, `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(e)}`);
+          throw new SetUpError('FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(e)}`);
         }
       }
     },
