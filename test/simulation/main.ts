@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import type { FaultRates, SimulationOptions, SimulationReport } from '../../src/testing/simulation/index.ts';
 import { defaultFaults, replayArguments, shrink, simulate } from '../../src/testing/simulation/index.ts';
+import { storageOf } from './seeds.ts';
 
 const { values } = parseArgs({
   options: {
@@ -20,15 +21,12 @@ const { values } = parseArgs({
   },
 });
 
-/** The embedded store takes longer: unless told otherwise, so many seeds use it. */
-const embeddedEvery = 5;
-
 function optionsFor(seed: number): SimulationOptions {
   const without = values.without.split(',').filter(name => name !== '');
   const unknown = without.find(name => !(name in defaultFaults));
   if (unknown) throw new Error(`--without ${unknown}: known are ${Object.keys(defaultFaults).join(', ')}`);
   const faults = Object.fromEntries(without.map(name => [name, 0])) as Partial<FaultRates>;
-  const storage = values.store ?? (seed % embeddedEvery === 0 ? 'embedded' : 'memory');
+  const storage = values.store ?? storageOf(seed);
   if (storage !== 'memory' && storage !== 'embedded') throw new Error('--store takes memory or embedded');
   return {
     seed,

@@ -43,6 +43,8 @@ export interface NetworkOptions {
   readonly server: () => Handler | undefined;
   onRequest(request: SeenRequest): void;
   onResponse(request: SeenRequest, response: ApiResponse): void;
+  /** After `onResponse`. */
+  answered(request: SeenRequest, response: ApiResponse): void;
   /** The answer to a watch, as the server sends it. */
   watched(request: SeenRequest, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
 }
@@ -80,6 +82,7 @@ export function createLink(process: string, options: NetworkOptions): Link {
     options.onRequest(seen);
     const response = await server(request);
     options.onResponse(seen, response);
+    options.answered(seen, response);
     if (server !== options.server()) throw new ConnectionLost('the server crashed');
     if (response.body && !(response.body instanceof Uint8Array))
       return { ...response, body: stream(options.watched(seen, response.body), server, request.signal) };

@@ -25,6 +25,7 @@ import { createRecords } from './records.ts';
 import { memoryStorage, type Storage, type StorageOptions } from './storage.ts';
 import { createObserver, type View } from './view.ts';
 import { checkedAnswer, checkedWatch } from './watches.ts';
+import { checkWrite } from './writes.ts';
 
 const startMs = Date.UTC(2026, 0, 1, 12);
 /** Findings beyond this are consequences. */
@@ -125,6 +126,7 @@ async function createRun(options: SimulationOptions, clock: VirtualClock, histor
   const judge: Judge = createJudge(clock, history, () => observer.view);
   const records = createRecords();
   const report = (message: string) => judge.find('every watch tells the history', [message]);
+  const reportWrite = (message: string) => judge.find('a write replaces what it was meant for', [message]);
   const observer = createObserver({
     ...{ clock, history, records, report },
     onChange(change) {
@@ -135,6 +137,7 @@ async function createRun(options: SimulationOptions, clock: VirtualClock, histor
     clock,
     rates: () => state.rates,
     ...watching(history, invariants, judge, () => observer.view, state),
+    answered: (request, response) => checkWrite(request, response, records, reportWrite),
     watched: (request, body) => checkedAnswer(request, body, records, report),
   };
   const site: Site = { seed, clock, network, log: judgingLogger(clock, options, history, judge) };

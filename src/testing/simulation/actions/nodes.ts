@@ -28,6 +28,25 @@ async function drain({ client, random, view }: ActionContext): Promise<string | 
   return `drain ${name}: ${evicted} of ${there.length} pods evicted`;
 }
 
+/** A second scheduler that knows less: what is bound already must stay. */
+async function bindAgain({ client, random, view, nodes }: ActionContext): Promise<string | undefined> {
+  const pod = pick(
+    view.list<Pod>('pods').filter(({ spec, metadata }) => spec.nodeName && !metadata.deletionTimestamp),
+    random,
+  );
+  const name = pick(nodes, random);
+  if (!pod || !name || pod.spec.nodeName === name) return undefined;
+  const { metadata } = pod;
+  const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name: metadata.name }, target: { kind: 'Node', name } };
+  try {
+    await client.pods(metadata.namespace).createSubresource(metadata.name, 'binding', body);
+  } catch (error) {
+    if (!isApiError(error)) throw error;
+    return `pod ${metadata.namespace}/${metadata.name} cannot be bound to ${name} as well`;
+  }
+  return `pod ${metadata.namespace}/${metadata.name} was bound again, to ${name}`;
+}
+
 const important = 'important';
 
 async function importantPod(context: ActionContext): Promise<string | undefined> {
@@ -49,5 +68,6 @@ async function importantPod(context: ActionContext): Promise<string | undefined>
 
 export const nodeActions: readonly Action[] = [
   { name: 'drain', weight: 1, run: drain },
+  { name: 'bind-again', weight: 0.7, run: bindAgain },
   { name: 'important-pod', weight: 1.5, run: importantPod },
 ];

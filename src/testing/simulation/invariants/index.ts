@@ -1,7 +1,9 @@
 import type { Invariant } from '../contract.ts';
 import { capacityInvariants } from './capacity.ts';
 import { controllerInvariants } from './controllers.ts';
+import { deletionInvariants } from './deletion.ts';
 import { objectInvariants } from './objects.ts';
+import { placement, silentNodes } from './placement.ts';
 import { processInvariants } from './processes.ts';
 import { settledInvariants } from './settled.ts';
 import { volumeInvariants } from './volumes.ts';
@@ -13,6 +15,9 @@ export function defaultInvariants(): readonly Invariant[] {
     ...processInvariants,
     ...capacityInvariants(),
     ...controllerInvariants(),
+    ...deletionInvariants(),
+    placement(),
+    silentNodes(),
     ...volumeInvariants(),
     ...settledInvariants,
   ];

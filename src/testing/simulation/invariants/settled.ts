@@ -1,13 +1,14 @@
 /** What a cluster comes to when it is left in peace. */
 import { controllerOf, type KubeObject } from '../../../api/object.ts';
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../../../api/types/apps-v1.ts';
-import type { Job } from '../../../api/types/batch-v1.ts';
-import type { Node, Pod, Service } from '../../../api/types/core-v1.ts';
+import type { CronJob, Job } from '../../../api/types/batch-v1.ts';
+import type { Node, Pod, Service, Taint } from '../../../api/types/core-v1.ts';
 import type { EndpointSlice } from '../../../api/types/discovery-v1.ts';
 import type { Invariant } from '../contract.ts';
 import type { View } from '../view.ts';
 import { freeMilliCpu, wantedMilliCpu } from './capacity.ts';
 import { targetNode } from './controllers.ts';
+import { repelling } from './placement.ts';
 import { idOf, isActive, isReady, isTerminal, podsOf } from './support.ts';
 import { waitsForClaim } from './volumes.ts';
 
@@ -104,12 +105,32 @@ function* jobs(view: View): Generator<string> {
   }
 }
 
+function evictingTaint(view: View, pod: Pod): Taint | undefined {
+  const node = view.get<Node>('nodes', pod.spec.nodeName ?? '');
+  return node && repelling(node, pod, ['NoExecute']);
+}
+
+/** Of a cron job's finished jobs as many stay as it says. */
+function* cronJobs(view: View): Generator<string> {
+  for (const cron of view.list<CronJob>('batch/cronjobs')) {
+    const { successfulJobsHistoryLimit = 3, failedJobsHistoryLimit = 1 } = cron.spec;
+    const own = view
+      .list<Job>('batch/jobs', cron.metadata.namespace)
+      .filter(j => controllerOf(j)?.uid === cron.metadata.uid);
+    const ended = (type: string) =>
+      own.filter(job => job.status?.conditions?.some(c => c.type === type && c.status === 'True')).length;
+    if (ended('Complete') > successfulJobsHistoryLimit || ended('Failed') > failedJobsHistoryLimit)
+      yield `cron job ${idOf(cron)} keeps ${ended('Complete')} successes and ${ended('Failed')} failures`;
+  }
+}
+
 function* pods(view: View): Generator<string> {
   for (const pod of view.list<Pod>('pods')) {
     if (pod.metadata.deletionTimestamp) yield `pod ${idOf(pod)} is not gone yet`;
     else if (pod.spec.nodeName && !view.get('nodes', pod.spec.nodeName))
       yield `pod ${idOf(pod)} is on a node that is gone`;
     else if (isTerminal(pod) || controllerOf(pod)?.kind === 'Job') continue;
+    else if (evictingTaint(view, pod)) yield `pod ${idOf(pod)} stays beside taint ${evictingTaint(view, pod)?.key}`;
     else if (waitsForClaim(view, pod)) continue;
     else if (!pod.spec.nodeName && !pod.spec.affinity && !mustWait(view, pod, pod.metadata.namespace))
       yield `pod ${idOf(pod)} waits although a node has room`;
@@ -172,6 +193,7 @@ export const settledInvariants: readonly Invariant[] = [
   check('stateful sets are full', statefulSets),
   check('daemons are everywhere', daemonSets),
   check('jobs come to an end', jobs),
+  check('cron jobs keep as many jobs as told', cronJobs),
   check('pods run', pods),
   check('nothing is left behind', orphans),
   check('services lead to ready pods', endpoints),

@@ -33,7 +33,7 @@ export function podChange(change: Change): { before: Pod | undefined; after: Pod
 }
 
 /** How far behind a controller may be that is not wrong: late watches, slow requests, a change of leader. */
-const memoryMs = 180_000;
+export const memoryMs = 180_000;
 
 /** The highest and lowest values that something had lately. What a late controller does is judged by what it may have seen. */
 export function recently() {
