@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { createResponder } from '../../src/dns/answer.ts';
+import { createDnsMeter } from '../../src/dns/meter.ts';
 import { startDnsServer } from '../../src/dns/server.ts';
 import { createZone } from '../../src/dns/zone.ts';
 
@@ -21,7 +22,8 @@ if (process.argv[2] === 'echo') {
     });
   const forwarder = { resolve: async () => ({ code: 'NXDOMAIN' as const, answers: [], authorities: [] }) };
   const server = await startDnsServer({
-    ...{ address: '127.0.0.1', port: 0, clock: systemClock, log: silentLogger, metrics: createMetrics() },
+    ...{ address: '127.0.0.1', port: 0, clock: systemClock, log: silentLogger },
+    meter: createDnsMeter(createMetrics(), systemClock, clusterDomain),
     responder: createResponder({ zone, forwarder, clusterDomain }),
   });
   console.log(server.port);

@@ -10,6 +10,7 @@ import { createMetrics } from '../base/metrics.ts';
 import { seededRandom } from '../base/random.ts';
 import { createResponder } from './answer.ts';
 import { createForwarder, type Forwarder } from './forward.ts';
+import { createDnsMeter } from './meter.ts';
 import { type DnsServer, startDnsServer } from './server.ts';
 import { createZone, type QuestionType, reverseAddress } from './zone.ts';
 
@@ -47,6 +48,7 @@ function filledZone() {
   const zone = createZone({ clusterDomain, ttl: 5 });
   for (const service of [web, database, outside]) zone.setService(service);
   zone.setSlice(databaseSlice);
+  zone.setNamespace('shop');
   return zone;
 }
 const data = (answers: readonly Answer[]) =>
@@ -120,7 +122,7 @@ async function serve(forwarder: Forwarder, namespaceOf?: (address: string) => st
     responder,
     clock: systemClock,
     log: silentLogger,
-    metrics: createMetrics(),
+    meter: createDnsMeter(createMetrics(), systemClock, clusterDomain),
   });
   open.push(server);
   return server;

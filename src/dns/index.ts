@@ -1,10 +1,13 @@
 /** Cluster DNS: follows services and endpoint slices, answers on the cluster's DNS address. */
 import { readFileSync } from 'node:fs';
-import { keyOf } from '../api/object.ts';
+import { keyOf, splitKey } from '../api/object.ts';
+import type { ConfigMap } from '../api/types/index.ts';
 import type { InformerFactory } from '../client/contract.ts';
 import type { Environment } from '../controller/contract.ts';
 import { createResponder } from './answer.ts';
-import { createForwarder } from './forward.ts';
+import { type DnsConfig, emptyConfig, parseDnsConfig } from './config.ts';
+import { createForwarding, type Routes } from './forwarding.ts';
+import { createDnsMeter } from './meter.ts';
 import { type DnsServer, startDnsServer } from './server.ts';
 import { createZone } from './zone.ts';
 
@@ -17,6 +20,10 @@ export interface ClusterDnsOptions extends Environment {
   readonly clusterDomain: string;
   /** Resolvers for other names; default: the machine's own. */
   readonly upstreams?: readonly string[];
+  /** Domain → its resolvers. */
+  readonly stubDomains?: ReadonlyMap<string, readonly string[]>;
+  /** The config map in which users say more: "namespace/name". See `parseDnsConfig`. */
+  readonly configMap?: string;
   /** For the search-path shortcut; see `ResponderOptions`. */
   readonly namespaceOf?: (clientAddress: string) => string | undefined;
 }
@@ -43,6 +50,11 @@ export async function startClusterDns(options: ClusterDnsOptions): Promise<Clust
   const zone = createZone({ clusterDomain: options.clusterDomain, ttl: 5 });
   const services = options.informers.informer('v1/services');
   const slices = options.informers.informer('discovery.k8s.io/v1/endpointslices');
+  const namespaces = options.informers.informer('v1/namespaces');
+  const stopNamespaces = namespaces.addHandler({
+    onAdd: namespace => zone.setNamespace(namespace.metadata.name),
+    onDelete: namespace => zone.deleteNamespace(namespace.metadata.name),
+  });
   const stopServices = services.addHandler({
     onAdd: service => zone.setService(service),
     onUpdate: service => zone.setService(service),
@@ -57,17 +69,27 @@ export async function startClusterDns(options: ClusterDnsOptions): Promise<Clust
     },
     onDelete: slice => zone.deleteSlice(slice),
   });
-  await Promise.all([services.synced(), slices.synced()]);
-  const upstreams = options.upstreams ?? hostResolvers('/etc/resolv.conf', options.addresses);
+  const routesOf = (config: DnsConfig): Routes => ({
+    upstreams: config.upstreams ?? options.upstreams ?? hostResolvers('/etc/resolv.conf', options.addresses),
+    stubDomains: new Map([...(options.stubDomains ?? []), ...config.stubDomains]),
+  });
+  const forwarder = createForwarding(options, routesOf(emptyConfig));
+  const stopConfig = followConfig(options, config => {
+    zone.setHosts(config.hosts);
+    forwarder.setRoutes(routesOf(config));
+  });
+  await Promise.all([services.synced(), slices.synced(), namespaces.synced()]);
   const responder = createResponder({
     zone,
-    forwarder: createForwarder({ upstreams, clock: options.clock, random: options.random }),
+    forwarder,
     clusterDomain: options.clusterDomain,
     ...(options.namespaceOf && { namespaceOf: options.namespaceOf }),
   });
   const servers: DnsServer[] = [];
   try {
-    for (const address of options.addresses) servers.push(await startDnsServer({ ...options, address, responder }));
+    const meter = createDnsMeter(options.metrics, options.clock, options.clusterDomain);
+    for (const address of options.addresses)
+      servers.push(await startDnsServer({ ...options, address, responder, meter }));
   } catch (error) {
     await Promise.all(servers.map(server => server.close()));
     throw error;
@@ -75,9 +97,21 @@ export async function startClusterDns(options: ClusterDnsOptions): Promise<Clust
   return {
     ports: servers.map(server => server.port),
     async close() {
-      stopServices();
-      stopSlices();
+      for (const stop of [stopServices, stopSlices, stopNamespaces, stopConfig]) stop();
       await Promise.all(servers.map(server => server.close()));
     },
   };
+}
+
+/** Calls back with what the config map says, and with nothing when it goes. Nobody waits for it: DNS works without. */
+function followConfig({ configMap, informers, log }: ClusterDnsOptions, use: (config: DnsConfig) => void) {
+  if (configMap === undefined) return () => {};
+  const { namespace, name } = splitKey(configMap);
+  const maps = informers.informer('v1/configmaps', { namespace, fieldSelector: `metadata.name=${name}` });
+  const take = ({ data }: ConfigMap) => {
+    const { config, problems } = parseDnsConfig(data ?? {});
+    for (const problem of problems) log.warn('a part of the DNS configuration is left out', { configMap, problem });
+    use(config);
+  };
+  return maps.addHandler({ onAdd: take, onUpdate: take, onDelete: () => use(emptyConfig) });
 }

@@ -2,9 +2,11 @@
  * Encoded replies by the bytes of their question. Most of a cluster's questions are the same few; decoding and encoding each costs ten times
  * what sending costs. The key holds everything but the id, so that options and the case of letters come back as they were sent.
  */
+import type { AnswerLabels } from './meter.ts';
+
 export interface CachedReply {
   readonly bytes: Buffer;
-  readonly labels: Record<string, string>;
+  readonly labels: AnswerLabels;
   /** Of the zone when the reply was made. */
   readonly version: number;
 }

@@ -6,10 +6,11 @@ import { type DecodedPacket, decode, encode, type Packet, type RecordType, strea
 import type { EndpointSlice, Service } from '../api/types/index.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
-import { createMetrics } from '../base/metrics.ts';
+import { createMetrics, type Metrics } from '../base/metrics.ts';
 import { seededRandom } from '../base/random.ts';
 import { createResponder } from './answer.ts';
 import type { Forwarder } from './forward.ts';
+import { createDnsMeter } from './meter.ts';
 import { type DnsServer, startDnsServer } from './server.ts';
 import { createZone, type Zone } from './zone.ts';
 
@@ -27,6 +28,7 @@ interface Fixture {
   readonly zone: Zone;
   readonly server: DnsServer;
   readonly asked: string[];
+  readonly metrics: Metrics;
   udp(question: Partial<Packet>): Promise<DecodedPacket & { size: number }>;
   tcp(...questions: Partial<Packet>[]): Promise<DecodedPacket[]>;
 }
@@ -47,12 +49,14 @@ async function serve(namespaceOf?: (address: string) => string | undefined): Pro
     },
   };
   const responder = createResponder({ zone, forwarder, clusterDomain, ...(namespaceOf && { namespaceOf }) });
-  const environment = { clock: systemClock, log: silentLogger, metrics: createMetrics() };
+  const metrics = createMetrics();
+  const meter = createDnsMeter(metrics, systemClock, clusterDomain);
+  const environment = { clock: systemClock, log: silentLogger, meter };
   const server = await startDnsServer({ ...environment, address: '127.0.0.1', port: 0, responder });
   open.push(server);
   const query = (part: Partial<Packet>): Packet => ({ id: 7, type: 'query', flags: 0x100, ...part });
   return {
-    ...{ zone, server, asked },
+    ...{ zone, server, asked, metrics },
     udp: part =>
       new Promise((resolve, reject) => {
         const socket = createSocket('udp4');
@@ -211,4 +215,22 @@ test('random packets do no harm', async () => {
   }
   socket.close();
   assert.deepEqual(data(await udp(question('web.shop.svc.cluster.local'))), ['10.43.0.5']);
+});
+
+test('answers are counted as CoreDNS counts them, also those from the cache', async () => {
+  const { zone, server, udp, tcp, metrics } = await serve();
+  zone.setService(web('10.43.0.5'));
+  for (let i = 0; i < 3; i++) await udp(question('web.shop.svc.cluster.local'));
+  await tcp(question('no.shop.svc.cluster.local'));
+  await udp(question('www.example.org', 'AAAA'));
+  const text = metrics.text();
+  const at = `server="dns://127.0.0.1:${server.port}"`;
+  const count = (name: string, labels: string) =>
+    Number(new RegExp(`^${name}\\{${labels}\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+  const inside = 'view="",zone="cluster.local."';
+  assert.ok(count('coredns_dns_requests_total', `family="1",proto="udp",${at},type="A",${inside}`) >= 3, text);
+  assert.equal(count('coredns_dns_requests_total', `family="1",proto="tcp",${at},type="A",${inside}`), 1);
+  assert.ok(count('coredns_dns_requests_total', `family="1",proto="udp",${at},type="AAAA",view="",zone="."`) >= 1);
+  assert.equal(count('coredns_dns_responses_total', `plugin="kubernetes",rcode="NXDOMAIN",${at},${inside}`), 1);
+  assert.ok(count('coredns_dns_request_duration_seconds_count', `${at},${inside}`) >= 4);
 });

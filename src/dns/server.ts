@@ -4,9 +4,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { type DecodedPacket, decode } from 'dns-packet';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
 import type { ReplyPacket, Responder } from './answer.ts';
 import { encodeCompact } from './compact.ts';
+import type { DnsMeter } from './meter.ts';
 import { createReplyCache } from './reply-cache.ts';
 
 export interface DnsServer {
@@ -21,7 +21,7 @@ export interface DnsServerOptions {
   readonly responder: Responder;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly metrics: Metrics;
+  readonly meter: DnsMeter;
 }
 
 const tcpIdleMs = 10_000;
@@ -30,16 +30,11 @@ const truncated = 0x0200;
 
 /** Resolves when both sockets are bound. Rejects when the address is in use. */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
-  const { responder, log, clock } = options;
-  const requests = options.metrics.counter(
-    'tsukube_dns_requests_total',
-    'DNS questions answered, by protocol, type and code.',
-  );
+  const { responder, log, clock, meter } = options;
 
   async function answer(
     message: Buffer,
     client: string,
-    protocol: 'udp' | 'tcp',
   ): Promise<{ query: DecodedPacket; reply: ReplyPacket } | undefined> {
     if (!isPlausible(message)) return undefined;
     let query: DecodedPacket;
@@ -49,9 +44,7 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
       return undefined;
     }
     try {
-      const reply = await responder(query, client);
-      requests.inc({ protocol, type: query.questions?.[0]?.type ?? 'none', code: String((reply.flags ?? 0) & 15) });
-      return { query, reply };
+      return { query, reply: await responder(query, client) };
     } catch (error) {
       log.error('a question could not be answered', { error, client });
       return { query, reply: { id: query.id ?? 0, type: 'response', flags: 2, questions: query.questions ?? [] } };
@@ -61,24 +54,21 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   const cache = createReplyCache(responder);
 
   async function onUdp(socket: UdpSocket, message: Buffer, from: { address: string; port: number }): Promise<void> {
+    const startedAt = meter.now();
     const known = cache.get(message);
     if (known) {
-      requests.inc(known.labels);
       send(socket, known.bytes, from);
+      meter.observe(known.labels, startedAt);
       return;
     }
-    const answered = await answer(message, from.address, 'udp');
+    const answered = await answer(message, from.address);
     if (!answered) return;
     const { query, reply } = answered;
     const bytes = fitted(query, reply);
     send(socket, bytes, from);
-    if (reply.version === undefined) return;
-    const labels = {
-      protocol: 'udp',
-      type: query.questions?.[0]?.type ?? 'none',
-      code: String((reply.flags ?? 0) & 15),
-    };
-    cache.put(message, { bytes, labels, version: reply.version });
+    const labels = meter.labels(query, reply, server, 'udp');
+    meter.observe(labels, startedAt);
+    if (reply.version !== undefined) cache.put(message, { bytes, labels, version: reply.version });
   }
   /** A reply that cannot be sent is lost, as any datagram may be. */
   function send(socket: UdpSocket, bytes: Buffer, to: { address: string; port: number }): void {
@@ -90,10 +80,16 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   const tcp = createServer(socket => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
-    serveTcp(socket, clock, (message, client) => answer(message, client, 'tcp'));
+    serveTcp(socket, clock, async (message, client) => {
+      const startedAt = meter.now();
+      const answered = await answer(message, client);
+      if (answered) meter.observe(meter.labels(answered.query, answered.reply, server, 'tcp'), startedAt);
+      return answered;
+    });
   });
   tcp.maxConnections = maxTcpConnections;
   const port = await listenTcp(tcp, options.port, options.address);
+  const server = { address: options.address, port };
   const udp = createSocket({ type: options.address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
   udp.on('message', (message, from) => void onUdp(udp, message, from));
   try {

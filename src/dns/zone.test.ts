@@ -23,6 +23,7 @@ const services: Service[] = [
   { metadata: meta('db'), spec: { clusterIP: 'None', clusterIPs: ['None'], ports: [{ name: 'sql', port: 5432 }] } },
   { metadata: meta('empty'), spec: { clusterIP: 'None', clusterIPs: ['None'] } },
   { metadata: meta('late'), spec: { clusterIP: 'None', publishNotReadyAddresses: true } },
+  { metadata: { name: 'kube-dns', namespace: 'kube-system' }, spec: { clusterIP: '10.43.0.10' } },
   { metadata: meta('out'), spec: { type: 'ExternalName', externalName: 'Example.ORG.' } },
 ];
 const slice = (of: string, addressType: string, endpoints: Endpoint[]): EndpointSlice => ({
@@ -46,6 +47,13 @@ function filled() {
   const zone = createZone({ clusterDomain: 'cluster.local', ttl: 5 });
   for (const service of services) zone.setService(service);
   for (const made of slices) zone.setSlice(made);
+  for (const name of ['shop', 'quiet']) zone.setNamespace(name);
+  zone.setHosts(
+    new Map([
+      ['db.example.org', ['192.0.2.7', '2001:db8::7']],
+      ['registry.shop.svc.cluster.local', ['192.0.2.8']],
+    ]),
+  );
   return zone;
 }
 const text = (a: Answer) =>
@@ -91,6 +99,20 @@ const cases: [name: string, type: QuestionType, code: string, answers?: string[]
   ['out.shop.svc.cluster.local', 'A', 'ALIAS', ['CNAME example.org']],
   ['svc.cluster.local', 'A', 'NOERROR', []],
   ['cluster.local', 'A', 'NOERROR', []],
+  ['cluster.local', 'NS', 'NOERROR', ['NS ns.dns.cluster.local'], ['A 10.43.0.10']],
+  ['ns.dns.cluster.local', 'A', 'NOERROR', ['A 10.43.0.10']],
+  ['ns.dns.cluster.local', 'AAAA', 'NOERROR', []],
+  ['dns-version.cluster.local', 'TXT', 'NOERROR', ['TXT 1.1.0']],
+  ['dns-version.cluster.local', 'A', 'NOERROR', []],
+  ['quiet.svc.cluster.local', 'A', 'NOERROR', []],
+  ['web.quiet.svc.cluster.local', 'A', 'NXDOMAIN'],
+  ['10-42-0-7.quiet.pod.cluster.local', 'A', 'NOERROR', ['A 10.42.0.7']],
+  ['10-42-0-7.missing.pod.cluster.local', 'A', 'NXDOMAIN'],
+  ['db.example.org', 'A', 'NOERROR', ['A 192.0.2.7']],
+  ['DB.Example.org', 'AAAA', 'NOERROR', ['AAAA 2001:db8::7']],
+  ['db.example.org', 'MX' as never, 'NOERROR', []],
+  ['registry.shop.svc.cluster.local', 'A', 'NOERROR', ['A 192.0.2.8']],
+  ['7.2.0.192.in-addr.arpa', 'PTR', 'NOERROR', ['PTR db.example.org']],
   ['x.cluster.local', 'A', 'NXDOMAIN'],
   ['pod.cluster.local', 'A', 'NOERROR', []],
   ['fd42--7.shop.pod.cluster.local', 'AAAA', 'NOERROR', ['AAAA fd42::7']],
@@ -122,6 +144,8 @@ test('every change makes a new version, and a service that is taken away leaves 
   assert.ok(zone.version > version);
   assert.equal(zone.answer('7.0.42.10.in-addr.arpa', 'PTR'), undefined);
   for (const service of services) zone.deleteService(`shop/${service.metadata.name}`);
+  assert.equal(zone.answer('shop.svc.cluster.local', 'A')?.code, 'NOERROR', 'the namespace is still there');
+  zone.deleteNamespace('shop');
   assert.equal(zone.answer('shop.svc.cluster.local', 'A')?.code, 'NXDOMAIN');
 });
 

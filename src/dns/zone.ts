@@ -31,6 +31,10 @@ export interface Zone {
   deleteService(key: string): void;
   setSlice(slice: EndpointSlice): void;
   deleteSlice(slice: EndpointSlice): void;
+  setNamespace(name: string): void;
+  deleteNamespace(name: string): void;
+  /** Name → addresses; such names are answered before any other. */
+  setHosts(hosts: ReadonlyMap<string, readonly string[]>): void;
   /** `name` in any case, without a trailing dot. */
   answer(name: string, type: QuestionType): ZoneAnswer | undefined;
   /** Grows with every change: an answer of the same version is still right. */
@@ -51,6 +55,9 @@ interface Address {
 const missing: ZoneAnswer = { code: 'NXDOMAIN', answers: [], additionals: [] };
 const empty: ZoneAnswer = { code: 'NOERROR', answers: [], additionals: [] };
 const isHeadless = (service: Service) => service.spec.clusterIP === 'None';
+/** As CoreDNS gives to names of a hosts file. Seconds. */
+const hostsTtl = 3600;
+const dnsService = 'kube-system/kube-dns';
 /** Colons and dots become dashes, as in the names of endpoints and pods. */
 const dashed = (ip: string) => ip.replaceAll(/[.:]/g, '-');
 
@@ -65,7 +72,10 @@ export function createZone(options: ZoneOptions): Zone {
   const endpointNames = new Map<string, Map<string, string>>();
   /** Headless service → addresses it has names for in `endpointNames`. */
   const endpointAddresses = new Map<string, readonly string[]>();
-  const namespaces = new Map<string, number>();
+  const namespaces = new Set<string>();
+  let hosts: ReadonlyMap<string, readonly string[]> = new Map();
+  /** Reverse: address → names in `hosts`. */
+  let hostNames = new Map<string, string[]>();
   let version = 0;
 
   const serviceName = (key: string) => {
@@ -129,13 +139,9 @@ export function createZone(options: ZoneOptions): Zone {
 
   function forget(service: Service): void {
     for (const ip of service.spec.clusterIPs ?? []) clusterAddresses.delete(normalIp(ip));
-    const namespace = service.metadata.namespace ?? '';
-    const left = (namespaces.get(namespace) ?? 1) - 1;
-    if (left > 0) namespaces.set(namespace, left);
-    else namespaces.delete(namespace);
   }
 
-  const ofType = (addresses: readonly Address[], name: string, type: QuestionType) =>
+  const ofFamily = (addresses: readonly Pick<Address, 'ip' | 'type'>[], name: string, type: QuestionType) =>
     addresses.filter(a => a.type === type || type === 'ANY').map(a => record(name, a.type, a.ip));
   const found = (answers: Answer[], additionals: Answer[] = []): ZoneAnswer => ({
     code: 'NOERROR',
@@ -162,7 +168,7 @@ export function createZone(options: ZoneOptions): Zone {
             [...a.ports.values()].map(p => ({ port: p.port, target: `${a.label}.${serviceName(key)}`, address: a })),
           ),
         );
-      return addresses.length === 0 ? missing : found(ofType(addresses, name, type));
+      return addresses.length === 0 ? missing : found(ofFamily(addresses, name, type));
     }
     const own = clusterAddressesOf(service);
     if (type === 'SRV') {
@@ -173,7 +179,7 @@ export function createZone(options: ZoneOptions): Zone {
         own.map(a => record(target, a.type, a.ip)),
       );
     }
-    return found(own.filter(a => a.type === type || type === 'ANY').map(a => record(name, a.type, a.ip)));
+    return found(ofFamily(own, name, type));
   }
 
   function srvAnswer(
@@ -241,7 +247,7 @@ export function createZone(options: ZoneOptions): Zone {
         ? empty
         : missing;
     const addresses = endpointsOf(key).filter(a => a.label === labels[0]);
-    return addresses.length === 0 ? missing : found(ofType(addresses, name, type));
+    return addresses.length === 0 ? missing : found(ofFamily(addresses, name, type));
   }
 
   /** `a-b-c-d.namespace.pod.domain`: the address is in the name. */
@@ -261,11 +267,30 @@ export function createZone(options: ZoneOptions): Zone {
     const ip = reverseAddress(name);
     if (ip === undefined) return undefined;
     const service = clusterAddresses.get(ip);
-    const targets = service === undefined ? [...(endpointNames.get(ip)?.values() ?? [])] : [serviceName(service)];
+    const targets =
+      hostNames.get(ip) ??
+      (service === undefined ? [...(endpointNames.get(ip)?.values() ?? [])] : [serviceName(service)]);
     if (targets.length === 0) return undefined;
     return type === 'PTR' || type === 'ANY'
       ? found(targets.map(data => ({ name, type: 'PTR' as const, ttl, data })))
       : empty;
+  }
+
+  function answerHost(addresses: readonly string[], name: string, type: QuestionType): ZoneAnswer {
+    const records = addresses.map(ip => ({ ...record(name, ip.includes(':') ? 'AAAA' : 'A', ip), ttl: hostsTtl }));
+    return found(records.filter(r => r.type === type || type === 'ANY') as Answer[]);
+  }
+
+  /** The zone's server is the service that pods ask, where there is one. */
+  function answerApex(name: string, type: QuestionType): ZoneAnswer {
+    if (type !== 'NS' && type !== 'ANY') return empty;
+    const data = `ns.dns.${clusterDomain}`;
+    const dns = services.get(dnsService);
+    const own = dns ? clusterAddressesOf(dns) : [];
+    return found(
+      [{ name, type: 'NS', ttl, data }],
+      own.map(a => record(data, a.type, a.ip)),
+    );
   }
 
   const contains = (name: string) => name === clusterDomain || name.endsWith(`.${clusterDomain}`);
@@ -279,8 +304,6 @@ export function createZone(options: ZoneOptions): Zone {
       const old = services.get(key);
       if (old) forget(old);
       services.set(key, service);
-      const namespace = service.metadata.namespace ?? '';
-      namespaces.set(namespace, (namespaces.get(namespace) ?? 0) + 1);
       for (const address of clusterAddressesOf(service)) clusterAddresses.set(normalIp(address.ip), key);
       reindexReverse(key);
     },
@@ -310,15 +333,36 @@ export function createZone(options: ZoneOptions): Zone {
       if (ofService?.size === 0) slices.delete(key);
       reindexReverse(key);
     },
+    setNamespace(name) {
+      if (namespaces.has(name)) return;
+      version += 1;
+      namespaces.add(name);
+    },
+    deleteNamespace(name) {
+      if (namespaces.delete(name)) version += 1;
+    },
+    setHosts(next) {
+      version += 1;
+      hosts = next;
+      hostNames = new Map();
+      for (const [name, addresses] of next)
+        for (const ip of addresses.map(normalIp)) hostNames.set(ip, [...(hostNames.get(ip) ?? []), name]);
+    },
     contains,
     answer(written, type) {
       const name = written.toLowerCase();
+      const fixed = hosts.get(name);
+      if (fixed) return answerHost(fixed, written, type);
       if (!contains(name)) return name.endsWith('.arpa') ? answerReverse(name, type) : undefined;
-      if (name === clusterDomain) return empty;
+      if (name === clusterDomain) return answerApex(written, type);
       const labels = name.slice(0, -(clusterDomain.length + 1)).split('.');
       const kind = labels.pop();
       if (kind === 'svc') return answerSvc(labels, written, type);
       if (kind === 'pod') return answerPod(labels, written, type);
+      if (kind === 'dns' && labels.length === 1 && labels[0] === 'ns') {
+        const dns = services.get(dnsService);
+        return dns ? found(ofFamily(clusterAddressesOf(dns), written, type)) : missing;
+      }
       if (kind === 'dns-version' && labels.length === 0)
         return type === 'TXT' || type === 'ANY' ? found([{ name: written, type: 'TXT', ttl, data: '1.1.0' }]) : empty;
       return missing;

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EndpointSlice } from '../api/types/index.ts';
-import { silentLogger } from '../base/log.ts';
 import { createMetrics } from '../base/metrics.ts';
 import { virtualClock } from '../base/virtual-clock.ts';
 import type { Frontend } from './model.ts';
 import { createProxyMonitor } from './monitor.ts';
-import { healthPages, metricsPages, servePages } from './serve.ts';
+import { healthPages } from './pages.ts';
 
 const families = ['ip', 'ip6'] as const;
 function monitored() {
@@ -78,22 +77,4 @@ test('a node about to be deleted fails /healthz, not /livez; a proxy that is lat
   assert.deepEqual([ask('/healthz')[0], ask('/livez')[0]], [503, 503]);
   assert.equal(ask('/healthz')[1].lastUpdated, now);
   assert.match(metrics.text(), /kubeproxy_proxy_healthz_total\{code="503"\} 3\n/);
-});
-
-test('pages are served, other paths are not, and a taken address is only said', async () => {
-  const metrics = createMetrics();
-  metrics.counter('c', 'A counter.').inc();
-  const at = { host: '127.0.0.1', port: 0 };
-  const server = await servePages(metricsPages(metrics, 'nftables'), at, silentLogger);
-  assert.ok(server);
-  try {
-    const read = async (path: string) => (await fetch(`http://127.0.0.1:${server.port}${path}`)).text();
-    assert.equal(await read('/proxyMode'), 'nftables');
-    assert.equal(await read('/healthz'), 'ok');
-    assert.match(await read('/metrics'), /^c 1$/m);
-    assert.match(await read('/other'), /404/);
-    assert.equal(await servePages({}, { ...at, port: server.port }, silentLogger), undefined);
-  } finally {
-    await server.close();
-  }
 });

@@ -89,6 +89,26 @@ const grants: readonly Grant[] = [
   },
 ];
 
+/** One config map that somebody may read. */
+function configMapGrant(
+  name: string,
+  namespace: string,
+  map: string,
+  verbs: readonly string[],
+  subjects: readonly Subject[],
+): Addon[] {
+  const metadata = { name, namespace, labels: all };
+  const rules = [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [map], verbs }];
+  const roleRef = { apiGroup: rbac, kind: 'Role', name };
+  return [
+    { resource: `${rbac}/v1/roles`, object: { apiVersion: `${rbac}/v1`, kind: 'Role', metadata, rules } },
+    {
+      resource: `${rbac}/v1/rolebindings`,
+      object: { apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata, roleRef, subjects },
+    },
+  ];
+}
+
 function clusterGrant({ name, subject, rules, role = name }: Grant): Addon[] {
   const apiVersion = `${rbac}/v1`;
   const metadata = { name, labels: all };
@@ -148,29 +168,9 @@ export function addons(facts: ClusterRanges): readonly Addon[] {
         data: formatFacts(facts),
       },
     },
-    {
-      resource: 'rbac.authorization.k8s.io/v1/roles',
-      object: {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'Role',
-        metadata: { name: 'tsukube:facts', namespace: factsNamespace, labels: all },
-        rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [factsName], verbs: ['get'] }],
-      },
-    },
-    {
-      resource: 'rbac.authorization.k8s.io/v1/rolebindings',
-      object: {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'RoleBinding',
-        metadata: { name: 'tsukube:facts', namespace: factsNamespace, labels: all },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'tsukube:facts' },
-        subjects: ['system:bootstrappers', 'system:nodes'].map(name => ({
-          apiGroup: 'rbac.authorization.k8s.io',
-          kind: 'Group',
-          name,
-        })),
-      },
-    },
+    ...configMapGrant('tsukube:facts', factsNamespace, factsName, ['get'], [joining, nodes]),
+    // Users may make it: other resolvers, resolvers of single domains, fixed names.
+    ...configMapGrant('tsukube:dns-config', 'kube-system', 'kube-dns', readers, [nodes]),
     { resource: 'rbac.authorization.k8s.io/v1/clusterrolebindings', object: { ...simulatedNodesBinding } },
     {
       resource: 'storage.k8s.io/v1/storageclasses',

@@ -23,6 +23,7 @@ import { chooseProxyBackend } from '../../proxy/choose.ts';
 import { startProxy } from '../../proxy/index.ts';
 import { type ClusterConfig, clusterPaths } from '../cluster.ts';
 import { type ClusterRanges, tableFamilies, urlHost } from '../ranges.ts';
+import { namespacesByAddress } from './dns.ts';
 import { networkNames, removeNodeNetwork } from './node-network.ts';
 import { serveProxy } from './proxy.ts';
 import { renewedCredentials, renewRegularly } from './renewal.ts';
@@ -62,6 +63,8 @@ export interface RunningNode {
 }
 
 const clusterDomain = 'cluster.local';
+/** Where users say of other resolvers and fixed names. */
+export const dnsConfigMap = 'kube-system/kube-dns';
 /** Where load balancers ask whether the node takes traffic; the metrics are among the kubelet's. */
 const proxyHealthPort = 10_256;
 
@@ -119,8 +122,8 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
   });
   identity.onRenewal?.(fresh => linux.server?.setCertificate(fresh));
   await serverAnswers(client, environment);
-  const podByIp = informers.informer('v1/pods', { fieldSelector: `spec.nodeName=${settings.nodeName}` });
-  podByIp.addIndex('ip', pod => (pod.spec.hostNetwork ? [] : (pod.status?.podIPs ?? []).map(p => p.ip)));
+  const own = { fieldSelector: `spec.nodeName=${settings.nodeName}` };
+  const namespaceOf = namespacesByAddress(informers, own);
   const provisioner = volumeProvisioner(options, client, paths.volumes);
   informers.start(stopping.signal);
   const backend = await chooseProxyBackend({
@@ -141,15 +144,16 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       families,
       skipAddresses: [settings.dnsAddress],
       clearConntrack: true,
-      pods: podByIp,
+      pods: informers.informer('v1/pods', own),
     }),
     startClusterDns({
       ...environment,
       informers,
       addresses: [settings.dnsAddress],
+      configMap: dnsConfigMap,
       port: 53,
       clusterDomain,
-      namespaceOf: address => podByIp.store.byIndex('ip', address)[0]?.metadata.namespace,
+      namespaceOf,
     }),
     startNetworkPolicy({
       ...environment,

@@ -5,22 +5,15 @@ import type { Client } from '../../client/contract.ts';
 import type { Environment } from '../../controller/contract.ts';
 import type { ChosenBackend } from '../../proxy/choose.ts';
 import type { Proxy as RunningProxy } from '../../proxy/index.ts';
-import { healthPages, metricsPages, servePages } from '../../proxy/serve.ts';
+import { healthPages, metricsPages } from '../../proxy/pages.ts';
 import { UsageError } from '../flags.ts';
+import { parseBindAddress, servePages } from './pages.ts';
 
 /** As `--nodeport-addresses`: "primary" (also when nothing is said, as upstream's nftables mode) or ranges. Undefined: every address. */
 export function nodePortAddresses(flag: readonly string[], primary: readonly string[]): readonly string[] | undefined {
   if (flag.length === 0 || flag.join() === 'primary') return primary.length > 0 ? primary : undefined;
   if (flag.includes('primary')) throw new UsageError('--nodeport-addresses: "primary" stands alone');
   return flag.some(range => range.endsWith('/0')) ? undefined : flag;
-}
-
-/** "host:port" or "[v6]:port". Undefined for an empty text, which switches the server off. */
-function addressOf(text: string): { host: string; port: number } | undefined {
-  if (text === '') return undefined;
-  const match = /^\[?([^\]]*?)\]?:(\d+)$/.exec(text);
-  if (!match) throw new UsageError(`"${text}" is not an address like 127.0.0.1:10249`);
-  return { host: match[1] || '0.0.0.0', port: Number(match[2]) };
 }
 
 export interface ProxyPagesOptions {
@@ -39,8 +32,8 @@ export async function serveProxy(options: ProxyPagesOptions): Promise<{ close():
   const { clock, log, metrics } = options.environment;
   const health = healthPages(options.proxy.health, options.families, metrics, clock);
   const wanted = [
-    ...options.healthAt.map(at => [addressOf(at), health] as const),
-    ...options.metricsAt.map(at => [addressOf(at), metricsPages(metrics, options.mode)] as const),
+    ...options.healthAt.map(at => [parseBindAddress(at), health] as const),
+    ...options.metricsAt.map(at => [parseBindAddress(at), metricsPages(metrics, options.mode)] as const),
   ];
   const servers = await Promise.all(wanted.map(([at, pages]) => at && servePages(pages, at, log)));
   return {
