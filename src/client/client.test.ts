@@ -207,3 +207,14 @@ test('lines come out whole, however they are cut', async () => {
     assert.deepEqual(lines, ['{"a":"é"}', '{"b":"漢字"}', '{"c":1}']);
   }
 });
+
+test('items of a list say what they are, also where the server leaves that to the list', async () => {
+  const list = { kind: 'ConfigMapList', apiVersion: 'v1', metadata: {}, items: [{ metadata: { name: 'a' } }] };
+  const body = new TextEncoder().encode(JSON.stringify(list));
+  const foreign = createClient({
+    request: async () => ({ status: 200, headers: { 'content-type': 'application/json' }, body }),
+    close: async () => {},
+  });
+  const [item] = (await foreign.configmaps('n').list()).items;
+  assert.deepEqual([item?.kind, item?.apiVersion, item?.metadata.name], ['ConfigMap', 'v1', 'a']);
+});

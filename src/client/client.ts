@@ -78,6 +78,11 @@ function resourceClient<T extends KubeObject>(
       signal: options.signal,
     });
   };
+  /** Items of Kubernetes' own lists leave out what the list says of them. */
+  const name = (item: T) => {
+    item.kind ??= resource.kind;
+    item.apiVersion ??= apiVersionOf(resource);
+  };
   /** An object that names its namespace is written there even when the client was made for all of them. */
   const scoped = (obj: { metadata: { namespace?: string } }) =>
     namespace || !obj.metadata.namespace ? base : collectionPath(resource, obj.metadata.namespace);
@@ -98,6 +103,7 @@ function resourceClient<T extends KubeObject>(
     async list(options = {}) {
       const list = await requester.json<List<T>>('GET', base, { query: listQuery(options), signal: options.signal });
       list.items ??= [];
+      if (list.kind === `${resource.kind}List`) for (const item of list.items) name(item);
       return list;
     },
     watch: (options = {}) => watchEvents<T>(requester, base, watchQuery(options), options.signal),

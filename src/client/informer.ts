@@ -1,5 +1,4 @@
 import { type KubeObject, keyOf } from '../api/object.ts';
-import { apiVersionOf } from '../api/schema.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import { isExpired, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -48,8 +47,6 @@ export function createInformer<T extends KubeObject>(
   source: ResourceClient<T>,
   selection: Selection,
   environment: InformerEnvironment,
-  /** Given to objects that come without (items of a list). */
-  identity: { apiVersion?: string; kind?: string } = {},
 ): RunnableInformer<T> {
   const cache = createCache<T>();
   const handlers = new Set<EventHandler<T>>();
@@ -66,8 +63,7 @@ export function createInformer<T extends KubeObject>(
   };
   const sink: Sink<T> = {
     put(obj) {
-      const typed = obj.kind ? obj : { ...identity, ...obj };
-      const whole = environment.transform ? (environment.transform(typed) as T) : typed;
+      const whole = environment.transform ? (environment.transform(obj) as T) : obj;
       const next = environment.freeze ? deepFreeze(whole) : whole;
       const old = cache.put(next);
       const initial = !hasSynced;
@@ -242,9 +238,8 @@ export function createInformerFactory(client: Client, environment: InformerEnvir
       const known = informers.get(key);
       if (known) return known as unknown as Informer<TypeOf<R>>;
       const log = environment.log.with({ resource: id });
-      const identity = { apiVersion: apiVersionOf(descriptor), kind: descriptor.kind };
       const source = client.resource(resource, namespace);
-      const made = createInformer(source, selection, { ...environment, log }, identity);
+      const made = createInformer(source, selection, { ...environment, log });
       informers.set(key, made as unknown as RunnableInformer<KubeObject>);
       if (signal) void made.run(signal);
       return made;

@@ -1,10 +1,11 @@
 /** The original kube-apiserver on loopback, over Debian's etcd and with our certificates. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { Transport } from '../../../src/api/transport.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { http2Transport } from '../../../src/client/node/index.ts';
@@ -19,6 +20,10 @@ export interface Original {
   readonly pkiFolder: string;
   /** A new connection as the administrator. */
   connect(): Transport;
+  /** Kills the server and starts it again, at the same address and on the same data. */
+  restart(): Promise<void>;
+  /** Makes etcd forget what was before a revision. */
+  forgetBefore(revision: string): Promise<void>;
   /** Path of a kubeconfig for one of the cluster's identities. */
   kubeconfig(user: 'admin' | 'controller-manager' | 'scheduler'): string;
   close(): Promise<void>;
@@ -37,7 +42,8 @@ export async function startOriginal(): Promise<Original | { missing: string }> {
   const pkiFolder = join(folder, 'pki');
   const pki = ensureClusterPki(pkiFolder, { clock: systemClock, addresses: ['127.0.0.1', '10.96.0.1'] });
   const port = await freePort();
-  const child = startProgram(found.paths['kube-apiserver'], flags(pkiFolder, port, etcd.endpoints), folder);
+  const start = () => startProgram(found.paths['kube-apiserver'], flags(pkiFolder, port, etcd.endpoints), folder);
+  let child = start();
   const server = `https://127.0.0.1:${port}`;
   const transports: Transport[] = [];
   const connect = () => {
@@ -63,6 +69,15 @@ export async function startOriginal(): Promise<Original | { missing: string }> {
     pki,
     pkiFolder,
     connect,
+    async forgetBefore(revision) {
+      const env = { ...process.env, ETCDCTL_API: '3' };
+      await promisify(execFile)('etcdctl', ['--endpoints', etcd.endpoints.join(','), 'compaction', revision], { env });
+    },
+    async restart() {
+      await child.stop();
+      child = start();
+      await becomesReady(connect(), child);
+    },
     kubeconfig(user) {
       const path = join(folder, `${user}.kubeconfig`);
       const authority = pki.ca.certificate;
