@@ -11,6 +11,8 @@ import { claimName, inRange, kind, newClaims, ordinalOf, podName } from './ident
 export interface Claims {
   /** Makes the claims that an ordinal lacks. Throws while one of them is being deleted. */
   ensure(set: StatefulSet, ordinal: number): Promise<void>;
+  /** A claim of the ordinal is about to go with an earlier pod, which owns it: a pod made now would lose it. */
+  isStale(set: StatefulSet, ordinal: number): boolean;
   /** Makes owner references say what the policy says. */
   own(set: StatefulSet, pods: readonly Pod[]): Promise<void>;
 }
@@ -34,16 +36,23 @@ export function createClaims({ client, recorder }: ControllerContext, claims: In
         }
       }
     },
+    isStale(set, ordinal) {
+      if ((set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled ?? 'Retain') === 'Retain') return false;
+      const name = podName(set, ordinal);
+      return present(set, ordinal).some(claim =>
+        claim.metadata.ownerReferences?.some(ref => ref.kind === 'Pod' && ref.name === name),
+      );
+    },
     async own(set, pods) {
-      for (const pod of pods) {
-        for (const template of set.spec.volumeClaimTemplates ?? []) {
-          const { namespace } = set.metadata;
-          const claim = claims.store.get(`${namespace}/${claimName(template, set, ordinalOf(set, pod))}`);
-          if (claim) await setOwners(claim, wantedOwners(set, pod));
-        }
-      }
+      for (const pod of pods)
+        for (const claim of present(set, ordinalOf(set, pod))) await setOwners(claim, wantedOwners(set, pod));
     },
   };
+
+  function present(set: StatefulSet, ordinal: number): PersistentVolumeClaim[] {
+    const names = (set.spec.volumeClaimTemplates ?? []).map(template => claimName(template, set, ordinal));
+    return names.flatMap(name => claims.store.get(`${set.metadata.namespace}/${name}`) ?? []);
+  }
 
   async function setOwners(claim: PersistentVolumeClaim, wanted: Wanted): Promise<void> {
     const before = claim.metadata.ownerReferences ?? [];

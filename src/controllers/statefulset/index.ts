@@ -1,10 +1,11 @@
 import { keyOf, splitKey } from '../../api/object.ts';
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../../api/types/apps-v1.ts';
-import type { Pod } from '../../api/types/core-v1.ts';
+import type { PersistentVolumeClaim, Pod } from '../../api/types/core-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
 import { isAlreadyExists, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
+import { watch } from '../../controller/contract.ts';
 import { type History, syncHistory, templateOf, truncateHistory } from '../support/history.ts';
 import { createOwnedPods, type OwnedPods } from '../support/owned-pods.ts';
 import { indexOrphans, selectorFor } from '../support/ownership.ts';
@@ -20,20 +21,37 @@ export const statefulSetController: Controller = {
   aliases: ['statefulset'],
   setUp(context) {
     const { informers } = context;
+    const sets = informers.informer('apps/v1/statefulsets');
     const revisions = informers.informer('apps/v1/controllerrevisions');
     const claims = informers.informer('v1/persistentvolumeclaims');
     indexOrphans(revisions);
     const own = createOwnedPods(context, {
       kind,
-      owners: informers.informer('apps/v1/statefulsets'),
+      owners: sets,
       client: namespace => context.client.statefulsets(namespace),
       selector: set => selectorFor(set.spec.selector),
       accepts: (pod, set) => ordinalOf(set, pod) >= 0,
     });
     const all: Deps = { context, own, revisions, claims: createClaims(context, claims) };
-    return { sources: own.sources, reconcile: key => reconcile(all, key) };
+    return {
+      // A claim that goes lets its pod be made.
+      sources: [
+        ...own.sources,
+        watch<'v1/persistentvolumeclaims'>(claims, (claim, _old, event) =>
+          event === 'delete' ? setsOf(sets, claim) : [],
+        ),
+      ],
+      reconcile: key => reconcile(all, key),
+    };
   },
 };
+
+/** Sets that have a claim of this name, by how names are made. */
+function setsOf(sets: Informer<StatefulSet>, { metadata: { name, namespace = '' } }: PersistentVolumeClaim): string[] {
+  const has = (set: StatefulSet) =>
+    set.spec.volumeClaimTemplates?.some(claim => name.startsWith(`${claim.metadata.name}-${set.metadata.name}-`));
+  return sets.store.byIndex('namespace', namespace).filter(has).map(keyOf);
+}
 
 const nameOf = (revision: ControllerRevision): string => revision.metadata.name;
 
@@ -98,7 +116,12 @@ async function act(
   await all.claims.own(set, pods);
   for (const pod of step.fix) await fixIdentity(all, set, pod);
   for (const pod of step.remove) await remove(all, set, pod);
-  for (const { ordinal, revision } of step.create) await create(all, set, history, revision, ordinal);
+  for (const { ordinal, revision } of step.create)
+    if (!all.claims.isStale(set, ordinal)) await create(all, set, history, revision, ordinal);
+  // Somebody may have removed a claim before its pod could be scheduled.
+  for (const pod of pods)
+    if (pod.status?.phase === 'Pending' && !pod.metadata.deletionTimestamp && inRange(set, ordinalOf(set, pod)))
+      await all.claims.ensure(set, ordinalOf(set, pod));
 }
 
 async function create(
@@ -156,7 +179,10 @@ async function fixIdentity({ context }: Deps, set: StatefulSet, pod: Pod): Promi
     'statefulset.kubernetes.io/pod-name': pod.metadata.name,
     'apps.kubernetes.io/pod-index': String(ordinalOf(set, pod)),
   };
-  await context.client.pods(pod.metadata.namespace).patch(pod.metadata.name, 'merge', { metadata: { labels } });
+  const { name, namespace } = pod.metadata;
+  await context.client.pods(namespace).patch(name, 'merge', { metadata: { labels } });
+  const message = `update Pod ${name} in StatefulSet ${set.metadata.name} successful`;
+  context.recorder.event(set, 'Normal', 'SuccessfulUpdate', message);
 }
 
 /** Counts, and the end of a rollout: when every pod is at the update revision, it becomes the current one. */

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { createWorld } from '../../../test/support/control.ts';
 import type { StatefulSet } from '../../api/types/apps-v1.ts';
 import type { Pod } from '../../api/types/core-v1.ts';
+import { garbageCollector } from '../garbagecollector/index.ts';
 import { statefulSetController } from './index.ts';
 import { planStep } from './plan.ts';
 
@@ -51,6 +52,46 @@ test('replicas come one after another, with their claims, and go in reverse', as
   assert.deepEqual(names(await world.pods()), ['db-0']);
   const { status } = await sets.get('db');
   assert.equal(status?.readyReplicas, 1);
+  await world.stop();
+});
+
+test('a claim that goes with its pod is not given to the next one', async () => {
+  const world = await createWorld({ controllers: [statefulSetController, garbageCollector] });
+  const { client, clock } = world;
+  const sets = client.statefulsets('a');
+  const retention = { whenScaled: 'Delete', whenDeleted: 'Retain' };
+  await sets.create(
+    db({ replicas: 1, volumeClaimTemplates: [claimTemplate], persistentVolumeClaimRetentionPolicy: retention }),
+  );
+  await clock.advance(10_000);
+  const claim = () => client.persistentvolumeclaims('a').get('data-db-0');
+  const first = await claim();
+  const owners: (string | undefined)[] = [];
+  const cache = await world.follow('v1/pods', pods => {
+    const pod = pods.get('a/db-0');
+    if (pod && pod.metadata.uid !== owners.at(-1)) owners.push(pod.metadata.uid);
+  });
+  // The same size again before anything of the smaller one is done.
+  await sets.patch('db', 'merge', { spec: { replicas: 0 } });
+  await clock.until(() => cache.get('a/db-0') === undefined, 60_000);
+  await sets.patch('db', 'merge', { spec: { replicas: 1 } });
+  await clock.advance(120_000);
+  const second = await claim();
+  assert.notEqual(second.metadata.uid, first.metadata.uid);
+  assert.equal(second.metadata.deletionTimestamp, undefined);
+  assert.deepEqual(second.metadata.ownerReferences ?? [], []);
+  assert.deepEqual(names(await world.pods()), ['db-0']);
+  await world.stop();
+});
+
+test('a pending pod gets a claim again that somebody removed', async () => {
+  const world = await createWorld({ controllers: [statefulSetController], nodes: false });
+  const { client, clock } = world;
+  await client.statefulsets('a').create(db({ replicas: 1, volumeClaimTemplates: [claimTemplate] }));
+  await clock.advance(5_000);
+  await client.persistentvolumeclaims('a').delete('data-db-0');
+  await clock.advance(5_000);
+  assert.ok(await client.persistentvolumeclaims('a').get('data-db-0'));
   await world.stop();
 });
 
