@@ -61,11 +61,20 @@ export function targetNode(pod: Pod): string | undefined {
   return undefined;
 }
 
+/** How many templates the set has had, for clients of older versions. */
+function generationLabel({ metadata }: DaemonSet): Record<string, string> {
+  const generation = metadata.annotations?.['deprecated.daemonset.template.generation'];
+  return generation === undefined ? {} : { 'pod-template-generation': generation };
+}
+
 export function newPod(set: DaemonSet, node: string, hash: string): Draft<Pod> {
   const pod = podFromTemplate(set.spec.template, kind, set);
   return {
     ...pod,
-    metadata: { ...pod.metadata, labels: { ...pod.metadata.labels, [revisionHashLabel]: hash } },
+    metadata: {
+      ...pod.metadata,
+      labels: { ...pod.metadata.labels, ...generationLabel(set), [revisionHashLabel]: hash },
+    },
     spec: { ...daemonSpec(set), affinity: boundTo(pod.spec.affinity, node) },
   };
 }

@@ -75,6 +75,8 @@ export async function syncHistory(
       name,
       namespace: owner.metadata.namespace ?? '',
       labels,
+      // Among them the cause of the change, which `kubectl rollout history` shows.
+      ...(owner.metadata.annotations && { annotations: owner.metadata.annotations }),
       ownerReferences: [controllerRef(kind, owner)],
     };
     try {
