@@ -6,7 +6,7 @@ import { command } from '../command.ts';
 import { tableFamilies } from '../ranges.ts';
 import { clientFor } from '../run/connect.ts';
 import { hostEnvironment, stopSignal } from '../run/environment.ts';
-import { nodePortAddresses, proxyFacts, serveProxy } from '../run/proxy.ts';
+import { healthAddresses, nodePortAddresses, proxyFacts, serveProxy } from '../run/proxy.ts';
 import { reportReady } from '../supervisor.ts';
 
 /** Holds the addresses of services where they are forwarded in user space. */
@@ -48,6 +48,7 @@ export const proxy = command({
     const pods = informers.informer('v1/pods', { fieldSelector: `spec.nodeName=${nodeName}` });
     const running = await startProxy({
       ...{ ...environment, informers, backend, nodeName, families, pods, clearConntrack: true },
+      ...healthAddresses(nodePorts),
     });
     const pages = await serveProxy({
       ...{ environment, proxy: running, mode: backend.mode, families },

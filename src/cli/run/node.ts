@@ -25,7 +25,7 @@ import { type ClusterConfig, clusterPaths } from '../cluster.ts';
 import { type ClusterRanges, tableFamilies, urlHost } from '../ranges.ts';
 import { namespacesByAddress } from './dns.ts';
 import { networkNames, removeNodeNetwork } from './node-network.ts';
-import { serveProxy } from './proxy.ts';
+import { healthAddresses, serveProxy } from './proxy.ts';
 import { renewedCredentials, renewRegularly } from './renewal.ts';
 
 /** What a node must know of its cluster and of itself. */
@@ -142,6 +142,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       backend,
       nodeName: settings.nodeName,
       families,
+      ...healthAddresses(settings.nodePortAddresses),
       skipAddresses: [settings.dnsAddress],
       clearConntrack: true,
       pods: informers.informer('v1/pods', own),

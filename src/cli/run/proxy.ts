@@ -16,6 +16,11 @@ export function nodePortAddresses(flag: readonly string[], primary: readonly str
   return flag.some(range => range.endsWith('/0')) ? undefined : flag;
 }
 
+/** Health-check ports are opened where node ports answer; ranges stand for addresses that nobody has listed, so every one is taken then. */
+export function healthAddresses(nodePorts: readonly string[] | undefined): { healthAddresses?: readonly string[] } {
+  return nodePorts === undefined || nodePorts.some(range => range.includes('/')) ? {} : { healthAddresses: nodePorts };
+}
+
 export interface ProxyPagesOptions {
   readonly environment: Environment;
   readonly proxy: RunningProxy;

@@ -102,6 +102,70 @@ describe('components alone', { skip: isRoot ? false : 'needs root for a network 
     assert.match(rules, new RegExp(`${address.replaceAll('.', '\\.')} \\. tcp \\. 80 : goto pick_masquerade_3`));
   });
 
+  const page = (url: string) => namespace.run('curl', '-sgm', '5', '-w', '\n%{http_code}', url);
+
+  test('the proxy says how it is, by upstream’s names', async () => {
+    const [body = '', code] = (await page('http://127.0.0.1:10256/healthz')).split('\n');
+    assert.equal(code, '200');
+    const health = JSON.parse(body);
+    assert.deepEqual([health.nodeEligible, health.healthy, Object.keys(health.status)], [true, true, ['IPv4']]);
+    assert.match(await page('http://127.0.0.1:10256/livez'), /"healthy":true/);
+    assert.equal(await page('http://127.0.0.1:10249/proxyMode'), 'nftables\n200');
+    const metrics = await page('http://127.0.0.1:10249/metrics');
+    assert.match(metrics, /^kubeproxy_sync_proxy_rules_duration_seconds_count\{ip_family="IPv4"\} [1-9]/m);
+  });
+
+  test('the proxy knows the ranges of services and its node’s addresses from the API', async () => {
+    const table = await namespace.run('nft', 'list', 'table', 'ip', 'tsukube-services');
+    assert.match(table, /ip daddr 10\.43\.0\.0\/16 fib daddr type != local reject/);
+    const own = await kubectl('get', 'node', 'node-0', '-o', 'jsonpath={.status.addresses[0].address}');
+    assert.match(
+      table,
+      new RegExp(`ip daddr ${own.trim().replaceAll('.', '\\.')} meta l4proto \\. th dport vmap @node_ports`),
+    );
+  });
+
+  test('internalTrafficPolicy Local and a health-check port count the endpoints of the proxy’s own node', async () => {
+    const count = async () => {
+      const nodes = await kubectl('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].spec.nodeName}');
+      return nodes.split(' ').filter(name => name === 'node-0').length;
+    };
+    const expose = ['expose', 'deployment', 'web', '--name=near', '--port=80', '--type=LoadBalancer'];
+    const own = (await kubectl('get', 'node', 'node-0', '-o', 'jsonpath={.status.addresses[0].address}')).trim();
+    await namespace.run('ip', 'address', 'add', `${own}/32`, 'dev', 'lo');
+    const spec = { spec: { internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local' } };
+    await kubectl(...expose, `--overrides=${JSON.stringify(spec)}`);
+    const value = async (path: string) => (await kubectl('get', 'service', 'near', '-o', `jsonpath={${path}}`)).trim();
+    const [address, port] = [await value('.spec.clusterIP'), await value('.spec.healthCheckNodePort')];
+    let rules = '';
+    for (let i = 0; i < 50 && !rules.includes(address); i++)
+      rules = await namespace.run('nft', 'list', 'map', 'ip', 'tsukube-services', 'services');
+    const here = await count();
+    assert.match(
+      rules,
+      new RegExp(`${address.replaceAll('.', '\\.')} \\. tcp \\. 80 : goto pick_masquerade_${here}\\b`),
+    );
+    const health = await namespace.run('curl', '-sim', '5', `http://${own}:${port}/`);
+    assert.match(health, /^HTTP\/1\.1 200 OK/);
+    assert.match(health, new RegExp(`x-load-balancing-endpoint-weight: ${here}\\b`, 'i'));
+    assert.match(health, new RegExp(`"localEndpoints": ${here}\\b`));
+  });
+
+  test('DNS knows the namespace of a pod that asks, and tells how it is', async () => {
+    const [pod = ''] = (await kubectl('get', 'pods', '-o', 'jsonpath={.items[*].status.podIP}')).split(' ');
+    await namespace.run('ip', 'address', 'add', `${pod}/32`, 'dev', 'lo');
+    const ask = (
+      from: string,
+    ) => `const { Resolver } = require('node:dns/promises'); const r = new Resolver(); r.setServers(['127.0.0.1:5353']);
+      r.setLocalAddress('${from}'); r.resolve4('web.default.svc.default.svc.cluster.local').then(a => console.log(a.join()), e => console.log(e.code));`;
+    const address = (await kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}')).trim();
+    assert.equal((await namespace.run(process.execPath, '-e', ask(pod))).trim(), address);
+    assert.equal((await namespace.run(process.execPath, '-e', ask('127.0.0.1'))).trim(), 'ENOTFOUND');
+    for (const path of ['health', 'ready']) assert.equal(await page(`http://127.0.0.1:9153/${path}`), 'OK\n200');
+    const metrics = await page('http://127.0.0.1:9153/metrics');
+    assert.match(metrics, /^coredns_dns_responses_total\{.*rcode="NXDOMAIN".*\} [1-9]/m);
+  });
+
   test('each of them acts as itself, and needs no more than its rights', async () => {
     const refused = (await kubectl('get', '--raw', '/metrics')).match(/^apiserver_request_total\{.*code="40[13]".*$/gm);
     assert.equal(refused, null);
