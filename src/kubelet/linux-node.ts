@@ -104,6 +104,13 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
     allocatable: () => allocatable,
     log,
     onResourcesChanged: () => kubelet.node.refresh(),
+    onVolumeGrown: (pod, { metadata }) =>
+      kubelet.context.recorder.event(
+        { ...pod, apiVersion: 'v1', kind: 'Pod' },
+        'Normal',
+        'FileSystemResizeSuccessful',
+        `MountVolume.NodeExpandVolume succeeded for volume "${metadata.name}" ${nodeName}`,
+      ),
     ...(containerd && {
       mountImage: (_pod, reference, policy, target) => containerd.mountImage(reference, policy, target),
     }),

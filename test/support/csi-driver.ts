@@ -1,6 +1,6 @@
 /** A CSI driver in this process: volumes are directories, and every call is recorded. */
 import { execFileSync } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { Server } from '@grpc/grpc-js';
 import { createCodec } from '../../src/kubelet/grpc/codec.ts';
 import { csiMessages } from '../../src/kubelet/volumes/csi-messages.ts';
@@ -10,6 +10,8 @@ export interface FakeCsiDriver {
   readonly calls: { method: string; request: Record<string, unknown> }[];
   close(): void;
 }
+
+const capabilities = ['STAGE_UNSTAGE_VOLUME', 'EXPAND_VOLUME', 'GET_VOLUME_STATS'];
 
 /** Serves registration and CSI on one socket under `<root>/plugins_registry`. */
 export async function startFakeCsiDriver(root: string, name: string, data: string): Promise<FakeCsiDriver> {
@@ -29,6 +31,14 @@ export async function startFakeCsiDriver(root: string, name: string, data: strin
     execFileSync('mount', ['--bind', from, String(target)]);
     return {};
   };
+  /** A node of the first RAM disk: that there is a driver for it does not matter. */
+  const deviceAt = async (from: string, target: string) => {
+    await mkdir(data, { recursive: true });
+    execFileSync('mknod', [from, 'b', '1', '0']);
+    await writeFile(target, '');
+    execFileSync('mount', ['--bind', from, target]);
+    return {};
+  };
   const unmount = (target: unknown) => {
     execFileSync('umount', [String(target)]);
     return {};
@@ -38,14 +48,24 @@ export async function startFakeCsiDriver(root: string, name: string, data: strin
     NodeGetCapabilities: [
       'NodeGetCapabilitiesRequest',
       'NodeGetCapabilitiesResponse',
-      async () => ({ capabilities: [{ rpc: { type: 'STAGE_UNSTAGE_VOLUME' } }] }),
+      async () => ({ capabilities: capabilities.map(type => ({ rpc: { type } })) }),
     ],
     NodeStageVolume: ['NodeStageVolumeRequest', 'NodeStageVolumeResponse', record('stage')],
     NodeUnstageVolume: ['NodeUnstageVolumeRequest', 'NodeUnstageVolumeResponse', record('unstage')],
     NodePublishVolume: [
       'NodePublishVolumeRequest',
       'NodePublishVolumeResponse',
-      record('publish', r => mountAt(`${data}/${r['volumeId']}`, r['targetPath'])),
+      record('publish', r =>
+        (r['volumeCapability'] as { block?: object }).block
+          ? deviceAt(`${data}/${r['volumeId']}`, String(r['targetPath']))
+          : mountAt(`${data}/${r['volumeId']}`, r['targetPath']),
+      ),
+    ],
+    NodeExpandVolume: ['NodeExpandVolumeRequest', 'NodeExpandVolumeResponse', record('expand')],
+    NodeGetVolumeStats: [
+      'NodeGetVolumeStatsRequest',
+      'NodeGetVolumeStatsResponse',
+      async () => ({ usage: [{ unit: 'BYTES', available: 600, total: 1000, used: 400 }] }),
     ],
     NodeUnpublishVolume: [
       'NodeUnpublishVolumeRequest',

@@ -1,6 +1,7 @@
 /** The machine under a real node's pods: directories, volumes, cgroups, /etc/hosts, logs. */
 import { chmod, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import type { PersistentVolume, Pod } from '../../api/types/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types/core-v1.ts';
+import type { CSIDriverSpec } from '../../api/types/storage-v1.ts';
 import type { Clock } from '../../base/clock.ts';
 import { isNotFound, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -21,7 +22,12 @@ import {
 } from '../pod/names.ts';
 import type { ContainerStatus, RuntimeMount } from '../runtime/contract.ts';
 import { createCsiNode } from '../volumes/csi.ts';
-import { createVolumeManager, type VolumeManager, type VolumeManagerOptions } from '../volumes/manager.ts';
+import {
+  type Claimed,
+  createVolumeManager,
+  type VolumeManager,
+  type VolumeManagerOptions,
+} from '../volumes/manager.ts';
 import { prepareSubPath } from '../volumes/subpath.ts';
 import { createTokenSource } from '../volumes/tokens.ts';
 import { createPodCgroups, type PodCgroups } from './cgroups.ts';
@@ -48,6 +54,8 @@ export interface LinuxHostOptions {
   log: Logger;
   /** Devices came, left or fell ill. */
   onResourcesChanged(): void;
+  /** A pod's volume was made larger on this node. */
+  onVolumeGrown(pod: Pod, volume: PersistentVolume): void;
 }
 export interface LinuxHost extends PodHost {
   readonly cgroups: PodCgroups;
@@ -81,7 +89,9 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
     root,
     scan,
     objects,
-    publishContext: (driver, volume) => publishContext(client, nodeName, driver, volume),
+    driverSpec: driver => driverSpec(client, driver),
+    publishContext: volume => publishContext(client, nodeName, volume),
+    serviceAccountToken: tokens.request,
   });
   const plugins = createPluginRegistry(root, { CSIPlugin: csi.kind, DRAPlugin: claims.kind });
   const volumes = createVolumeManager({
@@ -96,6 +106,10 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
       serviceAccountToken: tokens.request,
     },
     claimedVolume: (pod, claim) => claimedVolume(client, pod, claim),
+    async grown(pod, { claim, volume }) {
+      await volumeGrown(client, claim, volume);
+      options.onVolumeGrown(pod, volume);
+    },
     ...(options.mountImage && { mountImage: options.mountImage }),
   });
   const podDirectory = (uid: string) => `${root}/pods/${uid}`;
@@ -321,13 +335,13 @@ async function tail(path: string, limit: number, fromEnd: boolean): Promise<stri
   }
 }
 
-async function claimedVolume(client: Client, pod: Pod, name: string): Promise<PersistentVolume> {
+async function claimedVolume(client: Client, pod: Pod, name: string): Promise<Claimed> {
   const { namespace = '' } = pod.metadata;
   try {
     const claim = await client.resource('v1/persistentvolumeclaims', namespace).get(name);
     const volume = claim.spec?.volumeName;
     if (!volume || claim.status?.phase !== 'Bound') throw new Error(`PVC ${namespace}/${name} is not bound`);
-    return await client.resource('v1/persistentvolumes').get(volume);
+    return { claim, volume: await client.resource('v1/persistentvolumes').get(volume) };
   } catch (e) {
     if (isNotFound(e))
       throw new Error(`failed to fetch PVC from API server: persistentvolumeclaim "${name}" not found`);
@@ -335,21 +349,32 @@ async function claimedVolume(client: Client, pod: Pod, name: string): Promise<Pe
   }
 }
 
-/** What the external attacher left for the node; drivers that need no attachment have none. */
+/** The claim has what it was promised: the last step of an expansion. Upstream: util.MarkFSResizeFinished. */
+async function volumeGrown(client: Client, { metadata, status }: PersistentVolumeClaim, volume: PersistentVolume) {
+  const conditions = (status?.conditions ?? []).filter(
+    c => c.type !== 'FileSystemResizePending' && c.type !== 'Resizing',
+  );
+  const capacity = { ...status?.capacity, storage: volume.spec?.capacity?.['storage'] ?? '0' };
+  const patch = { status: { capacity, conditions, allocatedResourceStatuses: { storage: null } } };
+  const claims = client.resource('v1/persistentvolumeclaims', metadata.namespace);
+  await claims.patch(metadata.name ?? '', 'merge', patch, { subresource: 'status' });
+}
+
+async function driverSpec(client: Client, driver: string): Promise<CSIDriverSpec> {
+  try {
+    return (await client.resource('storage.k8s.io/v1/csidrivers').get(driver)).spec;
+  } catch (e) {
+    if (isNotFound(e)) return {};
+    throw e;
+  }
+}
+
+/** What the external attacher left for the node. */
 async function publishContext(
   client: Client,
   nodeName: string,
-  driver: string,
   volume: PersistentVolume,
 ): Promise<Record<string, string>> {
-  const found = await client
-    .resource('storage.k8s.io/v1/csidrivers')
-    .get(driver)
-    .catch(e => {
-      if (isNotFound(e)) return undefined;
-      throw e;
-    });
-  if (found?.spec.attachRequired === false) return {};
   const { items } = await client.resource('storage.k8s.io/v1/volumeattachments').list();
   const attachment = items.find(
     a => a.spec.nodeName === nodeName && a.spec.source.persistentVolumeName === volume.metadata.name,

@@ -1,6 +1,7 @@
 /** CSI on the node: stage and publish through a driver's socket. Upstream: pkg/volume/csi. */
-import { mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { glob, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import type { PersistentVolume, Pod } from '../../api/types/core-v1.ts';
+import type { CSIDriverSpec } from '../../api/types/storage-v1.ts';
 import { createCodec } from '../grpc/codec.ts';
 import { createUnixClient, type UnixClient } from '../grpc/unix-client.ts';
 import type { PluginKind } from '../plugins/registry.ts';
@@ -13,8 +14,12 @@ export interface CsiOptions {
   /** Looks for drivers that registered or left. */
   scan(): Promise<unknown>;
   objects: ObjectSource;
+  /** What the cluster knows of the driver. */
+  driverSpec(driver: string): Promise<CSIDriverSpec>;
   /** The attachment's publish context, once the volume is attached. Rejects while it is not. */
-  publishContext(driver: string, volume: PersistentVolume): Promise<Record<string, string>>;
+  publishContext(volume: PersistentVolume): Promise<Record<string, string>>;
+  /** A token of the pod's service account, for drivers that ask for it. */
+  serviceAccountToken(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string>;
 }
 export interface CsiVolume {
   driver: string;
@@ -26,9 +31,15 @@ export interface CsiVolume {
   accessMode: string;
   stageSecret?: { name: string; namespace: string };
   publishSecret?: { name: string; namespace: string };
+  /** A device instead of a file system. */
+  block?: boolean;
+  expandSecret?: { name: string; namespace: string };
   /** Absent: an ephemeral inline volume. */
   persistent?: PersistentVolume;
 }
+/** By unit: bytes and inodes. */
+export type CsiUsage = ReadonlyMap<'BYTES' | 'INODES', { available: number; total: number; used: number }>;
+
 export interface CsiNode {
   readonly drivers: ReadonlyMap<
     string,
@@ -38,6 +49,14 @@ export interface CsiNode {
   readonly kind: PluginKind;
   publish(pod: Pod, volume: CsiVolume, target: string): Promise<void>;
   unpublish(target: string): Promise<void>;
+  /** Whether the driver wants its volumes published again and again, as for tokens. */
+  republishes(driver: string): Promise<boolean>;
+  /** Whether the kubelet gives the volume's files to the pod's group. */
+  appliesGroup(volume: CsiVolume): Promise<boolean>;
+  /** Lets a published volume have so many bytes. False when the driver has nothing to do for it on the node. */
+  expand(volume: CsiVolume, target: string, bytes: number): Promise<boolean>;
+  /** What a published volume holds, as its driver says; undefined when it does not. */
+  usage(target: string): Promise<CsiUsage | undefined>;
 }
 
 const modes: Record<string, string> = {
@@ -53,7 +72,7 @@ interface Driver {
   nodeId: string;
   maxVolumes: number;
   topology: Record<string, string>;
-  stages: boolean;
+  capabilities: ReadonlySet<string>;
   client: UnixClient;
 }
 /** Kept beside the mount, so that it can be taken down after a restart. */
@@ -63,7 +82,8 @@ interface Published {
   staging: string;
 }
 
-export function createCsiNode({ root, objects, publishContext, scan }: CsiOptions): CsiNode {
+export function createCsiNode(options: CsiOptions): CsiNode {
+  const { root, objects, driverSpec, publishContext, scan } = options;
   const drivers = new Map<string, Driver>();
   const call = <R>(driver: Driver, method: string, request: object): Promise<R> =>
     driver.client.call(
@@ -75,7 +95,7 @@ export function createCsiNode({ root, objects, publishContext, scan }: CsiOption
 
   async function connect(socket: string): Promise<Driver> {
     const client = createUnixClient(socket, createCodec(csiMessages));
-    const bare: Driver = { socket, client, nodeId: '', maxVolumes: 0, topology: {}, stages: false };
+    const bare: Driver = { socket, client, nodeId: '', maxVolumes: 0, topology: {}, capabilities: new Set() };
     const info = await call<{
       nodeId: string;
       maxVolumesPerNode: number;
@@ -91,9 +111,17 @@ export function createCsiNode({ root, objects, publishContext, scan }: CsiOption
       nodeId: info.nodeId,
       maxVolumes: info.maxVolumesPerNode,
       topology: info.accessibleTopology?.segments ?? {},
-      stages: capabilities.some(c => c.rpc?.type === 'STAGE_UNSTAGE_VOLUME'),
+      capabilities: new Set(capabilities.map(c => c.rpc?.type ?? '')),
     };
   }
+  const capabilityOf = (volume: CsiVolume) => ({
+    ...(volume.block ? { block: {} } : { mount: { fsType: volume.fsType, mountFlags: [...volume.mountFlags] } }),
+    accessMode: { mode: modes[volume.accessMode] ?? 'SINGLE_NODE_WRITER' },
+  });
+  const recordOf = async (target: string): Promise<Published | undefined> => {
+    const text = await readFile(`${target}.json`, 'utf8').catch(() => undefined);
+    return text === undefined ? undefined : (JSON.parse(text) as Published);
+  };
   async function secretOf(ref: { name: string; namespace: string } | undefined): Promise<Record<string, string>> {
     if (!ref) return {};
     const secret = await objects.secret(ref.namespace, ref.name);
@@ -114,6 +142,19 @@ export function createCsiNode({ root, objects, publishContext, scan }: CsiOption
     'csi.storage.k8s.io/serviceAccount.name': pod.spec.serviceAccountName ?? '',
     'csi.storage.k8s.io/ephemeral': String(ephemeral),
   });
+  async function tokensOf(pod: Pod, { tokenRequests = [] }: CSIDriverSpec): Promise<Record<string, string>> {
+    if (tokenRequests.length === 0) return {};
+    const tokens: Record<string, { token: string }> = {};
+    for (const { audience, expirationSeconds = 3600 } of tokenRequests)
+      tokens[audience] = { token: await options.serviceAccountToken(pod, audience, expirationSeconds) };
+    return { 'csi.storage.k8s.io/serviceAccount.tokens': JSON.stringify(tokens) };
+  }
+  /** Whether another pod of this node has the volume, too. */
+  async function isShared(staging: string, without: string): Promise<boolean> {
+    for await (const path of glob(`${root}/pods/*/volume*/kubernetes.io~csi/*/*.json`))
+      if (path !== `${without}.json` && (await recordOf(path.slice(0, -5)))?.staging === staging) return true;
+    return false;
+  }
   const stagingPath = (v: CsiVolume) =>
     `${root}/plugins/kubernetes.io/csi/${v.driver}/${Buffer.from(v.handle).toString('hex').slice(0, 64)}/globalmount`;
 
@@ -131,12 +172,12 @@ export function createCsiNode({ root, objects, publishContext, scan }: CsiOption
     },
     async publish(pod, volume, target) {
       const driver = driverOf(volume.driver);
-      const capability = {
-        mount: { fsType: volume.fsType, mountFlags: [...volume.mountFlags] },
-        accessMode: { mode: modes[volume.accessMode] ?? 'SINGLE_NODE_WRITER' },
-      };
-      const context = volume.persistent ? await publishContext(volume.driver, volume.persistent) : {};
-      const staging = volume.persistent && driver.stages ? stagingPath(volume) : '';
+      const capability = capabilityOf(volume);
+      const spec = await driverSpec(volume.driver);
+      const { persistent } = volume;
+      const context = persistent && spec.attachRequired !== false ? await publishContext(persistent) : {};
+      const stages = driver.capabilities.has('STAGE_UNSTAGE_VOLUME');
+      const staging = volume.persistent && stages ? stagingPath(volume) : '';
       const common = { volumeId: volume.handle, publishContext: context, volumeCapability: capability };
       if (staging) {
         await mkdir(staging, { recursive: true });
@@ -153,18 +194,51 @@ export function createCsiNode({ root, objects, publishContext, scan }: CsiOption
         targetPath: target,
         readonly: volume.readOnly,
         secrets: await secretOf(volume.publishSecret),
-        volumeContext: { ...volume.attributes, ...podInfo(pod, !volume.persistent) },
+        volumeContext: {
+          ...volume.attributes,
+          ...(spec.podInfoOnMount && podInfo(pod, !volume.persistent)),
+          ...(await tokensOf(pod, spec)),
+        },
       });
     },
+    republishes: async name => (await driverSpec(name)).requiresRepublish ?? false,
+    async appliesGroup({ driver, persistent, fsType, accessMode, readOnly, block }) {
+      if (readOnly || block) return false;
+      const { fsGroupPolicy = 'ReadWriteOnceWithFSType' } = await driverSpec(driver);
+      if (fsGroupPolicy !== 'ReadWriteOnceWithFSType') return fsGroupPolicy === 'File';
+      return fsType !== '' && (!persistent || accessMode.startsWith('ReadWriteOnce'));
+    },
+    async expand(volume, target, bytes) {
+      const driver = driverOf(volume.driver);
+      if (!driver.capabilities.has('EXPAND_VOLUME')) return false;
+      await call(driver, 'NodeExpandVolume', {
+        volumeId: volume.handle,
+        volumePath: target,
+        capacityRange: { requiredBytes: bytes },
+        stagingTargetPath: (await recordOf(target))?.staging ?? '',
+        volumeCapability: capabilityOf(volume),
+        secrets: await secretOf(volume.expandSecret),
+      });
+      return true;
+    },
+    async usage(target) {
+      const record = await recordOf(target);
+      const driver = drivers.get(record?.driver ?? '');
+      if (!record || !driver?.capabilities.has('GET_VOLUME_STATS')) return undefined;
+      const request = { volumeId: record.handle, volumePath: target, stagingTargetPath: record.staging };
+      type Reply = { usage: { unit: 'BYTES' | 'INODES'; available: number; total: number; used: number }[] };
+      const { usage } = await call<Reply>(driver, 'NodeGetVolumeStats', request);
+      return new Map(usage.map(({ unit, ...u }) => [unit, u]));
+    },
     async unpublish(target) {
-      const text = await readFile(`${target}.json`, 'utf8').catch(() => undefined);
-      if (text === undefined) return;
-      const { driver: name, handle, staging } = JSON.parse(text) as Published;
+      const record = await recordOf(target);
+      if (!record) return;
+      const { driver: name, handle, staging } = record;
       if (!drivers.has(name)) await scan();
       const driver = driverOf(name);
       await call(driver, 'NodeUnpublishVolume', { volumeId: handle, targetPath: target });
       await rm(target, { recursive: true, force: true });
-      if (staging) {
+      if (staging && !(await isShared(staging, target))) {
         await call(driver, 'NodeUnstageVolume', { volumeId: handle, stagingTargetPath: staging });
         await rmdir(staging).catch(() => undefined);
       }

@@ -1,13 +1,13 @@
 /** The volumes of pods: made before their containers start, kept up to date, taken away when the pod is gone. */
 import { chmod, lstat, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { unitsOf } from '../../api/quantity.ts';
-import type { PersistentVolume, Pod, Volume } from '../../api/types/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../api/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
 import { SetUpError } from '../pod/host.ts';
 import { uidOf } from '../pod/names.ts';
 import { type DiskUsage, diskUsage, type Filesystem, filesystemOf } from '../stats/disk.ts';
 import { type Payload, writeAtomically } from './atomic-writer.ts';
-import type { CsiNode, CsiVolume } from './csi.ts';
+import type { CsiNode, CsiUsage, CsiVolume } from './csi.ts';
 import { isMounted, mount, mountPoints, unmountBelow } from './mount.ts';
 import { giveToGroup } from './ownership.ts';
 import { configMapPayload, downwardPayload, type PayloadSource, projectedPayload, secretPayload } from './payload.ts';
@@ -17,11 +17,18 @@ export interface VolumeManagerOptions {
   root: string;
   payload: PayloadSource;
   csi: CsiNode;
-  /** The PersistentVolume behind a claim of the pod; rejects while it is not bound. */
-  claimedVolume(pod: Pod, claim: string): Promise<PersistentVolume>;
+  /** A claim of the pod and the volume behind it; rejects while it is not bound. */
+  claimedVolume(pod: Pod, claim: string): Promise<Claimed>;
+  /** A volume has grown to what its claim was promised. */
+  grown(pod: Pod, claimed: Claimed): Promise<void>;
   /** Mounts an image's files at a directory, read-only. */
   mountImage?(pod: Pod, reference: string, policy: string | undefined, target: string): Promise<void>;
 }
+export interface Claimed {
+  claim: PersistentVolumeClaim;
+  volume: PersistentVolume;
+}
+
 export interface VolumeManager {
   setUp(pod: Pod): Promise<void>;
   /** Host path of a volume that is set up. */
@@ -90,23 +97,26 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
     return { path: target };
   }
   async function csiVolume(pod: Pod, name: string, volume: CsiVolume): Promise<Ready> {
-    const path = `${volumePath(pod, 'csi', name)}/mount`;
+    const path = volume.block
+      ? `${podDirectory(uidOf(pod))}/volumeDevices/kubernetes.io~csi/${name}/device`
+      : `${volumePath(pod, 'csi', name)}/mount`;
     if (!(await isMounted(path))) {
       await mkdir(path.slice(0, path.lastIndexOf('/')), { recursive: true });
       await csi.publish(pod, volume, path);
       const gid = pod.spec.securityContext?.fsGroup;
       const policy = pod.spec.securityContext?.fsGroupChangePolicy;
-      if (gid !== undefined && volume.persistent && !volume.readOnly)
+      if (gid !== undefined && (await csi.appliesGroup(volume)))
         await giveToGroup(path, gid, policy === 'OnRootMismatch');
-    }
+    } else if (await csi.republishes(volume.driver)) await csi.publish(pod, volume, path);
     return { path, ...(volume.persistent && { attachable: `kubernetes.io/csi/${volume.driver}^${volume.handle}` }) };
   }
 
   async function persistent(pod: Pod, name: string, claim: string, readOnly: boolean): Promise<Ready> {
-    const volume = await options.claimedVolume(pod, claim);
+    const claimed = await options.claimedVolume(pod, claim);
+    const { volume } = claimed;
     const { spec = {} } = volume;
     if (spec.hostPath) return hostPath(spec.hostPath.path, spec.hostPath.type);
-    if (spec.local) return hostPath(spec.local.path, '');
+    if (spec.local) return hostPath(spec.local.path, spec.volumeMode === 'Block' ? 'BlockDevice' : '');
     if (spec.nfs) {
       const flags = [...(spec.mountOptions ?? []), ...(spec.nfs.readOnly || readOnly ? ['ro'] : [])];
       return nfs(pod, name, spec.nfs.server, spec.nfs.path, flags);
@@ -117,18 +127,31 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       ref?.name ? { name: ref.name, namespace: ref.namespace ?? '' } : undefined;
     const stageSecret = secret(spec.csi.nodeStageSecretRef);
     const publishSecret = secret(spec.csi.nodePublishSecretRef);
-    return csiVolume(pod, name, {
+    const expandSecret = secret(spec.csi.nodeExpandSecretRef);
+    const own: CsiVolume = {
       driver,
       handle: volumeHandle,
       attributes: volumeAttributes,
       readOnly: always || readOnly,
-      fsType: fsType || 'ext4',
+      fsType,
       mountFlags: spec.mountOptions ?? [],
       accessMode: spec.accessModes?.[0] ?? 'ReadWriteOnce',
+      block: spec.volumeMode === 'Block',
       persistent: volume,
       ...(stageSecret && { stageSecret }),
       ...(publishSecret && { publishSecret }),
-    });
+      ...(expandSecret && { expandSecret }),
+    };
+    const mounted = await csiVolume(pod, name, own);
+    await expand(pod, claimed, own, mounted.path);
+    return mounted;
+  }
+  /** Grows what the controller has made larger. Upstream: operation_executor's NodeExpandVolume. */
+  async function expand(pod: Pod, claimed: Claimed, volume: CsiVolume, path: string): Promise<void> {
+    const size = (list: Record<string, string> | undefined) => unitsOf(list?.['storage'] ?? '0');
+    const [is, shall] = [size(claimed.claim.status?.capacity), size(claimed.volume.spec?.capacity)];
+    if (is === 0 || shall <= is || volume.readOnly) return;
+    if (await csi.expand(volume, path, shall)) await options.grown(pod, claimed);
   }
 
   async function setUpOne(pod: Pod, volume: Volume): Promise<Ready> {
@@ -190,16 +213,21 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
         try {
           volumes.set(volume.name, await setUpOne(pod, volume));
         } catch (e) {
-          throw new SetUpError('FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(e)}`);
+          const device = isDevice(pod, volume.name);
+          const step = device ? 'MapVolume.SetUpDevice' : 'MountVolume.SetUp';
+          const message = `${step} failed for volume "${volume.name}" : ${messageOf(e)}`;
+          throw new SetUpError(device ? 'FailedMapVolume' : 'FailedMount', message);
         }
       }
     },
     pathOf: (pod, name) => ready.get(uidOf(pod))?.get(name)?.path,
     async tearDown(uid) {
       const directory = podDirectory(uid);
-      const published = (await readdir(`${directory}/volumes/kubernetes.io~csi`).catch(() => [])).map(
-        name => `${directory}/volumes/kubernetes.io~csi/${name}/mount`,
-      );
+      const below = async (folder: string, last: string) =>
+        (await readdir(`${directory}/${folder}/kubernetes.io~csi`).catch(() => [])).map(
+          name => `${directory}/${folder}/kubernetes.io~csi/${name}/${last}`,
+        );
+      const published = [...(await below('volumes', 'mount')), ...(await below('volumeDevices', 'device'))];
       await unmountBelow(`${directory}/volume-subpaths`);
       for (const target of published) await csi.unpublish(target);
       await unmountBelow(directory);
@@ -216,7 +244,9 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
         const claim = volume.ephemeral
           ? `${pod.metadata.name}-${volume.name}`
           : volume.persistentVolumeClaim?.claimName;
-        const filesystem = await filesystemOf(path);
+        if (isDevice(pod, volume.name)) continue;
+        const own = await csi.usage(path).catch(() => undefined);
+        const filesystem = own ? told(own) : await filesystemOf(path);
         const usage = claim !== undefined && filesystem ? wholeOf(filesystem) : await diskUsage(path);
         found.push({ name: volume.name, ...(claim !== undefined && { claim }), usage, filesystem });
       }
@@ -225,6 +255,16 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
     inUse: () => [...new Set([...ready.values()].flatMap(v => [...v.values()].flatMap(r => r.attachable ?? [])))],
   };
 }
+
+const isDevice = (pod: Pod, name: string): boolean =>
+  [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(c => c.volumeDevices?.some(d => d.name === name));
+
+const told = (usage: CsiUsage): Filesystem => ({
+  availableBytes: usage.get('BYTES')?.available ?? 0,
+  capacityBytes: usage.get('BYTES')?.total ?? 0,
+  inodesFree: usage.get('INODES')?.available ?? 0,
+  inodes: usage.get('INODES')?.total ?? 0,
+});
 
 /** A claim's volume is a file system of its own. */
 const wholeOf = (f: Filesystem): DiskUsage => ({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import type { Container } from '../../../src/api/types/core-v1.ts';
+import type { Container, PersistentVolumeSpec } from '../../../src/api/types/core-v1.ts';
 import { type FakeCsiDriver, startFakeCsiDriver } from '../../support/csi-driver.ts';
 import { busyboxImage } from '../../support/images.ts';
 import { createLinuxNodeFixture, eventually, type LinuxNodeFixture, ready } from '../../support/linux-node.ts';
@@ -33,6 +33,20 @@ const shell = (script: string, rest: Partial<Container> = {}): Container => ({
   ...rest,
 });
 const forever = 'trap "exit 0" TERM; while true; do sleep 0.1; done';
+/** A volume of the fake driver and a claim bound to it, of one name. */
+async function bound(name: string, more: Partial<PersistentVolumeSpec>): Promise<void> {
+  const { volumeMode = 'Filesystem', capacity = { storage: '1Gi' } } = more;
+  const accessModes = ['ReadWriteOnce'];
+  const claimRef = { kind: 'PersistentVolumeClaim', namespace: 'default', name };
+  const csi = { driver: 'test.csi', volumeHandle: name };
+  await f.client
+    .resource('v1/persistentvolumes')
+    .create({ metadata: { name }, spec: { volumeMode, capacity, accessModes, claimRef, csi } });
+  const claims = f.client.resource('v1/persistentvolumeclaims', 'default');
+  const resources = { requests: { ...capacity } };
+  await claims.create({ metadata: { name }, spec: { volumeMode, accessModes, volumeName: name, resources } });
+  await claims.patch(name, 'merge', { status: { phase: 'Bound', capacity } }, { subresource: 'status' });
+}
 async function remove(name: string): Promise<void> {
   await f.client.resource('v1/pods', 'default').delete(name);
   await f.gone(name);
@@ -44,7 +58,7 @@ test('CSI: a claimed volume is staged and published, an inline one is published,
   const { client } = f;
   await client.resource('storage.k8s.io/v1/csidrivers').create({
     metadata: { name: 'test.csi' },
-    spec: { attachRequired: false, volumeLifecycleModes: ['Persistent', 'Ephemeral'] },
+    spec: { attachRequired: false, podInfoOnMount: true, volumeLifecycleModes: ['Persistent', 'Ephemeral'] },
   });
   await client.resource('v1/secrets', 'default').create({
     metadata: { name: 'stage' },
@@ -116,6 +130,60 @@ test('CSI: a claimed volume is staged and published, an inline one is published,
   );
   assert.ok(!(await readFile('/proc/self/mounts', 'utf8')).includes(`${f.dir}/kubelet/pods`));
   assert.deepEqual(f.node.host.volumesInUse(), []);
+});
+
+test('CSI: a volume grows on the node, and its claim says so', { skip }, async () => {
+  const { client } = f;
+  const claims = client.resource('v1/persistentvolumeclaims', 'default');
+  await bound('grow', { capacity: { storage: '1Gi' } });
+  await f.create('grow', {
+    containers: [shell(forever, { volumeMounts: [{ name: 'v', mountPath: '/data' }] })],
+    volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'grow' } }],
+  });
+  const pod = await f.until('grow', ready);
+  const [usage] = await f.node.host.volumeUsage(pod);
+  assert.deepEqual([usage?.claim, usage?.usage.bytes, usage?.filesystem?.capacityBytes], ['grow', 400, 1000]);
+  await client.resource('v1/persistentvolumes').patch('grow', 'merge', { spec: { capacity: { storage: '2Gi' } } });
+  const pending = { type: 'FileSystemResizePending', status: 'True', lastTransitionTime: null };
+  await claims.patch('grow', 'merge', { status: { conditions: [pending] } }, { subresource: 'status' });
+  await client.resource('v1/pods', 'default').patch('grow', 'merge', { metadata: { annotations: { look: 'again' } } });
+  await eventually(async () => {
+    const { status } = await claims.get('grow');
+    return status?.capacity?.['storage'] === '2Gi' && !status.conditions?.length;
+  });
+  const request = driver.calls.find(c => c.method === 'expand')?.request;
+  assert.deepEqual(request?.['capacityRange'], { requiredBytes: 2 ** 31, limitBytes: 0 });
+  assert.match(String(request?.['stagingTargetPath']), /globalmount$/);
+  assert.ok(
+    (await f.events()).includes(
+      'Normal FileSystemResizeSuccessful MountVolume.NodeExpandVolume succeeded for volume "grow" n1',
+    ),
+  );
+  await f.create('sharing', {
+    containers: [shell(forever, { volumeMounts: [{ name: 'v', mountPath: '/data' }] })],
+    volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'grow' } }],
+  });
+  await f.until('sharing', ready);
+  const unstaged = () => driver.calls.filter(c => c.method === 'unstage' && c.request['volumeId'] === 'grow').length;
+  await remove('grow');
+  assert.equal(unstaged(), 0, 'another pod still has it');
+  await remove('sharing');
+  assert.equal(unstaged(), 1);
+});
+
+test('CSI: a block volume is a device in the container', { skip }, async () => {
+  await bound('block', { volumeMode: 'Block' });
+  await f.create('block', {
+    containers: [shell(forever, { volumeDevices: [{ name: 'v', devicePath: '/dev/xvda' }] })],
+    volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'block' } }],
+  });
+  await f.until('block', ready);
+  assert.match(await f.exec('block', 'ls', '-l', '/dev/xvda'), /^b.* 1, +0 .*\/dev\/xvda\n$/);
+  const staged = driver.calls.find(c => c.method === 'stage' && c.request['volumeId'] === 'block')?.request;
+  assert.ok((staged?.['volumeCapability'] as { block?: object } | undefined)?.block);
+  await f.restart();
+  await remove('block');
+  assert.ok(driver.calls.some(c => c.method === 'unpublish' && c.request['volumeId'] === 'block'));
 });
 
 test('an image as a volume, read-only', { skip }, async () => {
