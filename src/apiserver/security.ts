@@ -1,5 +1,5 @@
 /** Puts authentication, authorization, reviews and admission together over the server's own loopback client. */
-import type { Unstructured } from '../api/object.ts';
+import { type KubeObject, keyOf, type Unstructured } from '../api/object.ts';
 import type {
   AuthenticationTokenRequest,
   ClusterRole,
@@ -12,7 +12,7 @@ import type {
   SubjectAccessReview,
   TokenReview,
 } from '../api/types/index.ts';
-import type { Client, InformerFactory } from '../client/contract.ts';
+import type { Client, Informer, InformerFactory, ResourceName } from '../client/contract.ts';
 import { createInformerFactory } from '../client/informer.ts';
 import type { Environment } from '../controller/contract.ts';
 import type { AdmissionPlugin, AdmissionPluginFactory } from './admission/contract.ts';
@@ -36,6 +36,7 @@ import {
   type TokenRequestOptions,
   type TokenSigner,
 } from './auth/index.ts';
+import { defaultPolicy } from './auth/rbac/bootstrap/reconcile.ts';
 import { checkBinding, checkRole } from './auth/rbac/escalation.ts';
 import type { RbacSource } from './auth/rbac/source.ts';
 import type { Security } from './index.ts';
@@ -105,14 +106,25 @@ export function createSecurity(options: SecurityOptions): (environment: Environm
   };
 }
 
-/** Until the cache shows the default policy, nobody but system:masters could do anything. */
+/** Until the caches show the default policy, nobody but system:masters could do all that it grants. */
 async function policySeen(informers: InformerFactory): Promise<void> {
-  const roles = informers.informer('rbac.authorization.k8s.io/v1/clusterroles');
-  if (roles.store.get('cluster-admin')) return;
+  const { clusterRoles, clusterRoleBindings, roles, roleBindings } = defaultPolicy();
+  const at = (plural: string) => informers.informer(`rbac.authorization.k8s.io/v1/${plural}` as ResourceName);
+  await Promise.all([
+    allSeen(at('clusterroles'), clusterRoles),
+    allSeen(at('clusterrolebindings'), clusterRoleBindings),
+    allSeen(at('roles'), roles),
+    allSeen(at('rolebindings'), roleBindings),
+  ]);
+}
+
+async function allSeen(informer: Informer<KubeObject>, objects: readonly KubeObject[]): Promise<void> {
+  const missing = new Set(objects.map(keyOf).filter(key => !informer.store.get(key)));
+  if (missing.size === 0) return;
   await new Promise<void>(resolve => {
-    const stop = roles.addHandler({
-      onAdd(role) {
-        if (role.metadata.name !== 'cluster-admin') return;
+    const stop = informer.addHandler({
+      onAdd(obj) {
+        if (!missing.delete(keyOf(obj)) || missing.size > 0) return;
         queueMicrotask(() => stop());
         resolve();
       },
