@@ -16,6 +16,7 @@ function defaultItem(item: LimitRangeItem): void {
 
 export const limitRanges = namespaced<LimitRange>({
   resource: '/limitranges',
+  allowCreateOnUpdate: true,
   default: range => range.spec.limits?.forEach(defaultItem),
   validate: validateLimitRange,
   columns: [nameColumn, createdColumn],

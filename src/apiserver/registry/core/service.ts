@@ -71,6 +71,7 @@ function warnings({ metadata, spec }: Service): string[] {
 
 export const services = namespaced<Service>({
   resource: '/services',
+  allowCreateOnUpdate: true,
   default: defaultService,
   initialStatus: () => ({ loadBalancer: {} }),
   validateName: nameIsDns1035Label,
