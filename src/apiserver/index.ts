@@ -22,6 +22,7 @@ import { createDefinitionController } from './extensions/controller.ts';
 import { definitionHooks } from './extensions/hooks.ts';
 import { signingRequestHooks } from './registry/certificates/hooks.ts';
 import { ensureFlowControl } from './registry/flowcontrol/ensure.ts';
+import { claimHooks, claimTemplateHooks } from './registry/resource/hooks.ts';
 import type { Strategy } from './registry/strategy.ts';
 import { createBookmarks } from './server/bookmarks.ts';
 import { createBroadcasts } from './server/broadcast.ts';
@@ -159,6 +160,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const hooks: Readonly<Record<string, Hooks>> = {
         'apiextensions.k8s.io/customresourcedefinitions': definitionHooks,
         'certificates.k8s.io/certificatesigningrequests': signingRequestHooks,
+        'resource.k8s.io/resourceclaims': claimHooks,
+        'resource.k8s.io/resourceclaimtemplates': claimTemplateHooks,
         '/services': services.hooks,
       };
       for (const served of builtinServed({ strategies: options.strategies, hooks, review, storage }))

@@ -8,7 +8,9 @@ import { immutable } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { validateTemplateMeta } from '../meta/object-meta.ts';
-import { validateClaimSpec, validateClaimStatus } from './validate.ts';
+import { dropDeallocated, validateClaimStatus } from './claim-status.ts';
+import { dropFromClaimSpec, dropFromClaimStatus } from './gates.ts';
+import { validateClaimSpec } from './validate.ts';
 
 function defaultRequest(request: Omit<DeviceSubRequest, 'name'>): void {
   request.allocationMode ||= 'ExactCount';
@@ -34,20 +36,34 @@ function state({ metadata, status }: ResourceClaim): string {
 
 export const resourceClaims = namespaced<ResourceClaim>({
   resource: 'resource.k8s.io/resourceclaims',
+  generation: false,
   default(claim) {
     claim.status ??= {};
     defaultClaimSpec(claim.spec);
   },
   initialStatus: () => ({}),
-  validate: claim => validateClaimSpec(claim.spec, 'spec'),
+  prepareForCreate: claim => dropFromClaimSpec(claim.spec),
+  prepareForUpdate: claim => dropFromClaimSpec(claim.spec),
+  validateCreate: claim => validateClaimSpec(claim.spec, 'spec'),
   validateUpdate: (claim, old) => immutable(claim.spec, old.spec, 'spec'),
-  subresources: { status: statusSubresource<ResourceClaim>({ validateUpdate: validateClaimStatus }) },
+  subresources: {
+    status: statusSubresource<ResourceClaim>({
+      fixedMetadata: true,
+      prepareForUpdate(claim, old) {
+        dropFromClaimStatus(claim);
+        dropDeallocated(claim, old);
+      },
+      validateUpdate: validateClaimStatus,
+    }),
+  },
   columns: [nameColumn, text('State', state), ageColumn],
 });
 
 export const resourceClaimTemplates = namespaced<ResourceClaimTemplate>({
   resource: 'resource.k8s.io/resourceclaimtemplates',
-  validate: ({ spec }) => [
+  prepareForCreate: template => dropFromClaimSpec(template.spec.spec),
+  prepareForUpdate: template => dropFromClaimSpec(template.spec.spec),
+  validateCreate: ({ spec }) => [
     ...validateTemplateMeta(spec.metadata, 'spec.metadata'),
     ...validateClaimSpec(spec.spec, 'spec.spec'),
   ],

@@ -1,138 +1,112 @@
 /** Resource slices: the devices that a driver offers. */
-import type { Device, DeviceAttribute, DeviceTaint, ResourceSlice } from '../../../api/types/resource-v1.ts';
-import { isLabelValue } from '../../../api/validation/names.ts';
-import {
-  type Check,
-  dnsLabel,
-  type Errors,
-  each,
-  eachEntry,
-  immutable,
-  invalidAll,
-  objectName,
-  oneOf,
-  optional,
-  requiredAnd,
-} from '../checks.ts';
+import type { Device, DeviceAttribute, ResourceSlice } from '../../../api/types/resource-v1.ts';
+import { byteLength } from '../../../api/validation/names.ts';
+import { type Check, type Errors, eachEntry, immutable, objectName, optional } from '../checks.ts';
 import { validateNodeSelector } from '../core/pod/scheduling.ts';
-import { validateQuantity } from '../core/resource-names.ts';
 import { field } from '../field-errors.ts';
-import { validateLabelName } from '../meta/object-meta.ts';
-import { driverName, poolName, qualifiedDeviceName } from './validate.ts';
+import { bounded, boundedSet, deviceName, driverName, poolName, qualifiedName } from './names.ts';
+import { validateTaint } from './taints.ts';
 
 const maxDevices = 128;
+/** Tainted devices take more room. */
+const maxTaintedDevices = 64;
+const maxTaints = 16;
 const maxAttributes = 32;
 const maxText = 64;
-const semver =
-  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
-const places = ['nodeName', 'nodeSelector', 'allNodes', 'perDeviceNodeSelection'] as const;
+const identifier = '(0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)';
+const semver = new RegExp(
+  `^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(-${identifier}(\\.${identifier})*)?(\\+[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?$`,
+);
+
+const shortText: Check<string> = (text, path) => (byteLength(text) > maxText ? [field.tooLong(path, maxText)] : []);
 
 const attribute: Check<DeviceAttribute> = (value, path) => {
-  const set = Object.values(value).filter(v => v !== undefined).length;
-  if (set !== 1) {
-    return set === 0
-      ? [field.required(path, 'exactly one value must be specified')]
-      : [field.invalid(path, value, 'exactly one value must be specified')];
-  }
+  const { bool, int, string, version } = value;
+  const set = [bool, int, string, version].filter(v => v !== undefined).length;
+  const internal = {
+    IntValue: int ?? null,
+    BoolValue: bool ?? null,
+    StringValue: string ?? null,
+    VersionValue: version ?? null,
+  };
   return [
-    ...optional(value.string, `${path}.string`, (text, at) =>
-      text.length > maxText ? [field.tooLong(at, maxText)] : [],
-    ),
-    ...optional(value.version, `${path}.version`, (text, at) => [
-      ...(text.length > maxText ? [field.tooLong(at, maxText)] : []),
+    ...optional(string, `${path}.string`, shortText),
+    ...optional(version, `${path}.version`, (text, at) => [
       ...(semver.test(text) ? [] : [field.invalid(at, text, 'must be a string compatible with semver.org spec 2.0.0')]),
+      ...shortText(text, at),
     ]),
+    ...(set === 1 ? [] : [field.invalid(path, set === 0 ? '' : internal, 'exactly one value must be specified')]),
   ];
 };
 
-const taint: Check<DeviceTaint> = ({ key, value, effect }, path) => [
-  ...validateLabelName(key, `${path}.key`),
-  ...(value ? invalidAll(`${path}.value`, value, isLabelValue(value)) : []),
-  ...(effect
-    ? oneOf(['NoExecute', 'NoSchedule', 'None'])(effect, `${path}.effect`)
-    : [field.required(`${path}.effect`)]),
-];
-
-function validateDevice(device: Device, path: string, perDevice: boolean): Errors {
+function validateDevice(device: Device, path: string): Errors {
   const count = Object.keys(device.attributes ?? {}).length + Object.keys(device.capacity ?? {}).length;
-  const own = [device.nodeName, device.nodeSelector, device.allNodes].filter(Boolean).length;
   return [
-    ...requiredAnd(device.name, `${path}.name`, dnsLabel),
+    ...deviceName(device.name, `${path}.name`),
     ...(count > maxAttributes
       ? [field.invalid(path, count, `the total number of attributes and capacities must not exceed ${maxAttributes}`)]
       : []),
     ...eachEntry(device.attributes, `${path}.attributes`, (value, at, key) => [
-      ...qualifiedDeviceName(key, at),
+      ...qualifiedName(key, at),
       ...attribute(value, at),
     ]),
-    ...eachEntry(device.capacity, `${path}.capacity`, (value, at, key) => [
-      ...qualifiedDeviceName(key, at),
-      ...validateQuantity('', value.value, `${at}.value`),
+    ...eachEntry(device.capacity, `${path}.capacity`, (_, at, key) => qualifiedName(key, at)),
+    ...bounded(device.taints, maxTaints, `${path}.taints`, validateTaint),
+  ];
+}
+
+function validateNodes({ spec: { nodeName, nodeSelector, allNodes } }: ResourceSlice): Errors {
+  const one = 'must have exactly one node selector term';
+  return [
+    ...optional(nodeName, 'spec.nodeName', (name, at) =>
+      name === ''
+        ? [field.invalid(at, name, 'must be either unset or set to a non-empty string')]
+        : objectName()(name, at),
+    ),
+    ...optional(nodeSelector, 'spec.nodeSelector', (selector, at) => [
+      ...validateNodeSelector(selector, at),
+      ...(selector.nodeSelectorTerms?.length === 1
+        ? []
+        : [field.invalid(`${at}.nodeSelectorTerms`, selector.nodeSelectorTerms, one)]),
     ]),
-    ...each(device.taints, `${path}.taints`, taint),
-    ...(perDevice && own !== 1
-      ? [
-          field.required(
-            path,
-            'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec',
-          ),
-        ]
-      : []),
-    ...optional(device.nodeSelector, `${path}.nodeSelector`, validateNodeSelector),
+    ...optional(allNodes, 'spec.allNodes', (all, at) =>
+      all ? [] : [field.invalid(at, all, 'must be either unset or set to true')],
+    ),
   ];
 }
 
 /** A slice says in exactly one way which nodes can reach its devices. */
-function validatePlace({ spec }: ResourceSlice): Errors {
-  const set = places.filter(key => spec[key]);
-  const list = '`nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection`';
-  if (set.length === 0) return [field.required('spec', `exactly one of ${list} is required`)];
-  if (set.length > 1) {
-    return [
-      field.invalid('spec', `{${set.join(', ')}}`, `exactly one of ${list} is required, but multiple fields are set`),
-    ];
-  }
+function validatePlace(slice: ResourceSlice): Errors {
+  const { nodeName, nodeSelector, allNodes } = slice.spec;
+  const set = Object.entries({ nodeName, nodeSelector, allNodes }).filter(([, value]) => value);
+  const detail = 'exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required';
+  const shown = `{${set.map(([key]) => `\`${key}\``).join(', ')}}`;
   return [
-    ...optional(spec.nodeName, 'spec.nodeName', objectName()),
-    ...optional(spec.nodeSelector, 'spec.nodeSelector', (selector, at) => [
-      ...validateNodeSelector(selector, at),
-      ...(selector.nodeSelectorTerms?.length === 1
-        ? []
-        : [
-            field.invalid(
-              `${at}.nodeSelectorTerms`,
-              selector.nodeSelectorTerms,
-              'must have exactly one node selector term',
-            ),
-          ]),
-    ]),
+    ...validateNodes(slice),
+    ...(set.length === 0 ? [field.required('spec', detail)] : []),
+    ...(set.length > 1 ? [field.invalid('spec', shown, `${detail}, but multiple fields are set`)] : []),
+  ];
+}
+
+function validatePool({ spec: { pool } }: ResourceSlice): Errors {
+  const { name, generation = 0, resourceSliceCount: count = 0 } = pool ?? {};
+  return [
+    ...poolName(name, 'spec.pool.name'),
+    ...(count > 0 ? [] : [field.invalid('spec.pool.resourceSliceCount', count, 'must be greater than zero')]),
+    ...(generation < 0
+      ? [field.invalid('spec.pool.generation', generation, 'must be greater than or equal to zero')]
+      : []),
   ];
 }
 
 export function validateSlice(slice: ResourceSlice): Errors {
-  const { spec } = slice;
-  const devices = spec.devices ?? [];
-  const names = new Set<string>();
-  const { generation = 0, resourceSliceCount = 0 } = spec.pool ?? {};
+  const { driver, devices } = slice.spec;
+  const most = devices?.some(device => device.taints?.length) ? maxTaintedDevices : maxDevices;
   return [
-    ...driverName(spec.driver, 'spec.driver'),
-    ...poolName(spec.pool?.name, 'spec.pool.name'),
-    ...(resourceSliceCount > 0
-      ? []
-      : [field.invalid('spec.pool.resourceSliceCount', resourceSliceCount, 'must be greater than zero')]),
-    ...(generation < 0
-      ? [field.invalid('spec.pool.generation', generation, 'must be greater than or equal to zero')]
-      : []),
+    ...driverName(driver, 'spec.driver'),
+    ...validatePool(slice),
     ...validatePlace(slice),
-    ...(devices.length > maxDevices ? [field.tooMany('spec.devices', devices.length, maxDevices)] : []),
-    ...each(devices, 'spec.devices', (device, at) => {
-      const twice = names.has(device.name);
-      names.add(device.name);
-      return [
-        ...validateDevice(device, at, spec.perDeviceNodeSelection ?? false),
-        ...(twice ? [field.duplicate(`${at}.name`, device.name)] : []),
-      ];
-    }),
+    ...boundedSet(devices, most, 'spec.devices', validateDevice, device => device.name ?? ''),
   ];
 }
 
