@@ -38,6 +38,7 @@ interface Reply {
 }
 
 type Alias = ZoneAnswer & { code: 'ALIAS' };
+const isAddress = (answer: Answer) => answer.type === 'A' || answer.type === 'AAAA';
 /** Aliases followed for one question. */
 const maxAliases = 8;
 
@@ -138,6 +139,16 @@ export function createResponder(options: ResponderOptions): Responder {
     };
   }
 
+  /** Most clients take the first address: each answer begins with another one, as with CoreDNS's `loadbalance`. */
+  let turn = 0;
+  function inTurn(answers: readonly Answer[]): readonly Answer[] {
+    const addresses = answers.filter(isAddress);
+    if (addresses.length < 2) return answers;
+    const first = turn++ % addresses.length;
+    const others = answers.filter(answer => !isAddress(answer));
+    return [...others, ...addresses.slice(first), ...addresses.slice(0, first)];
+  }
+
   async function respond(query: DecodedPacket, clientAddress: string): Promise<ReplyPacket> {
     const question = query.questions?.[0];
     if (((query.flags ?? 0) >> 11) & 15) return packet(query, { code: 'NOTIMP', answers: [], authoritative: false });
@@ -145,7 +156,8 @@ export function createResponder(options: ResponderOptions): Responder {
       return packet(query, { code: 'FORMERR', answers: [], authoritative: false });
     if (question.class !== undefined && question.class !== 'IN')
       return packet(query, { code: 'REFUSED', answers: [], authoritative: false });
-    return packet(query, await reply(question, clientAddress));
+    const made = await reply(question, clientAddress);
+    return packet(query, { ...made, answers: inTurn(made.answers) });
   }
   return Object.defineProperty(respond, 'version', { get: () => zone.version }) as Responder;
 }

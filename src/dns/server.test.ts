@@ -126,6 +126,7 @@ test('what does not fit a datagram is marked and comes whole over TCP', async ()
   for (const additionals of [[], [option(512)], [option(4096)]]) {
     const reply = await udp({ ...question(name), additionals });
     assert.ok(reply.flag_tc && reply.size <= 1232, `${reply.size}`);
+    assert.ok(data(reply).length >= 20, 'some, for clients that do not ask again');
     assert.equal(reply.additionals?.length, additionals.length);
   }
   const [whole] = await tcp(question(name));
@@ -133,6 +134,24 @@ test('what does not fit a datagram is marked and comes whole over TCP', async ()
   zone.setSlice(endpointsOf('big', 30));
   assert.ok((await udp(question(name))).flag_tc, '30 addresses need more than 512 bytes');
   assert.equal((await udp({ ...question(name), additionals: [option(1232)] })).answers?.length, 30);
+});
+
+test('every client gets another first address, also from the cache and when a reply is cut', async () => {
+  const { zone, udp, tcp } = await serve();
+  zone.setService(service('few', { clusterIP: 'None' }));
+  zone.setSlice(endpointsOf('few', 3));
+  zone.setService(service('many', { clusterIP: 'None' }));
+  zone.setSlice(endpointsOf('many', 300));
+  for (const [name, ask, least] of [
+    ['few', udp, 3],
+    ['few', async (part: Partial<Packet>) => (await tcp(part))[0] as DecodedPacket, 3],
+    ['many', udp, 10],
+  ] as const) {
+    const replies: DecodedPacket[] = [];
+    for (let i = 0; i < 12; i++) replies.push(await ask(question(`${name}.shop.svc.cluster.local`)));
+    assert.ok(new Set(replies.map(reply => data(reply)[0])).size >= least, name);
+    if (name === 'few') for (const reply of replies) assert.equal(new Set(data(reply)).size, 3);
+  }
 });
 
 test('one connection carries many questions', async () => {

@@ -5,7 +5,7 @@ import { type DecodedPacket, decode } from 'dns-packet';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { ReplyPacket, Responder } from './answer.ts';
-import { encodeCompact } from './compact.ts';
+import { encodeCompact, encodeWithin } from './compact.ts';
 import type { DnsMeter } from './meter.ts';
 import { createReplyCache } from './reply-cache.ts';
 
@@ -26,7 +26,6 @@ export interface DnsServerOptions {
 
 const tcpIdleMs = 10_000;
 const maxTcpConnections = 256;
-const truncated = 0x0200;
 
 /** Resolves when both sockets are bound. Rejects when the address is in use. */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
@@ -64,11 +63,13 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     const answered = await answer(message, from.address);
     if (!answered) return;
     const { query, reply } = answered;
-    const bytes = fitted(query, reply);
-    send(socket, bytes, from);
+    const encoded = encodeWithin(reply, roomOf(query));
+    send(socket, encoded.bytes, from);
     const labels = meter.labels(query, reply, server, 'udp');
     meter.observe(labels, startedAt);
-    if (reply.version !== undefined) cache.put(message, { bytes, labels, version: reply.version });
+    // A reply that was cut shows other answers each time.
+    if (reply.version !== undefined && !encoded.isTruncated)
+      cache.put(message, { ...encoded, labels, version: reply.version });
   }
   /** A reply that cannot be sent is lost, as any datagram may be. */
   function send(socket: UdpSocket, bytes: Buffer, to: { address: string; port: number }): void {
@@ -135,24 +136,11 @@ function listenTcp(server: Server, port: number, address: string): Promise<numbe
   });
 }
 
-/** The reply's bytes, cut to what the client can take over UDP (512, or what its EDNS option says, at most 1232), marked truncated. */
-function fitted(query: DecodedPacket, reply: ReplyPacket): Buffer {
+/** What the client can take over UDP: 512 bytes, or what its EDNS option says, at most 1232. */
+function roomOf(query: DecodedPacket): number {
   const option = query.additionals?.find(a => a.type === 'OPT');
-  const room = Math.min(
-    1232,
-    Math.max(512, option?.type === 'OPT' ? (option as { udpPayloadSize: number }).udpPayloadSize : 512),
-  );
-  const whole = encodeCompact(reply);
-  if (whole.length <= room) return whole;
-  const bare = encodeCompact({ ...reply, additionals: (reply.additionals ?? []).filter(a => a.type === 'OPT') });
-  if (bare.length <= room) return bare;
-  return encodeCompact({
-    ...reply,
-    flags: (reply.flags ?? 0) | truncated,
-    answers: [],
-    authorities: [],
-    additionals: (reply.additionals ?? []).filter(a => a.type === 'OPT'),
-  });
+  const said = option?.type === 'OPT' ? (option as { udpPayloadSize: number }).udpPayloadSize : 512;
+  return Math.min(1232, Math.max(512, said));
 }
 
 function serveTcp(
