@@ -179,14 +179,17 @@ function reviews(
   };
 }
 
+const rbacGroup = 'rbac.authorization.k8s.io';
+
 /** Roles and bindings are checked against what their author holds, after everything else has had its say. */
 function escalationPlugin(source: RbacSource, authorizer: Authorizer): AdmissionPlugin {
   const sameRules = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
   return {
     name: 'RBACEscalation',
     handles: operation => operation === 'CREATE' || operation === 'UPDATE',
+    resources: ['roles', 'clusterroles', 'rolebindings', 'clusterrolebindings'].map(name => `${rbacGroup}/${name}`),
     async validate({ resource, subresource, object, oldObject, user, namespace, name }) {
-      if (resource.group !== 'rbac.authorization.k8s.io' || subresource !== '' || !object) return;
+      if (subresource !== '' || !object) return;
       const context = { source, authorizer, user, namespace };
       if (resource.plural === 'roles' || resource.plural === 'clusterroles') {
         const [role, old] = [object as unknown as ClusterRole, oldObject as unknown as ClusterRole | undefined];

@@ -212,8 +212,12 @@ export function pathsOf(set: FieldSet): string[][] {
 
 /** The wire form with sorted elements. */
 export function encodeFieldSet(set: FieldSet): FieldSet {
+  const keys = Object.keys(set);
+  if (keys.length === 0) return leaf;
+  // They nearly always are in order, and sorting allocates.
+  if (keys.some((key, i) => i > 0 && key < (keys[i - 1] as string))) keys.sort();
   const out: MutableFieldSet = {};
-  for (const key of Object.keys(set).sort()) out[key] = encodeFieldSet(set[key] as FieldSet) as MutableFieldSet;
+  for (const key of keys) out[key] = encodeFieldSet(set[key] as FieldSet) as MutableFieldSet;
   return out;
 }
 

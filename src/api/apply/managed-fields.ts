@@ -90,7 +90,8 @@ export function withFields(entry: Managed, fields: FieldSet): Managed {
 
 /** Wire form, sorted: appliers first, then by time, manager, version and subresource. */
 export function encodeManaged(entries: readonly Managed[]): ManagedFieldsEntry[] {
-  return [...entries].sort(order).map(encodeEntry);
+  const sorted = entries.length > 1 ? [...entries].sort(order) : entries;
+  return sorted.map(encodeEntry);
 }
 
 function encodeEntry(entry: Managed): ManagedFieldsEntry {

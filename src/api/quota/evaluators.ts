@@ -267,9 +267,13 @@ function objectCount(group: string, plural: string): QuotaEvaluator {
 }
 
 const special = new Map([pods, services, claims, resourceClaims].map(e => [e.resource, e]));
+const counts = new Map<string, QuotaEvaluator>();
 
 export function evaluatorFor(group: string, plural: string): QuotaEvaluator {
-  return special.get(`${group}/${plural}`) ?? objectCount(group, plural);
+  const resource = `${group}/${plural}`;
+  let evaluator = special.get(resource) ?? counts.get(resource);
+  if (!evaluator) counts.set(resource, (evaluator = objectCount(group, plural)));
+  return evaluator;
 }
 
 /** The resource ("group", "plural") whose objects a name of a quota counts; undefined for names nobody counts. */

@@ -40,6 +40,7 @@ export const certificateApproval: AdmissionPluginFactory = {
   name: 'CertificateApproval',
   create: ({ authorizer }) => ({
     name: 'CertificateApproval',
+    resources: [resource],
     handles: on('UPDATE'),
     async validate(request) {
       if (!isFor(request, resource, 'approval')) return;
@@ -54,6 +55,7 @@ export const certificateSigning: AdmissionPluginFactory = {
   name: 'CertificateSigning',
   create: ({ authorizer }) => ({
     name: 'CertificateSigning',
+    resources: [resource],
     handles: on('UPDATE'),
     async validate(request) {
       if (!isFor(request, resource, 'status')) return;
@@ -75,6 +77,7 @@ export const certificateSubjectRestriction: AdmissionPluginFactory = {
   name: 'CertificateSubjectRestriction',
   create: () => ({
     name: 'CertificateSubjectRestriction',
+    resources: [resource],
     handles: on('CREATE'),
     validate(request) {
       if (!isFor(request, resource)) return;

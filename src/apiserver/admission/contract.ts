@@ -38,6 +38,8 @@ export interface AdmissionEnvironment extends Environment {
 export interface AdmissionPlugin {
   readonly name: string;
   handles(operation: Operation): boolean;
+  /** What it looks at, "group/plural" ("/pods" for the core group) with all subresources; absent: everything. */
+  readonly resources?: readonly string[];
   admit?(request: AdmissionRequest): Promise<void> | void;
   validate?(request: AdmissionRequest): Promise<void> | void;
   /** Undoes a reservation when the write failed after this plugin let it through (quota). */

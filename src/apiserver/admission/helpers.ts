@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { Container, Pod, PodSpec } from '../../api/types/core-v1.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
 import { type ApiError, errors, isNotFound } from '../../base/errors.ts';
 import type { Informer, ResourceClient } from '../../client/contract.ts';
 import type { AdmissionRequest, Operation } from './contract.ts';
@@ -41,14 +42,16 @@ export function* containersOf(spec: PodSpec): Generator<Container> {
 }
 
 /** From the cache, or live where the cache may lag. Undefined when there is none. */
-export async function lookUp<T extends KubeObject>(
+export function lookUp<T extends KubeObject>(
   informer: Informer<T>,
   client: ResourceClient<T>,
   name: string,
   namespace = '',
-): Promise<T | undefined> {
-  const cached = informer.store.get(namespace ? `${namespace}/${name}` : name);
-  if (cached) return cached;
+): Awaitable<T | undefined> {
+  return informer.store.get(namespace ? `${namespace}/${name}` : name) ?? lookUpLive(client, name);
+}
+
+async function lookUpLive<T extends KubeObject>(client: ResourceClient<T>, name: string): Promise<T | undefined> {
   try {
     return await client.get(name);
   } catch (e) {

@@ -155,6 +155,7 @@ export const limitRanger: AdmissionPluginFactory = {
     }
     return {
       name: 'LimitRanger',
+      resources: ['/pods', '/persistentvolumeclaims'],
       handles: on('CREATE', 'UPDATE'),
       async admit(request) {
         const pod = podFor(request);

@@ -1,4 +1,5 @@
 import type { Namespace } from '../../api/types/core-v1.ts';
+import { type Awaitable, after } from '../../base/awaitable.ts';
 import { ApiError, errors } from '../../base/errors.ts';
 import type { AdmissionPluginFactory, AdmissionRequest } from './contract.ts';
 import { forbid, isFor, lookUp, on } from './helpers.ts';
@@ -29,7 +30,7 @@ export const namespaceLifecycle: AdmissionPluginFactory = {
     const namespaces = client.resource('v1/namespaces');
     const distrusted = new Map<string, number>();
 
-    async function find(name: string): Promise<Namespace | undefined> {
+    function find(name: string): Awaitable<Namespace | undefined> {
       const until = distrusted.get(name);
       if (until === undefined) return lookUp(informer, namespaces, name);
       if (until < clock.monotonic()) distrusted.delete(name);
@@ -43,7 +44,7 @@ export const namespaceLifecycle: AdmissionPluginFactory = {
     return {
       name: 'NamespaceLifecycle',
       handles: on('CREATE', 'UPDATE', 'DELETE'),
-      async admit(request) {
+      admit(request) {
         const { operation, name, namespace } = request;
         if (request.resource.plural === 'namespaces' && request.resource.group === '') {
           if (operation !== 'DELETE') return;
@@ -54,9 +55,10 @@ export const namespaceLifecycle: AdmissionPluginFactory = {
         if (!namespace || operation !== 'CREATE') return;
         // Saying whether the namespace exists would tell strangers something.
         if (isFor(request, 'authorization.k8s.io/localsubjectaccessreviews')) return;
-        const found = await find(namespace);
-        if (!found) throw errors.notFound({ group: '', resource: 'namespaces' }, namespace);
-        if (found.status?.phase === 'Terminating') throw terminating(request);
+        return after(find(namespace), found => {
+          if (!found) throw errors.notFound({ group: '', resource: 'namespaces' }, namespace);
+          if (found.status?.phase === 'Terminating') throw terminating(request);
+        });
       },
     };
   },

@@ -82,16 +82,17 @@ export const ownerReferencesPermissionEnforcement: AdmissionPluginFactory = {
         );
     }
 
+    async function checkOwners(request: AdmissionRequest): Promise<void> {
+      const why = request.operation === 'UPDATE' ? await refused(about(request)) : undefined;
+      if (why !== undefined)
+        throw forbid(request, `cannot set an ownerRef on a resource you can't delete: ${why}, <nil>`);
+      for (const ref of newlyBlocked(request)) await checkBlocked(request, ref);
+    }
+
     return {
       name: 'OwnerReferencesPermissionEnforcement',
       handles: on('CREATE', 'UPDATE'),
-      async validate(request) {
-        if (request.subresource || !changed(request)) return;
-        const why = request.operation === 'UPDATE' ? await refused(about(request)) : undefined;
-        if (why !== undefined)
-          throw forbid(request, `cannot set an ownerRef on a resource you can't delete: ${why}, <nil>`);
-        for (const ref of newlyBlocked(request)) await checkBlocked(request, ref);
-      },
+      validate: request => (request.subresource || !changed(request) ? undefined : checkOwners(request)),
     };
   },
 };

@@ -21,6 +21,7 @@ export const podTopologyLabels: AdmissionPluginFactory = {
     }
     return {
       name: 'PodTopologyLabels',
+      resources: ['/pods'],
       handles: on('CREATE'),
       async admit(request) {
         const target = isFor(request, '/pods', 'binding')

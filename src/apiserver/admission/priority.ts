@@ -87,6 +87,7 @@ export const priority: AdmissionPluginFactory = {
 
     return {
       name: 'Priority',
+      resources: ['/pods', 'scheduling.k8s.io/priorityclasses'],
       handles: on('CREATE', 'UPDATE'),
       async admit(request) {
         const pod = podOf(request);

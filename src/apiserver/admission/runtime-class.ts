@@ -38,6 +38,7 @@ export const runtimeClass: AdmissionPluginFactory = {
     }
     return {
       name: 'RuntimeClass',
+      resources: ['/pods'],
       handles: on('CREATE'),
       async admit(request) {
         const pod = podOf(request);

@@ -120,6 +120,7 @@ export const serviceAccount: AdmissionPluginFactory = {
 
     return {
       name: 'ServiceAccount',
+      resources: ['/pods'],
       handles: on('CREATE'),
       async admit(request) {
         const pod = podOf(request);

@@ -65,6 +65,7 @@ export const persistentVolumeClaimResize: AdmissionPluginFactory = {
     const classes = client.resource('storage.k8s.io/v1/storageclasses');
     return {
       name: 'PersistentVolumeClaimResize',
+      resources: ['/persistentvolumeclaims'],
       handles: on('UPDATE'),
       async validate(request) {
         if (!isFor(request, '/persistentvolumeclaims')) return;

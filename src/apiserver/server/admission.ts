@@ -33,13 +33,36 @@ export function admissionRequest(scope: Scope, served: Served, input: AdmissionI
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
-  for (const child of Object.values(value)) deepFreeze(child);
+  for (const key in value) deepFreeze(value[key]);
   return value;
 }
 
+/** The plugins that have a say in requests of one sort, in order. */
+interface Concerned {
+  readonly admitting: readonly (AdmissionPlugin & Required<Pick<AdmissionPlugin, 'admit'>>)[];
+  readonly validating: readonly (AdmissionPlugin & Required<Pick<AdmissionPlugin, 'validate'>>)[];
+}
+const concernedBySort = new WeakMap<readonly AdmissionPlugin[], Map<string, Concerned>>();
+
+function concerned(plugins: readonly AdmissionPlugin[], { operation, resource }: AdmissionRequest): Concerned {
+  let bySort = concernedBySort.get(plugins);
+  if (!bySort) concernedBySort.set(plugins, (bySort = new Map()));
+  const name = `${resource.group}/${resource.plural}`;
+  const sort = `${operation} ${name}`;
+  let found = bySort.get(sort);
+  if (!found) {
+    const chosen = plugins.filter(p => p.handles(operation) && (!p.resources || p.resources.includes(name)));
+    found = {
+      admitting: chosen.filter(p => p.admit !== undefined) as Concerned['admitting'][number][],
+      validating: chosen.filter(p => p.validate !== undefined) as Concerned['validating'][number][],
+    };
+    bySort.set(sort, found);
+  }
+  return found;
+}
+
 export async function admit(plugins: readonly AdmissionPlugin[], request: AdmissionRequest): Promise<void> {
-  for (const plugin of plugins) {
-    if (!plugin.admit || !plugin.handles(request.operation)) continue;
+  for (const plugin of concerned(plugins, request).admitting) {
     const pending = plugin.admit(request);
     if (pending) await pending;
   }
@@ -54,8 +77,7 @@ export async function validateAdmission(
   const undo = async () => {
     for (const plugin of passed.reverse()) await plugin.rollback?.(request);
   };
-  for (const plugin of plugins) {
-    if (!plugin.validate || !plugin.handles(request.operation)) continue;
+  for (const plugin of concerned(plugins, request).validating) {
     try {
       const pending = plugin.validate(request);
       if (pending) await pending;

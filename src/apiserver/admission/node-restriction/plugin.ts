@@ -110,7 +110,7 @@ export const nodeRestriction: AdmissionPluginFactory = {
     return {
       name: 'NodeRestriction',
       handles: on('CREATE', 'UPDATE', 'DELETE'),
-      async admit(request) {
+      admit(request) {
         if (!request.user.groups.includes(groups.nodes)) return;
         const node = nodeNameOf(request.user);
         if (!node) {

@@ -164,6 +164,7 @@ function create(environment: AdmissionEnvironment, configuration: PodSecurityCon
 
   return {
     name: 'PodSecurity',
+    resources: ['/namespaces', '/pods', ...Object.keys(workloads)],
     handles: on('CREATE', 'UPDATE'),
     async validate(request) {
       const key = `${request.resource.group}/${request.resource.plural}`;

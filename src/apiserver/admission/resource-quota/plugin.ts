@@ -151,16 +151,19 @@ export const resourceQuota: AdmissionPluginFactory = {
       });
     }
 
+    async function reserve(request: AdmissionRequest, evaluator: QuotaEvaluator, charge: Charge): Promise<void> {
+      if ((await quotasIn(request.namespace, false)).length > 0) await enqueue(request, evaluator, charge);
+    }
+
     return {
       name: 'ResourceQuota',
       handles: on('CREATE', 'UPDATE'),
-      async validate(request) {
+      validate(request) {
         const { group, plural } = request.resource;
         if (!request.namespace || plural === 'namespaces' || ignored.has(`${group}/${plural}`)) return;
         const evaluator = evaluatorFor(group, plural);
         const charge = chargeOf(request, evaluator);
-        if (!charge || (await quotasIn(request.namespace, false)).length === 0) return;
-        await enqueue(request, evaluator, charge);
+        return charge && reserve(request, evaluator, charge);
       },
     };
   },
