@@ -45,13 +45,13 @@ function macrotask(): Promise<void> {
 
 export function virtualClock(startMs = Date.UTC(2026, 0, 1), options: VirtualClockOptions = {}): VirtualClock {
   const timers = timerHeap();
-  let wall = startMs;
+  /** Wall time less `elapsed`: only jumps change it. Adding up small steps would lose them. */
+  let epoch = startMs;
   let elapsed = 0;
   let sequence = 0;
 
   function moveTo(at: number): void {
     if (at <= elapsed) return;
-    wall += at - elapsed;
     elapsed = at;
   }
   async function run(entry: Entry): Promise<void> {
@@ -63,10 +63,10 @@ export function virtualClock(startMs = Date.UTC(2026, 0, 1), options: VirtualClo
     await macrotask();
   }
   return {
-    now: () => wall,
+    now: () => epoch + elapsed,
     monotonic: () => elapsed,
     jump(ms) {
-      wall += ms;
+      epoch += ms;
     },
     setTimer(fn, ms): Timer {
       const entry: Entry = { at: elapsed + Math.max(ms, 0), tie: options.order?.next() ?? 0, order: sequence++, fn };

@@ -38,6 +38,9 @@ export const cronJobController: Controller = {
   },
 };
 
+/** After the slot, so that a clock that is a little behind does not find it in the future (upstream's nextScheduleDelta). */
+const nextScheduleDeltaMs = 100;
+
 interface Deps {
   readonly context: ControllerContext;
   readonly cronJobs: Informer<CronJob>;
@@ -57,7 +60,8 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   const result = cj.metadata.deletionTimestamp ? undefined : await runDue(all, cj, status);
   await writeStatus(all, cj, status);
   if (result?.failure !== undefined) throw result.failure;
-  if (result?.next !== undefined) return { requeueAfter: Math.max(0, result.next - all.context.clock.now()) };
+  if (result?.next !== undefined)
+    return { requeueAfter: Math.max(0, result.next - all.context.clock.now()) + nextScheduleDeltaMs };
 }
 
 /** Brings the list of active jobs up to date with the jobs there are. */
