@@ -91,7 +91,8 @@ test('many clusters in one process leave nothing behind', async () => {
     const clusters = await Promise.all(Array.from({ length: 10 }, () => createCluster({ nodes: 1 })));
     await Promise.all(clusters.map(cluster => cluster.close()));
   }
-  assert.equal(timers(), before);
+  // What an earlier test left may have gone meanwhile.
+  assert.ok(timers() <= before, `${timers()} timers, ${before} before`);
 });
 
 /** Creation waits for timers of the virtual clock, so time must pass meanwhile. */
