@@ -140,6 +140,20 @@ for (const families of [[4, 6], [6]] as const) {
       }
     });
 
+    test('a pod reaches the API server through its service', async () => {
+      const script = 'nc -w 3 kubernetes.default.svc 443 </dev/null && echo connected';
+      assert.equal((await kubectl('exec', 'far', '--', 'sh', '-c', script)).trim(), 'connected');
+    });
+
+    test('names that users fix are answered, in each family, while they are fixed', async () => {
+      const [ip = ''] = await podIps('far');
+      const hosts = `--from-literal=hosts=${ip} fixed.example.org`;
+      await kubectl('create', 'configmap', 'kube-dns', '--namespace=kube-system', hosts);
+      await hears('near', 'fixed.example.org', 'far');
+      await kubectl('delete', 'configmap', 'kube-dns', '--namespace=kube-system');
+      await hears('near', 'fixed.example.org', 'none');
+    });
+
     test('node ports answer on each address of each node', async () => {
       const [port = ''] = await jsonpath('{.spec.ports[0].nodePort}', 'service', 'prefer');
       for (const i of [1, 2]) {

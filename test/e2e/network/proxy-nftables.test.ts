@@ -100,6 +100,29 @@ describe('nftables service table', { skip: root ? false : 'needs root for networ
     );
     assert.equal(names(await ask(3, '10.99.0.5', 80, 20)).length, 1);
     assert.equal(names(await ask('host', '10.99.0.5', 80, 20)).length, 1);
+    const remembered = await network.host.run('nft', 'list', 'map', 'ip', 'tsukube-test', 'affinity');
+    assert.match(remembered, new RegExp(`${podIp(3)} \\. 10\\.99\\.0\\.5 \\. tcp \\. 80 timeout 1m expires \\d`));
+  });
+
+  test('session affinity ends with its time', async () => {
+    const service = (seconds: number) =>
+      new Map([
+        ['a/short', [tcp(80, { address: '10.99.0.8', backends: backends(0, 1, 2), affinitySeconds: seconds })]],
+      ]);
+    await table.update(service(1));
+    const heard = new Set<string>();
+    for (let i = 0; i < 20 && heard.size < 2; i++) {
+      for (const name of names(await ask(3, '10.99.0.8', 80))) heard.add(name ?? '');
+      let left = 'expires';
+      for (let look = 0; look < 500 && left.includes('expires'); look++) {
+        const map = await network.host.run('nft', 'list', 'map', 'ip', 'tsukube-test', 'affinity');
+        left = map
+          .split(',')
+          .filter(entry => entry.includes('10.99.0.8'))
+          .join();
+      }
+    }
+    assert.ok(heard.size >= 2, 'a client that comes back late is drawn anew');
   });
 
   test('session affinity finds another backend when its own is gone', async () => {

@@ -105,6 +105,11 @@ for (const routed of [false, true]) {
       assert.equal(await ask(pods[0], podIp(1)), `pod1 ${podIp(0)}`);
       assert.equal(await ask(pods[1], podIp(0)), `pod0 ${podIp(1)}`);
       assert.match(await ask(hosts[0], podIp(1)), /^pod1 /);
+      if (routed) {
+        const link = async (name: string) => hosts[0]?.run('ip', 'link', 'show', name);
+        assert.match((await link(device)) ?? '', /mtu 1450/);
+        assert.match((await link(`${device}6`)) ?? '', /mtu 1430/);
+      }
       assert.equal(await ask(pods[0], podIp6(1)), `pod1 ${podIp6(0)}`);
     });
 
