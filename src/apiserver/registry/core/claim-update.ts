@@ -1,18 +1,36 @@
 /** What may change in a claim (ValidatePersistentVolumeClaimUpdate). */
-import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../../api/types/core-v1.ts';
+import type {
+  PersistentVolumeClaim,
+  PersistentVolumeClaimSpec,
+  TypedLocalObjectReference,
+} from '../../../api/types/core-v1.ts';
 import { type Errors, eachEntry, forbidden, immutable, same } from '../checks.ts';
 import { field } from '../field-errors.ts';
 import { describeChanges } from '../meta/diff.ts';
 import { compareQuantity, validateQuantity } from './resource-names.ts';
 
 export const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
-const claimKinds = ['PersistentVolumeClaim', 'VolumeSnapshot'];
 
-/** The old field and its successor mirror each other, for the two kinds that the old one supports. */
-export function keepDataSource(spec: PersistentVolumeClaimSpec): void {
+const groups: Readonly<Record<string, string>> = {
+  PersistentVolumeClaim: '',
+  VolumeSnapshot: 'snapshot.storage.k8s.io',
+};
+
+/** What the old field supports; everything else is dropped from it without a word, as it always was. */
+const isOldSource = ({ kind, apiGroup = '' }: TypedLocalObjectReference) => groups[kind] === apiGroup;
+
+/**
+ * The old field and its successor mirror each other (EnforceDataSourceBackwardsCompatibility, NormalizeDataSources). Sources in other
+ * namespaces are an alpha feature that is off in v1.35 (CrossNamespaceVolumeDataSource).
+ * @param old the stored spec, on update: what it has is kept by clients that know the old field only.
+ */
+export function keepDataSource(spec: PersistentVolumeClaimSpec, old?: PersistentVolumeClaimSpec): void {
+  if (spec.dataSourceRef?.namespace && !old?.dataSourceRef) delete spec.dataSourceRef;
   const { dataSource, dataSourceRef } = spec;
-  if (dataSource && !dataSourceRef) spec.dataSourceRef = { ...dataSource };
-  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace && claimKinds.includes(dataSourceRef.kind)) {
+  const inUse = old?.dataSource ?? old?.dataSourceRef;
+  if (dataSource && !dataSourceRef && !inUse && !isOldSource(dataSource)) delete spec.dataSource;
+  if (spec.dataSource && !dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
+  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) {
     const { namespace: _, ...local } = dataSourceRef;
     spec.dataSource = local;
   }
@@ -70,7 +88,15 @@ function validateAttributesClass(
   ];
 }
 
-export function validateClaimUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): Errors {
+/** Claims of older servers have one of the two sources only. */
+function withBothSources(claim: PersistentVolumeClaim): PersistentVolumeClaim {
+  const spec = structuredClone(claim.spec);
+  keepDataSource(spec, spec);
+  return { ...claim, spec };
+}
+
+export function validateClaimUpdate(claim: PersistentVolumeClaim, stored: PersistentVolumeClaim): Errors {
+  const old = withBothSources(stored);
   const fixed = munged(claim, old);
   const why =
     'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';

@@ -34,7 +34,7 @@ const info = (node: Node, key: 'osImage' | 'kernelVersion' | 'containerRuntimeVe
 /** A taint is known by its key and effect. */
 function validateTaints(taints: readonly Taint[] | undefined): Errors {
   const seen = new Set<string>();
-  return each(taints, 'spec.taints', (taint, at) => {
+  return each(taints, 'metadata.taints', (taint, at) => {
     const id = `${taint.key}:${taint.effect}`;
     const twice = seen.has(id);
     seen.add(id);

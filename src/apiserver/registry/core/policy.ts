@@ -10,8 +10,10 @@ import { compareQuantity, validateQuantity, validateQuotaResourceName } from './
 /** Container limits fill each other: max → default → defaultRequest ← min. */
 function defaultItem(item: LimitRangeItem): void {
   if (item.type !== 'Container') return;
-  item.default = { ...item.max, ...item.default };
-  item.defaultRequest = { ...item.min, ...item.default, ...item.defaultRequest };
+  const limits = { ...item.max, ...item.default };
+  const requests = { ...item.min, ...limits, ...item.defaultRequest };
+  if (Object.keys(limits).length > 0) item.default = limits;
+  if (Object.keys(requests).length > 0) item.defaultRequest = requests;
 }
 
 export const limitRanges = namespaced<LimitRange>({

@@ -88,6 +88,7 @@ export const persistentVolumeClaims = namespaced<PersistentVolumeClaim>({
   },
   initialStatus: () => ({ phase: 'Pending' }),
   prepareForCreate: ({ spec }) => keepDataSource(spec),
+  prepareForUpdate: ({ spec }, { spec: old }) => keepDataSource(spec, old),
   validate: claim => validateClaimSpec(claim.spec, 'spec'),
   validateUpdate: validateClaimUpdate,
   warnings: claimWarnings,

@@ -229,3 +229,35 @@ test('tables of service accounts no longer count secrets', () => {
   const account = created(serviceAccounts, sampleOf('/serviceaccounts', true));
   assert.deepEqual(Object.keys(cells(serviceAccounts, account)), ['Name', 'Age']);
 });
+
+test('claims are filled from two fields that mirror each other, and old garbage is dropped', () => {
+  const sources = (source: object) => {
+    const draft = withValue(sampleOf('/persistentvolumeclaims', true), 'spec', {
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '1Gi' } },
+      ...source,
+    });
+    const { dataSource, dataSourceRef } = created(persistentVolumeClaims, draft).spec;
+    return [dataSource, dataSourceRef];
+  };
+  const claim = { kind: 'PersistentVolumeClaim', name: 'a' };
+  const other = { apiGroup: 'example.com', kind: 'Populator', name: 'a' };
+  assert.deepEqual(sources({ dataSource: claim }), [claim, claim]);
+  assert.deepEqual(sources({ dataSource: other }), [undefined, undefined]);
+  assert.deepEqual(sources({ dataSource: {} }), [undefined, undefined]);
+  assert.deepEqual(sources({ dataSourceRef: other }), [other, other]);
+  assert.deepEqual(sources({ dataSourceRef: { ...other, namespace: 'b' } }), [undefined, undefined]);
+});
+
+test('the first address of a pod is that of older kubelets', () => {
+  const addresses = (status: object) => {
+    const pod = created(pods, base);
+    pod.status = status;
+    pods.default?.(pod);
+    return [pod.status.podIP, pod.status.podIPs];
+  };
+  assert.deepEqual(addresses({ podIP: '10.0.0.1' }), ['10.0.0.1', [{ ip: '10.0.0.1' }]]);
+  assert.deepEqual(addresses({ podIPs: [{ ip: '10.0.0.1' }] }), ['10.0.0.1', [{ ip: '10.0.0.1' }]]);
+  assert.deepEqual(addresses({ podIP: '10.0.0.2', podIPs: [{ ip: '10.0.0.1' }] }), ['10.0.0.2', [{ ip: '10.0.0.2' }]]);
+  assert.deepEqual(addresses({}), [undefined, undefined]);
+});

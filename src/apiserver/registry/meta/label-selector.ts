@@ -23,7 +23,7 @@ export function validateOperator(
 }
 
 function validateRequirement(requirement: LabelSelectorRequirement, path: string): Errors {
-  const { key, operator, values } = requirement;
+  const { key, operator = '', values } = requirement;
   return [
     ...(validateOperator(operator, values, path) ?? [
       field.invalid(`${path}.operator`, operator, 'not a valid selector operator'),

@@ -6,6 +6,7 @@ import type {
   LifecycleHandler,
   Pod,
   PodSpec,
+  PodStatus,
   PodTemplateSpec,
   Probe,
 } from '../../../../api/types/core-v1.ts';
@@ -94,6 +95,13 @@ function defaultHostPorts(container: Container): void {
   for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
 }
 
+/** The first of several addresses is the one that older clients know; when they differ, the older field is right. */
+function defaultAddresses(status: PodStatus): void {
+  const { podIP } = status;
+  if (podIP && podIP !== status.podIPs?.[0]?.ip) status.podIPs = [{ ip: podIP }];
+  else if (!podIP && status.podIPs?.[0]?.ip) status.podIP = status.podIPs[0].ip;
+}
+
 export function defaultPod(pod: Pod): void {
   const { spec } = pod;
   defaultPodSpec(spec);
@@ -102,5 +110,5 @@ export function defaultPod(pod: Pod): void {
   defaultPodResources(spec);
   spec.enableServiceLinks ??= true;
   if (spec.hostNetwork) containers.forEach(defaultHostPorts);
-  pod.status ??= {};
+  defaultAddresses((pod.status ??= {}));
 }

@@ -19,8 +19,8 @@ const validateHttpGet: Check<HTTPGetAction> = (action, path) => [
   ...required(action.path, `${path}.path`),
   ...portNumberOrName(action.port, `${path}.port`),
   ...oneOf(['HTTP', 'HTTPS'])(action.scheme ?? '', `${path}.scheme`),
-  ...(action.httpHeaders ?? []).flatMap(header =>
-    invalidAll(`${path}.httpHeaders`, header.name, isHttpHeaderName(header.name)),
+  ...(action.httpHeaders ?? []).flatMap(({ name = '' }) =>
+    invalidAll(`${path}.httpHeaders`, name, isHttpHeaderName(name)),
   ),
 ];
 

@@ -183,7 +183,7 @@ const nodeInclusion = oneOf(['Honor', 'Ignore']);
 export function validateTopologySpread(list: readonly TopologySpreadConstraint[] | undefined, path: string): Errors {
   const seen = new Set<string>();
   return each(list, path, (constraint, at) => {
-    const { maxSkew, topologyKey, whenUnsatisfiable } = constraint;
+    const { maxSkew = 0, topologyKey, whenUnsatisfiable } = constraint;
     const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
     const twice = seen.has(pair);
     seen.add(pair);

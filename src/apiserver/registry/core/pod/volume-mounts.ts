@@ -59,7 +59,7 @@ function validateMounts(container: Container, path: string, context: PodContext)
     const volume = context.volumes.get(name);
     const errors = [
       ...required(name, `${at}.name`),
-      ...(volume ? [] : [field.notFound(`${at}.name`, name)]),
+      ...(volume ? [] : [field.notFound(`${at}.name`, name ?? '')]),
       ...required(mountPath, `${at}.mountPath`),
       ...(paths.has(mountPath) ? [field.invalid(`${at}.mountPath`, mountPath, 'must be unique')] : []),
       ...(devices.some(d => d.name === name)
@@ -85,7 +85,7 @@ function validateDevice(device: VolumeDevice, at: string, container: Container, 
   return [
     ...required(name, `${at}.name`),
     ...(volume && !isClaim ? [field.invalid(`${at}.name`, name, why)] : []),
-    ...(volume ? [] : [field.notFound(`${at}.name`, name)]),
+    ...(volume ? [] : [field.notFound(`${at}.name`, name ?? '')]),
     ...required(devicePath, `${at}.devicePath`),
     ...(noBacksteps(devicePath ?? '', '').length > 0
       ? [field.invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')")]
