@@ -25,12 +25,10 @@ export interface CgroupUsage {
   processes: number;
 }
 
-const mountRoot = '/sys/fs/cgroup';
 /** v1 hierarchies in which pods get limits. */
 const controllers = ['cpu', 'memory', 'pids'];
 const qosDirectories = { Guaranteed: '', Burstable: '/burstable', BestEffort: '/besteffort' } as const;
 
-const isVersion2 = () => existsSync(`${mountRoot}/cgroup.controllers`);
 /** 1.35's formula from shares (2…262144) to weights (1…10000). */
 export function sharesToWeight(shares: number): number {
   const l = Math.log2(Math.min(262_144, Math.max(2, shares)));
@@ -38,9 +36,9 @@ export function sharesToWeight(shares: number): number {
   return Math.ceil(10 ** exponent);
 }
 
-/** `root`: an absolute cgroup path that is the node's own, e.g. `/kubepods`. */
-export function createPodCgroups(root: string): PodCgroups {
-  const v2 = isVersion2();
+/** `root`: an absolute cgroup path that is the node's own, e.g. `/kubepods`. `mountRoot`: where the hierarchies are. */
+export function createPodCgroups(root: string, mountRoot = '/sys/fs/cgroup'): PodCgroups {
+  const v2 = existsSync(`${mountRoot}/cgroup.controllers`);
   const roots = v2 ? [mountRoot] : controllers.map(c => `${mountRoot}/${c}`).filter(existsSync);
   const parentOf = (pod: Pod) => `${root}${qosDirectories[qosClass(pod)]}/pod${uidOf(pod)}`;
   const candidates = (uid: string) => Object.values(qosDirectories).map(d => `${root}${d}/pod${uid}`);
@@ -104,7 +102,7 @@ export function createPodCgroups(root: string): PodCgroups {
           if (/^pod[0-9a-f-]{32,}$/.test(name)) found.push(name.slice(3));
       return found;
     },
-    usage: path => (v2 ? usageV2(path) : usageV1(path)),
+    usage: path => (v2 ? usageV2(`${mountRoot}${path}`) : usageV1(mountRoot, path)),
   };
 }
 
@@ -117,7 +115,7 @@ async function removeTree(path: string): Promise<void> {
 const numberIn = async (path: string): Promise<number> => Number((await readFile(path, 'utf8')).trim());
 const field = (text: string, name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
 
-async function usageV1(path: string) {
+async function usageV1(mountRoot: string, path: string) {
   try {
     const memoryBytes = await numberIn(`${mountRoot}/memory${path}/memory.usage_in_bytes`);
     const inactive = field(await readFile(`${mountRoot}/memory${path}/memory.stat`, 'utf8'), 'total_inactive_file');
@@ -130,10 +128,10 @@ async function usageV1(path: string) {
 }
 async function usageV2(path: string) {
   try {
-    const memoryBytes = await numberIn(`${mountRoot}${path}/memory.current`);
-    const inactive = field(await readFile(`${mountRoot}${path}/memory.stat`, 'utf8'), 'inactive_file');
-    const cpuNanos = field(await readFile(`${mountRoot}${path}/cpu.stat`, 'utf8'), 'usage_usec') * 1000;
-    const processes = await numberIn(`${mountRoot}${path}/pids.current`).catch(() => 0);
+    const memoryBytes = await numberIn(`${path}/memory.current`);
+    const inactive = field(await readFile(`${path}/memory.stat`, 'utf8'), 'inactive_file');
+    const cpuNanos = field(await readFile(`${path}/cpu.stat`, 'utf8'), 'usage_usec') * 1000;
+    const processes = await numberIn(`${path}/pids.current`).catch(() => 0);
     return { cpuNanos, processes, memoryBytes, workingSetBytes: Math.max(0, memoryBytes - inactive) };
   } catch {
     return undefined;

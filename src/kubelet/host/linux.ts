@@ -9,17 +9,20 @@ import type { Client } from '../../client/contract.ts';
 import { createDeviceManager } from '../plugins/devices.ts';
 import { createResourceDrivers } from '../plugins/dra.ts';
 import { createPluginRegistry } from '../plugins/registry.ts';
+import type { Refusal } from '../pod/admission.ts';
 import { podHostname } from '../pod/config.ts';
 import type { ObjectSource } from '../pod/env.ts';
 import { expand } from '../pod/env.ts';
 import { type ContainerFiles, type PodHost, SetUpError } from '../pod/host.ts';
 import {
   type AnyContainer,
+  allContainers,
   podLogFolder,
   terminationPathAnnotation,
   terminationPolicyAnnotation,
   uidOf,
 } from '../pod/names.ts';
+import { appArmorProfile } from '../pod/security.ts';
 import type { ContainerStatus, RuntimeMount } from '../runtime/contract.ts';
 import { createCsiNode } from '../volumes/csi.ts';
 import {
@@ -32,6 +35,7 @@ import { prepareSubPath } from '../volumes/subpath.ts';
 import { createTokenSource } from '../volumes/tokens.ts';
 import { createPodCgroups, type PodCgroups } from './cgroups.ts';
 import { networkChecks } from './checks.ts';
+import { createUserNamespaces } from './user-namespaces.ts';
 
 export interface LinuxHostOptions {
   /** The kubelet's directory: pods, plugins. */
@@ -83,6 +87,7 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
     log: options.log,
     onChange: options.onResourcesChanged,
   });
+  const users = createUserNamespaces(`${root}/pods`);
   const claims = createResourceDrivers({ directory: root, client });
   const scan = (): Promise<boolean> => plugins.scan();
   const csi = createCsiNode({
@@ -194,7 +199,8 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
       claims.close();
       await devices.close();
     },
-    admit: devices.admit,
+    admit: async pod => refuseByAppArmor(pod, await appArmorEnabled()) ?? devices.admit(pod),
+    userNamespace: pod => users.rangeOf(uidOf(pod)),
     extendedResources: devices.resources,
     checks: networkChecks,
     memoryBytes: options.memoryBytes,
@@ -367,6 +373,16 @@ async function driverSpec(client: Client, driver: string): Promise<CSIDriverSpec
     if (isNotFound(e)) return {};
     throw e;
   }
+}
+
+const appArmorEnabled = async (): Promise<boolean> =>
+  (await readFile('/sys/module/apparmor/parameters/enabled', 'utf8').catch(() => '')).startsWith('Y');
+
+/** A pod that asks to be confined does not run unconfined. Upstream: security/apparmor.Validate. */
+export function refuseByAppArmor(pod: Pod, enabled: boolean): Refusal | undefined {
+  const wanted = allContainers(pod).some(c => (appArmorProfile(pod, c)?.type ?? 'Unconfined') !== 'Unconfined');
+  if (enabled || !wanted) return undefined;
+  return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };
 }
 
 /** What the external attacher left for the node. */

@@ -1,5 +1,5 @@
 /** What this machine is, read from /proc, /sys and /etc. */
-import { readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile, statfs } from 'node:fs/promises';
 import { cpus, hostname, networkInterfaces, release } from 'node:os';
 import type { Machine } from '../node/machine.ts';
 
@@ -43,7 +43,22 @@ export async function detectMachine(
     systemUuid: (await text('/sys/class/dmi/id/product_uuid')) || machineId,
     bootId: await text('/proc/sys/kernel/random/boot_id'),
     swapBytes: memoryField(meminfo, 'SwapTotal'),
+    hugePages: await hugePages(),
   };
+}
+
+/** Pages that are set aside, by size. */
+async function hugePages(): Promise<Record<string, string>> {
+  const root = '/sys/kernel/mm/hugepages';
+  const found: Record<string, string> = {};
+  for (const name of await readdir(root).catch(() => [])) {
+    const kibibytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0);
+    const mebibytes = kibibytes / 1024;
+    const size = mebibytes >= 1024 ? `${mebibytes / 1024}Gi` : `${mebibytes}Mi`;
+    const count = Number(await text(`${root}/${name}/nr_hugepages`));
+    found[`hugepages-${size}`] = count === 0 ? '0' : `${count * mebibytes}Mi`;
+  }
+  return found;
 }
 
 /** What is left of the machine, for eviction and stats. Bytes. */

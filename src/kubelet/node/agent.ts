@@ -7,7 +7,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Client, EventRecorder } from '../../client/contract.ts';
 import type { ExtendedResources } from '../pod/host.ts';
-import type { ContainerRuntime, Image } from '../runtime/contract.ts';
+import type { ContainerRuntime, Image, RuntimeHandler } from '../runtime/contract.ts';
 import {
   conditionEvents,
   type NodeHealth,
@@ -64,7 +64,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const nodes = client.resource('v1/nodes');
   const leases = client.resource('coordination.k8s.io/v1/leases', leaseNamespace);
   let current: Node | undefined;
-  let runtimeInfo = { name: 'unknown', version: '', handlers: [] as readonly string[] };
+  let runtimeInfo = { name: 'unknown', version: '', handlers: [] as readonly RuntimeHandler[] };
   let runtimeUp = false;
   let lastReport = Number.NEGATIVE_INFINITY;
   let lease: Lease | undefined;

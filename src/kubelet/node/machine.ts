@@ -15,6 +15,8 @@ export interface Machine {
   systemUuid: string;
   bootId: string;
   swapBytes: number;
+  /** Quantities by resource: `hugepages-2Mi`. */
+  hugePages?: Readonly<Record<string, string>>;
 }
 
 /** A simulated node: 32 CPUs, 256 GiB, like kwok's. */

@@ -2,7 +2,7 @@
 import type { Node, NodeCondition, NodeStatus, Taint } from '../../api/types/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { ExtendedResources } from '../pod/host.ts';
-import type { Image, RuntimeCondition } from '../runtime/contract.ts';
+import type { Image, RuntimeCondition, RuntimeHandler } from '../runtime/contract.ts';
 import type { Machine } from './machine.ts';
 
 export const kubernetesVersion = 'v1.35.0';
@@ -40,8 +40,7 @@ export function capacityOf({ machine, maxPods, extendedResources }: NodeOptions)
   return {
     cpu: String(machine.cpus),
     'ephemeral-storage': memoryQuantity(machine.storageBytes),
-    'hugepages-1Gi': '0',
-    'hugepages-2Mi': '0',
+    ...(machine.hugePages ?? { 'hugepages-1Gi': '0', 'hugepages-2Mi': '0' }),
     memory: memoryQuantity(machine.memoryBytes),
     pods: String(maxPods),
     ...extendedResources,
@@ -155,7 +154,7 @@ export interface NodeStatusInput {
   options: NodeOptions;
   health: NodeHealth;
   images: readonly Image[];
-  runtime: { name: string; version: string; handlers: readonly string[] };
+  runtime: { name: string; version: string; handlers: readonly RuntimeHandler[] };
   volumesInUse: readonly string[];
   extended: ExtendedResources;
   old: NodeStatus | undefined;
@@ -198,7 +197,10 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
       ...(machine.swapBytes > 0 && { swap: { capacity: machine.swapBytes } }),
     },
     ...(runtime.handlers.length > 0 && {
-      runtimeHandlers: runtime.handlers.map(name => ({ name, features: { recursiveReadOnlyMounts: false } })),
+      runtimeHandlers: runtime.handlers.map(({ name, features }) => ({
+        name,
+        features: features ?? { recursiveReadOnlyMounts: false, userNamespaces: false },
+      })),
     }),
     ...(volumesInUse.length > 0 && { volumesInUse: [...volumesInUse] }),
     ...(old?.volumesAttached && { volumesAttached: old.volumesAttached }),

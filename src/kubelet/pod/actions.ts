@@ -12,6 +12,7 @@ import type { StartDecision } from './decide.ts';
 import { ConfigError, containerEnv } from './env.ts';
 import { runHook } from './hooks.ts';
 import { type AnyContainer, containerHash, containerPath, formatPod, isSidecar, uidOf } from './names.ts';
+import type { UserNamespace } from './security.ts';
 import { type ContainerView, hasExited, isRunning, latest, type PodView } from './state.ts';
 
 /** A start that did not work: the waiting reason to show, and when to try again. */
@@ -49,6 +50,7 @@ const runtimeMessage = (e: unknown) => messageOf(e).replace(/^rpc error: code = 
 export async function buildSandboxConfig(context: PodContext, pod: Pod, attempt: number): Promise<SandboxConfig> {
   const { host, clusterDns, nodeName } = context;
   return sandboxConfig({
+    users: await usersOf(context, pod),
     pod,
     attempt,
     dns: podDns(pod, clusterDns, await host.resolver()),
@@ -59,13 +61,23 @@ export async function buildSandboxConfig(context: PodContext, pod: Pod, attempt:
   });
 }
 
+/** Undefined: the host's. Rejects when the runtime cannot keep them apart, rather than to run as the host's root. */
+async function usersOf(context: PodContext, pod: Pod): Promise<UserNamespace> {
+  if (pod.spec.hostUsers !== false) return undefined;
+  const name = await context.runtimeHandler(pod.spec.runtimeClassName);
+  const { handlers } = await context.runtime.status();
+  if (handlers.find(h => h.name === name)?.features?.userNamespaces) return context.host.userNamespace(pod);
+  const which = name ? `runtime handler "${name}"` : 'runtime';
+  throw new Error(`can't set \`spec.hostUsers: false\`, ${which} does not support user namespaces`);
+}
+
 export async function createSandbox(context: PodContext, pod: Pod, attempt: number): Promise<string> {
   const event = podEvent(context, pod);
   const { clock, meters } = context;
-  const config = await buildSandboxConfig(context, pod, attempt);
   const begun = clock.monotonic();
   let handler = '';
   try {
+    const config = await buildSandboxConfig(context, pod, attempt);
     handler = await context.runtimeHandler(pod.spec.runtimeClassName);
     const id = await context.runtime.runPodSandbox(config, handler);
     meters.sandboxStarted(handler, (clock.monotonic() - begun) / 1000, false);
@@ -174,6 +186,7 @@ async function pullAndStart(context: PodContext, container: AnyContainer, input:
         env,
         files,
         nodeMemory: ctx.host.memoryBytes,
+        users: await usersOf(ctx, pod),
         ...(target && { targetContainerId: target.status.id }),
       });
       return await runtime.createContainer(sandboxId, config, sandbox);

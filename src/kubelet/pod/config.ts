@@ -19,7 +19,7 @@ import {
   uidOf,
 } from './names.ts';
 import { containerResources, milliCpuToQuota, milliCpuToShares, podTotals } from './resources.ts';
-import { containerSecurity, sandboxSecurity } from './security.ts';
+import { containerSecurity, idMappings, sandboxSecurity, type UserNamespace } from './security.ts';
 
 export interface Resolver {
   servers: string[];
@@ -93,6 +93,7 @@ export interface SandboxInput {
   nodeName: string;
   logDirectory: string;
   cgroupParent: string;
+  users?: UserNamespace;
 }
 
 export function sandboxConfig(input: SandboxInput): SandboxConfig {
@@ -117,7 +118,7 @@ export function sandboxConfig(input: SandboxInput): SandboxConfig {
     annotations: { ...metadata.annotations },
     linux: {
       ...(cgroupParent && { cgroupParent }),
-      securityContext: sandboxSecurity(pod),
+      securityContext: sandboxSecurity(pod, input.users),
       sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(s => [s.name, s.value])),
       resources: {
         cpuShares: milliCpuToShares(cpuRequest),
@@ -136,6 +137,7 @@ export interface ContainerInput {
   env: readonly { name: string; value: string }[];
   files: ContainerFiles;
   nodeMemory: number;
+  users?: UserNamespace;
   /** For ephemeral containers that share another's process namespace. */
   targetContainerId?: string;
 }
@@ -144,6 +146,7 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
   const { pod, container, attempt, image, env, files } = input;
   const values = new Map([...(files.envs ?? []), ...env].map(e => [e.name, e.value]));
   const expandAll = (list: readonly string[] | undefined) => (list ?? []).map(t => expand(t, n => values.get(n)));
+  const mapped = input.users && { uidMappings: idMappings(input.users), gidMappings: idMappings(input.users) };
   const encoder = new TextEncoder();
   const grace = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds;
   return {
@@ -153,7 +156,7 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     args: expandAll(container.args),
     workingDir: container.workingDir ?? '',
     envs: [...values].map(([key, value]) => ({ key, value: encoder.encode(value) })),
-    mounts: [...files.mounts],
+    mounts: files.mounts.map(m => ({ ...m, ...mapped })),
     devices: [...files.devices],
     labels: { ...podLabels(pod), [containerNameLabel]: container.name },
     annotations: {
@@ -171,7 +174,7 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     tty: container.tty ?? false,
     linux: {
       resources: containerResources(pod, container, input.nodeMemory),
-      securityContext: containerSecurity(pod, container, image, input.targetContainerId),
+      securityContext: containerSecurity(pod, container, image, input.users, input.targetContainerId),
     },
     ...(files.cdiDevices?.length && { CDIDevices: files.cdiDevices.map(name => ({ name })) }),
     ...(container.lifecycle?.stopSignal && { stopSignal: container.lifecycle.stopSignal }),

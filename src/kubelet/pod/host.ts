@@ -52,6 +52,8 @@ export interface PodHost {
   terminationMessage(pod: Pod, container: AnyContainer, status: ContainerStatus): Promise<string>;
   /** Applies new limits to the pod's cgroup (in-place resize). */
   updatePodResources(pod: Pod): Promise<void>;
+  /** Ids for a pod whose users are not the host's. */
+  userNamespace(pod: Pod): Promise<{ hostId: number; length: number }>;
   /** Unmounts and deletes everything of a pod that has no containers any more. */
   tearDownPod(uid: string): Promise<void>;
   /** Pods that have something on this machine, for cleaning after a restart. */
@@ -97,6 +99,7 @@ export const nullHost: PodHost = {
   containerFiles: async () => ({ mounts: [], devices: [] }),
   terminationMessage: async () => '',
   updatePodResources: async () => undefined,
+  userNamespace: async () => ({ hostId: 65_536, length: 65_536 }),
   tearDownPod: async () => undefined,
   podsOnDisk: async () => [],
   removeLogs: async () => undefined,

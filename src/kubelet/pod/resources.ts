@@ -62,7 +62,17 @@ export function containerResources(pod: Pod, container: AnyContainer, nodeMemory
     cpuShares: milliCpuToShares(requests?.['cpu'] === undefined ? limitCpu : cpuOf(requests)),
     ...(limitMemory > 0 && { memoryLimitInBytes: limitMemory }),
     oomScoreAdj: oomScoreAdj(pod, container, nodeMemory),
+    ...hugePages(limits),
   };
+}
+
+/** `hugepages-2Mi` is what the kernel calls 2MB. */
+function hugePages(limits: Record<string, string> = {}): Pick<LinuxResources, 'hugepageLimits'> {
+  const found = Object.entries(limits).flatMap(([name, amount]) => {
+    const [, number, unit] = /^hugepages-(\d+)([KMG])i$/.exec(name) ?? [];
+    return number === undefined ? [] : [{ pageSize: `${number}${unit}B`, limit: unitsOf(amount) }];
+  });
+  return found.length > 0 ? { hugepageLimits: found } : {};
 }
 
 export interface PodTotals {

@@ -1,7 +1,8 @@
 /** Security contexts of pods and containers as the runtime takes them. The container's own settings win over the pod's. */
-import type { Pod, SELinuxOptions, SeccompProfile, SecurityContext } from '../../api/types/core-v1.ts';
+import type { AppArmorProfile, Pod, SELinuxOptions, SeccompProfile, SecurityContext } from '../../api/types/core-v1.ts';
 import type {
   ContainerSecurityContext,
+  IdMapping,
   Image,
   NamespaceOptions,
   SandboxSecurityContext,
@@ -26,9 +27,20 @@ const maskedPaths = [
 ];
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-export function namespaceOptions(pod: Pod, targetId?: string): NamespaceOptions {
+/** Ids of the pod's user namespace, when it has one of its own. */
+export type UserNamespace = { hostId: number; length: number } | undefined;
+
+export const idMappings = (range: NonNullable<UserNamespace>): IdMapping[] => [{ ...range, containerId: 0 }];
+
+function userNamespace(range: UserNamespace): Pick<NamespaceOptions, 'usernsOptions'> {
+  if (!range) return {};
+  return { usernsOptions: { mode: 'POD', uids: idMappings(range), gids: idMappings(range) } };
+}
+
+export function namespaceOptions(pod: Pod, users: UserNamespace, targetId?: string): NamespaceOptions {
   const { spec } = pod;
   return {
+    ...userNamespace(users),
     network: spec.hostNetwork ? 'NODE' : 'POD',
     ipc: spec.hostIPC ? 'NODE' : 'POD',
     pid: spec.hostPID ? 'NODE' : spec.shareProcessNamespace ? 'POD' : targetId ? 'TARGET' : 'CONTAINER',
@@ -43,16 +55,37 @@ function seccompOf(profile: SeccompProfile | undefined): SecurityProfile {
   return { profileType, ...(localhostRef && { localhostRef }) };
 }
 
+const appArmorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
+
+/** The container's own profile, then the older annotation, then the pod's. Upstream: security/apparmor.GetProfile. */
+export function appArmorProfile(pod: Pod, container: AnyContainer): AppArmorProfile | undefined {
+  const own = container.securityContext?.appArmorProfile;
+  if (own) return own;
+  const old = pod.metadata.annotations?.[appArmorAnnotation + container.name];
+  if (old === 'runtime/default') return { type: 'RuntimeDefault' };
+  if (old === 'unconfined') return { type: 'Unconfined' };
+  if (old?.startsWith('localhost/')) return { type: 'Localhost', localhostProfile: old.slice('localhost/'.length) };
+  return pod.spec.securityContext?.appArmorProfile;
+}
+
+function appArmor(pod: Pod, container: AnyContainer): Pick<ContainerSecurityContext, 'apparmor'> {
+  const profile = appArmorProfile(pod, container);
+  if (!profile || container.securityContext?.privileged) return {};
+  const profileType = profile.type as SecurityProfile['profileType'];
+  const localhostRef = profile.localhostProfile;
+  return { apparmor: { profileType, ...(localhostRef && { localhostRef }) } };
+}
+
 const selinux = (o: SELinuxOptions | undefined) => (o ? { selinuxOptions: { ...o } } : {});
 
-export function sandboxSecurity(pod: Pod): SandboxSecurityContext {
+export function sandboxSecurity(pod: Pod, users: UserNamespace): SandboxSecurityContext {
   const { securityContext: sc } = pod.spec;
   const privileged = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(
     c => c.securityContext?.privileged,
   );
   const groups = podGroups(pod);
   return {
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: namespaceOptions(pod, users),
     privileged,
     seccomp: { profileType: 'RuntimeDefault' },
     ...(sc?.runAsUser !== undefined && { runAsUser: { value: sc.runAsUser } }),
@@ -77,6 +110,7 @@ export function containerSecurity(
   pod: Pod,
   container: AnyContainer,
   image: Image,
+  users: UserNamespace,
   targetId?: string,
 ): ContainerSecurityContext {
   const sc = container.securityContext;
@@ -90,7 +124,7 @@ export function containerSecurity(
   return {
     ...capabilities(sc),
     privileged,
-    namespaceOptions: namespaceOptions(pod, targetId),
+    namespaceOptions: namespaceOptions(pod, users, targetId),
     ...selinux(sc?.seLinuxOptions ?? psc?.seLinuxOptions),
     ...userOf(user, group, image),
     readonlyRootfs: sc?.readOnlyRootFilesystem ?? false,
@@ -100,6 +134,7 @@ export function containerSecurity(
     }),
     noNewPrivs: sc?.allowPrivilegeEscalation === false,
     ...(!unmasked && { maskedPaths, readonlyPaths }),
+    ...appArmor(pod, container),
     seccomp: privileged ? { profileType: 'Unconfined' } : seccompOf(sc?.seccompProfile ?? psc?.seccompProfile),
   };
 }

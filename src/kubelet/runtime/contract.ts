@@ -28,6 +28,12 @@ export interface NamespaceOptions {
   ipc?: NamespaceMode;
   /** Container id, for pid TARGET. */
   targetId?: string;
+  usernsOptions?: { mode: NamespaceMode; uids: IdMapping[]; gids: IdMapping[] };
+}
+export interface IdMapping {
+  hostId: number;
+  containerId: number;
+  length: number;
 }
 export interface SecurityProfile {
   profileType: 'RuntimeDefault' | 'Unconfined' | 'Localhost';
@@ -119,6 +125,8 @@ export interface RuntimeMount {
   recursiveReadOnly?: boolean;
   image?: ImageSpec;
   imageSubPath?: string;
+  uidMappings?: IdMapping[];
+  gidMappings?: IdMapping[];
 }
 export interface ContainerSecurityContext {
   capabilities?: { addCapabilities?: string[]; dropCapabilities?: string[] };
@@ -253,6 +261,12 @@ export interface SandboxStats {
   };
 }
 
+/** One way to run pods, by a RuntimeClass's handler; the default has no name. */
+export interface RuntimeHandler {
+  name: string;
+  features?: { recursiveReadOnlyMounts: boolean; userNamespaces: boolean };
+}
+
 export interface RuntimeCondition {
   /** `RuntimeReady`, `NetworkReady`. */
   type: string;
@@ -290,7 +304,7 @@ export interface RuntimeEvent {
 
 export interface ContainerRuntime {
   version(): Promise<{ runtimeName: string; runtimeVersion: string; runtimeApiVersion: string }>;
-  status(): Promise<{ conditions: RuntimeCondition[]; handlers: string[] }>;
+  status(): Promise<{ conditions: RuntimeCondition[]; handlers: RuntimeHandler[] }>;
   /** Tells the runtime the node's pod range, for those that make the CNI configuration from it. */
   updatePodCidr(cidr: string): Promise<void>;
 

@@ -169,6 +169,33 @@ test('security contexts: user, groups, read-only root, capabilities, no new priv
   assert.match(status, /Seccomp:\s+2/);
 });
 
+test('a user namespace of its own, or a word why there is none', { skip }, async t => {
+  await f.create('users', { hostUsers: false, containers: [shell(forever)] });
+  const { handlers } = await f.node.runtime.status();
+  if (handlers.some(h => h.name === '' && h.features?.userNamespaces)) {
+    await f.until('users', ready);
+    assert.match(await f.exec('users', 'cat', '/proc/self/uid_map'), /^\s+0\s+\d{5,}\s+65536$/m);
+  } else {
+    t.diagnostic('this containerd has no user namespaces: only the refusal is tried');
+    const why =
+      "Warning FailedCreatePodSandBox Failed to create pod sandbox: can't set `spec.hostUsers: false`, runtime does not support user namespaces";
+    await eventually(async () => (await f.events()).includes(why));
+  }
+  await f.client.resource('v1/pods', 'default').delete('users');
+  await f.gone('users');
+});
+
+test('a pod that must be confined by AppArmor does not run without', { skip }, async t => {
+  const enabled = await readFile('/sys/module/apparmor/parameters/enabled', 'utf8').catch(() => '');
+  if (enabled.startsWith('Y')) return t.skip('this host has AppArmor');
+  const securityContext = { appArmorProfile: { type: 'RuntimeDefault' } };
+  await f.create('confined', { containers: [shell(forever, { securityContext })] });
+  const pod = await f.until('confined', p => p.status?.phase === 'Failed');
+  assert.equal(pod.status?.reason, 'AppArmor');
+  await f.client.resource('v1/pods', 'default').delete('confined');
+  await f.gone('confined');
+});
+
 test('a root image under runAsNonRoot, a bad command and a missing image say why', { skip }, async () => {
   await f.create('root', { containers: [shell('true', { securityContext: { runAsNonRoot: true } })] });
   await f.create('command', { containers: [{ ...shell(''), command: ['/none'] }] });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import type { Container, PersistentVolumeSpec } from '../../../src/api/types/core-v1.ts';
@@ -229,6 +230,19 @@ test('host namespaces, host ports left to CNI, and a local volume', { skip }, as
   const message = `Warning FailedMount MountVolume.SetUp failed for volume "d" : hostPath type check failed: ${f.dir}/local/x is not a directory`;
   await eventually(async () => (await f.events()).includes(message));
   await remove('typed');
+});
+
+test('NFS: a server that is not there is told', { skip }, async t => {
+  if (!existsSync('/sbin/mount.nfs')) t.diagnostic('mount.nfs is missing: that is what the event says');
+  await f.create('nfs', {
+    containers: [shell('true', { volumeMounts: [{ name: 'n', mountPath: '/n' }] })],
+    volumes: [{ name: 'n', nfs: { server: '127.0.0.1', path: '/none' } }],
+  });
+  const told =
+    /^Warning FailedMount MountVolume\.SetUp failed for volume "n" : mount -t nfs 127\.0\.0\.1:\/none .* failed: \S/;
+  await eventually(async () => (await f.events()).some(e => told.test(e)));
+  t.diagnostic((await f.events()).find(e => told.test(e)) ?? '');
+  await remove('nfs');
 });
 
 test('shared process namespace: the sandbox reaps orphans', { skip }, async () => {

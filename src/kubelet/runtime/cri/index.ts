@@ -12,6 +12,7 @@ import {
   type RuntimeCondition,
   RuntimeError,
   type RuntimeErrorCode,
+  type RuntimeHandler,
   type Sandbox,
   type SandboxStats,
   type SandboxStatus,
@@ -75,12 +76,12 @@ export function createCriRuntime({ socket, clock }: CriOptions): ContainerRuntim
   return {
     version: () => call('Runtime', 'Version', { version: '0.1.0' }),
     async status() {
-      const reply = await call<{ status?: { conditions: RuntimeCondition[] }; runtimeHandlers: { name: string }[] }>(
+      const reply = await call<{ status?: { conditions: RuntimeCondition[] }; runtimeHandlers: RuntimeHandler[] }>(
         'Runtime',
         'Status',
         {},
       );
-      return { conditions: reply.status?.conditions ?? [], handlers: reply.runtimeHandlers.map(h => h.name) };
+      return { conditions: reply.status?.conditions ?? [], handlers: reply.runtimeHandlers };
     },
     async updatePodCidr(podCidr) {
       await call('Runtime', 'UpdateRuntimeConfig', { runtimeConfig: { networkConfig: { podCidr } } });

@@ -190,7 +190,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Simula
     version: async () => ({ runtimeName: 'simulated', runtimeVersion: '1.0.0', runtimeApiVersion: 'v1' }),
     status: async () => ({
       conditions: ['RuntimeReady', 'NetworkReady'].map(type => ({ type, status: true, reason: '', message: '' })),
-      handlers: [''],
+      handlers: [{ name: '', features: { recursiveReadOnlyMounts: true, userNamespaces: true } }],
     }),
     updatePodCidr: async () => undefined,
 
