@@ -204,7 +204,7 @@ function newNames(ns: string, withManagers: boolean): (value: Json) => Json {
       .replaceAll(/("|\\")resourceVersion("|\\"):("|\\")\d+/g, '$1resourceVersion$2:$3<revision>')
       .replaceAll(/\b10\.96\.\d+\.\d+\b/g, ip => (/^10\.96\.0\.\d$/.test(ip) ? ip : '<address>'));
   const field = (key: string, value: Json, parent: Json): Json => {
-    if (typeof value === 'number' && /nodePort$/i.test(key) && value >= 30_100) return '<port>';
+    if (typeof value === 'number' && /nodePort$/i.test(key) && value >= 30_100 && value <= 32_767) return '<port>';
     if (typeof value !== 'string') return walk(value);
     if (key === 'resourceVersion') {
       if (!/^\d+$/.test(value) || value === '0') return value;

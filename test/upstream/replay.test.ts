@@ -7,8 +7,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Transport } from '../../src/api/transport.ts';
+import { createClient } from '../../src/client/index.ts';
 import { startOriginal } from '../support/original/server.ts';
 import { compare, type Difference, type Exchange, record, type Scenario } from './exchange.ts';
+import { type Description, essential, generate, generated } from './generated.ts';
 import { kinds } from './kinds.ts';
 import { known, matches } from './known.ts';
 import { patches } from './patches.ts';
@@ -23,8 +25,8 @@ const file = (suite: string) => join(folder, `${suite}.jsonl`);
 /** One answer per line, so that a change of one shows as a change of one line. Bodies of requests are in the scenarios. */
 function write(suite: string, exchanges: readonly Exchange[]): void {
   mkdirSync(folder, { recursive: true });
-  const lines = exchanges.map(({ scenario, request: { method, target }, answer }) =>
-    JSON.stringify({ scenario, request: { method, target }, answer }),
+  const lines = exchanges.map(({ scenario, request: { method, target, body }, answer }) =>
+    JSON.stringify({ scenario, request: { method, target, ...(suite === 'generated' && { body }) }, answer }),
   );
   writeFileSync(file(suite), `${lines.join('\n')}\n`);
 }
@@ -43,7 +45,14 @@ async function recordAll(transport: Transport): Promise<void> {
     for (const [i, scenario] of scenarios.entries()) all.push(...(await record(transport, scenario, `${suite}-${i}`)));
     write(suite, all);
   }
+  const description = await createClient(transport).request<Description>('GET', '/openapi/v2');
+  const made = generated(generate(description, seed, perKind));
+  write('generated', (await record(transport, made, 'generated')).map(essential));
 }
+
+/** Changes of each kind's sample, from this seed. */
+const perKind = 20;
+const seed = 1;
 
 const shown = ({ request, at, original, ours }: Difference) =>
   [
@@ -67,6 +76,17 @@ describe('the original, recorded, and ours', () => {
   });
   after(() => ours.close());
 
+  function assertKnown(pairs: readonly (readonly [Exchange, Exchange])[]): void {
+    const unknown = pairs
+      .flatMap(([original, own]) => compare(original, own))
+      .filter(difference => {
+        const rule = known.findIndex(one => matches(one, difference));
+        used.add(rule);
+        return rule < 0;
+      });
+    assert.equal(unknown.length, 0, `${unknown.length} differences:\n${unknown.map(shown).join('\n')}`);
+  }
+
   for (const [suite, scenarios] of Object.entries(suites))
     for (const [i, scenario] of scenarios.entries())
       it(`${suite}: ${scenario.name}`, async () => {
@@ -74,15 +94,15 @@ describe('the original, recorded, and ours', () => {
         const got = await record(ours.transport, scenario, `${suite}-${i}`);
         const asked = (list: readonly Exchange[]) => list.map(({ request }) => `${request.method} ${request.target}`);
         assert.deepEqual(asked(got), asked(recorded), 'the requests changed: record the answers again');
-        const unknown = got.flatMap((exchange, at) =>
-          compare(recorded[at] as Exchange, exchange).filter(difference => {
-            const rule = known.findIndex(one => matches(one, difference));
-            used.add(rule);
-            return rule < 0;
-          }),
-        );
-        assert.equal(unknown.length, 0, `${unknown.length} differences:\n${unknown.map(shown).join('\n')}`);
+        assertKnown(got.map((exchange, at) => [recorded[at] as Exchange, exchange]));
       });
+
+  it('generated objects', async () => {
+    const recorded = read('generated').get('generated objects') ?? [];
+    const cases = recorded.map(({ request: { target, body } }) => ({ target, body: body as object }));
+    const got = (await record(ours.transport, generated(cases), 'generated')).map(essential);
+    assertKnown(got.map((exchange, at) => [recorded[at] as Exchange, exchange]));
+  });
 
   it('no rule about differences is left over', { skip: !recording && 'asked when answers are recorded' }, () => {
     const idle = known.filter((_, i) => !used.has(i)).map(({ at, why }) => `${at}: ${why}`);

@@ -39,7 +39,7 @@ const rows: Readonly<Record<string, { namespaced: readonly Row[]; cluster: reado
       ['secrets', 'Secret', { type: 'Opaque', data: { key: 'dmFsdWU=' } }],
       ['serviceaccounts', 'ServiceAccount', {}],
       ['endpoints', 'Endpoints', { subsets: [{ addresses: [{ ip: '10.0.0.1' }], ports: [{ port: 80 }] }] }],
-      ['pods', 'Pod', template()],
+      ['pods', 'Pod', { spec: template().spec }],
       ['limitranges', 'LimitRange', { spec: { limits: [{ type: 'Container', max: { cpu: '1' } }] } }],
       ['resourcequotas', 'ResourceQuota', { spec: { hard: { cpu: '1', pods: '3', 'count/deployments.apps': '2' } } }],
       ['podtemplates', 'PodTemplate', { template: template() }],
@@ -231,7 +231,10 @@ export function withValue<T extends object>(obj: T, path: string, value: unknown
   const keys = path.split('/');
   const last = keys.pop() ?? '';
   let at = copy as Record<string, unknown>;
-  for (const key of keys) at = (at[key] ??= {}) as Record<string, unknown>;
+  for (const key of keys) {
+    if (typeof at[key] !== 'object' || at[key] === null) at[key] = {};
+    at = at[key] as Record<string, unknown>;
+  }
   if (value === undefined) delete at[last];
   else at[last] = value;
   return copy;

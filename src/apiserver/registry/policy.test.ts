@@ -48,7 +48,7 @@ const creations: Record<string, Case[]> = {
         { key: 'a', effect: 'NoSchedule' },
         { key: 'a', value: 'b', effect: 'NoSchedule' },
       ],
-      ['spec.taints[1]: Duplicate value: {"key":"a","value":"b","effect":"NoSchedule"}'],
+      ['metadata.taints[1]: Duplicate value: {"key":"a","value":"b","effect":"NoSchedule"}'],
     ],
   ],
   '/resourcequotas': [

@@ -44,7 +44,6 @@ export async function createFrom(
     throw errors.badRequest('resourceVersion should not be set on objects to be created');
   const { generateName = '' } = obj.metadata;
   const generated = !obj.metadata.name && generateName !== '';
-  if (!obj.metadata.name && !generated) throw nameRequired(served);
   for (let i = 1; ; i++) {
     const attempt = generated ? structuredClone(obj) : obj;
     if (generated) attempt.metadata.name = generateName.slice(0, maxGeneratedPrefix) + nameSuffix(scope.core.random);
@@ -54,18 +53,6 @@ export async function createFrom(
       if (!generated || !isAlreadyExists(e) || i === generatedNameTries) throw e;
     }
   }
-}
-
-function nameRequired(served: Served) {
-  const list = [
-    {
-      type: 'FieldValueRequired' as const,
-      field: 'metadata.name',
-      message: 'Required value: name or generateName is required',
-    },
-  ];
-  const { causes, message } = aggregate(list);
-  return errors.invalid(served.info, '', causes, message);
 }
 
 /** Fills the namespace from the path; the two must agree. */
@@ -90,7 +77,7 @@ export function requestContext(scope: Scope, dryRun: boolean, subresource = scop
 
 /** The object in the stored version, with defaults. */
 export function toStored(served: Served, obj: Unstructured): Unstructured {
-  const stored = (served.conversion ? served.conversion.toStorage(obj) : obj) as Unstructured;
+  const stored = (served.conversion?.toStorage(obj) ?? served.write?.(obj) ?? obj) as Unstructured;
   stored.apiVersion = served.storedApiVersion;
   served.strategy.default?.(stored);
   return stored;
@@ -128,7 +115,7 @@ async function createOnce(
     const invalid = strategy.validate?.(obj, context) ?? [];
     if (invalid.length > 0) {
       const { causes, message } = aggregate(invalid);
-      throw errors.invalid(served.info, obj.metadata.name, causes, message);
+      throw errors.invalid(served.info, obj.metadata.name ?? '', causes, message);
     }
     for (const text of strategy.warnings?.(obj, undefined) ?? []) scope.warn(text);
     if (served.custom?.deprecationWarning) scope.warn(served.custom.deprecationWarning);

@@ -208,7 +208,7 @@ async function deletionOf(
     return { type: 'put', object: obj };
   }
   if (finalizers.length === 0 && !pendingFinalizers(served, obj) && !stillTerminating(obj, grace))
-    return { type: 'delete' };
+    return grace === undefined ? { type: 'delete' } : { type: 'delete', last: lastState(served, obj, now) };
   if (!metadata.deletionTimestamp) mark(served, obj, now, 0);
   else if (finalizers.length === 0) return unchangedOr(obj, current);
   else if (!isNamespace(served) && (grace === undefined || grace === 0)) metadata.deletionGracePeriodSeconds = 0;
@@ -233,6 +233,13 @@ function mark(served: Served, obj: Unstructured, now: number, grace: number): vo
   }
   obj.metadata.deletionGracePeriodSeconds = grace;
   if (obj.metadata.generation) obj.metadata.generation += 1;
+}
+
+/** What could have ended gracefully is given back as it would be after its grace period. */
+function lastState(served: Served, obj: Unstructured, now: number): Unstructured {
+  if (obj.metadata.deletionTimestamp) obj.metadata.deletionGracePeriodSeconds = 0;
+  else mark(served, obj, now, 0);
+  return obj;
 }
 
 const isNamespace = ({ info }: Served) => info.group === '' && info.plural === 'namespaces';

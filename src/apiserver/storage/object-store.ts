@@ -151,12 +151,11 @@ export function createObjectStore(options: {
   async function attempt(current: Entry, change: Change, dryRun: boolean) {
     if (change.type === 'none') return { entry: current, changed: false };
     if (change.type === 'delete') {
-      if (dryRun) return { entry: current, changed: true };
+      const entry = change.last ? new Entry(current.key, { ...current, value: encodeStored(change.last) }) : current;
+      if (dryRun) return { entry, changed: true };
       const outcome = await remove(current.key, current.modRevision);
       if (typeof outcome !== 'number') return { found: outcome };
-      if (!change.last) return { entry: current, changed: true, revision: outcome };
-      const last = new Entry(current.key, { ...current, value: encodeStored(change.last) });
-      return { entry: last, changed: true, revision: outcome };
+      return { entry, changed: true, revision: outcome };
     }
     const value = encodeStored(change.object);
     if (equalBytes(value, current.value)) return { entry: current, changed: false };

@@ -22,7 +22,7 @@ const rbacGroup = 'rbac.authorization.k8s.io';
 
 /** Users and groups live in RBAC's own group, service accounts in the core group. */
 function defaultBinding(binding: Binding): void {
-  if (binding.roleRef) binding.roleRef.apiGroup ||= rbacGroup;
+  binding.roleRef = { ...binding.roleRef, apiGroup: binding.roleRef?.apiGroup || rbacGroup };
   for (const subject of binding.subjects ?? []) {
     if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup ||= rbacGroup;
   }
