@@ -98,20 +98,10 @@ function keepObservedGenerations(status: PodStatus, old: PodStatus = {}): void {
   }
 }
 
-/** The single address and the first of the list are one; where they differ the single one counts. Old kubelets know no list. */
-function pairAddresses(status: PodStatus): void {
-  const first = status.podIPs?.[0]?.ip;
-  if (status.podIP && status.podIP !== first) status.podIPs = [{ ip: status.podIP }];
-  else if (!status.podIP && first) status.podIP = first;
-}
-
 export const pods = namespaced<Pod>({
   resource: '/pods',
   generation: true,
-  default(pod) {
-    defaultPod(pod);
-    if (pod.status) pairAddresses(pod.status);
-  },
+  default: defaultPod,
   initialStatus,
   prepareForCreate(pod) {
     mergeLabelKeys(pod);
