@@ -18,8 +18,13 @@ export function addCustom(definitions: Definitions, dialect: Dialect, described:
   };
   const reference = (name: string) =>
     dialect.version === 3 ? { allOf: [definitions.ref(name)] } : definitions.ref(name);
-  definitions.out[item] = itemDefinition(custom, dialect, { ...identity, metadata: reference(objectMeta) });
+  const selectable = selectableFields(custom);
+  definitions.out[item] = {
+    ...itemDefinition(custom, dialect, { ...identity, metadata: reference(objectMeta) }),
+    ...selectable,
+  };
   definitions.out[list] = {
+    ...selectable,
     description: `${listKind} is a list of ${info.kind}`,
     type: 'object',
     required: ['items'],
@@ -29,6 +34,12 @@ export function addCustom(definitions: Definitions, dialect: Dialect, described:
       metadata: reference(listMeta),
     },
   };
+}
+
+function selectableFields({ selectable = [] }: CustomResource): Json {
+  return selectable.length > 0
+    ? { 'x-kubernetes-selectable-fields': selectable.map(fieldPath => ({ fieldPath })) }
+    : {};
 }
 
 function itemDefinition({ props }: CustomResource, dialect: Dialect, implied: Json): Json {

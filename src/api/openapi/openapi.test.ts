@@ -30,7 +30,7 @@ const widget: ResourceInfo = {
 };
 const source: OpenApiSource = {
   resources: builtinResources(),
-  customs: [{ info: widget, listKind: 'WidgetList', props }],
+  customs: [{ info: widget, listKind: 'WidgetList', props, selectable: ['spec.color'] }],
   docs: { 'io.k8s.api.core.v1.Pod': { '': 'A pod.', spec: 'What it should be.' } },
   gitVersion: 'v1.35.0',
 };
@@ -88,6 +88,9 @@ test('custom resources have their own schema; version 2 leaves out what it canno
   const three = openApiV3({ group: 'stable.example.com', version: 'v1' }, source);
   const name = 'com.example.stable.v1.Widget';
   assert.equal(at(three, 'components', 'schemas', name, 'properties', 'spec', 'properties', 'size', 'nullable'), true);
+  const selectable = [{ fieldPath: 'spec.color' }];
+  for (const schema of [name, `${name}List`])
+    assert.deepEqual(at(three, 'components', 'schemas', schema, 'x-kubernetes-selectable-fields'), selectable);
   const two = at(openApiV2(source), 'definitions', name, 'properties');
   assert.deepEqual(at(two, 'spec', 'properties', 'size'), {});
   assert.deepEqual(at(two, 'metadata'), { $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' });

@@ -13,6 +13,8 @@ export interface CustomResource {
   listKind: string;
   /** As the definition gives it; undefined when it gives none. */
   props: JSONSchemaProps | undefined;
+  /** Fields that field selectors may name, such as "spec.color". */
+  selectable?: readonly string[];
 }
 export interface OpenApiSource {
   resources: readonly ResourceInfo[];

@@ -1,4 +1,5 @@
 /** An established definition as served resources: the same pipeline as for built-in kinds. */
+import type { OtherVersions } from '../../api/apply/index.ts';
 import { defaultCustom, structuralSchema, validateCustom, validateCustomUpdate } from '../../api/crd/index.ts';
 import { ageOf } from '../../api/duration.ts';
 import { compileFieldPath, firstAt } from '../../api/jsonpath/index.ts';
@@ -15,6 +16,7 @@ import type { Column, Strategy } from '../registry/strategy.ts';
 import { decodeObjectValue } from '../server/codec.ts';
 import type { Served } from '../server/scope.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { type Converter, noConversion } from './converter.ts';
 
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const readWrite = ['get', 'patch', 'update'];
@@ -177,21 +179,24 @@ export function customServed(
   version: CustomResourceDefinitionVersion,
   store: ObjectStore,
   writtenSince: number,
+  converter: Converter = noConversion,
 ): Served {
   const info = infoOf(crd, version);
   const { group, names } = crd.spec;
   const storage = crd.spec.versions.find(v => v.storage) ?? version;
   const apiVersion = `${group}/${version.name}`;
+  const storedApiVersion = `${group}/${storage.name}`;
   return {
     info,
     strategy: strategyOf(info, version) as unknown as Strategy,
     store,
     conversion: undefined,
-    storedApiVersion: `${group}/${storage.name}`,
+    storedApiVersion,
+    versions: otherVersions(crd, converter),
     storedAs: entry => storage.name === version.name && entry.modRevision > writtenSince,
+    write: obj => converter.convert(obj, storedApiVersion),
     read(obj) {
-      obj.apiVersion = apiVersion;
-      const read = prune(obj, info, info.schema);
+      const read = prune(converter.convert(obj, apiVersion), info, info.schema);
       defaultCustom(read, info.schema);
       return read;
     },
@@ -206,6 +211,23 @@ export function customServed(
     listKind: names.listKind || `${names.kind}List`,
     returnsDeleted: false,
     columns: columnsOf(version),
+  };
+}
+
+/** All versions of the definition, served or not: managed fields may be of any of them. */
+function otherVersions({ spec: { group, versions } }: CustomResourceDefinition, converter: Converter): OtherVersions {
+  const schemas = new Map<string, ObjectSchema>();
+  function schema(apiVersion: string): ObjectSchema | undefined {
+    const version = versions.find(v => `${group}/${v.name}` === apiVersion);
+    if (!version) return undefined;
+    let known = schemas.get(apiVersion);
+    if (!known) schemas.set(apiVersion, (known = structuralSchema(version.schema?.openAPIV3Schema)));
+    return known;
+  }
+  return {
+    schema,
+    convert: (object, apiVersion) =>
+      schema(apiVersion) && converter.convert({ ...(object as unknown as Unstructured) }, apiVersion),
   };
 }
 

@@ -1,4 +1,6 @@
 /** The built-in kinds as served resources. */
+
+import type { OtherVersions } from '../../api/apply/index.ts';
 import { builtinResources } from '../../api/catalog/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf, type ResourceInfo } from '../../api/schema.ts';
@@ -94,6 +96,7 @@ function servedFor(info: ResourceInfo, strategies: ReadonlyMap<string, Strategy>
   if (store && own.storedAs === undefined) store.cache.setFields(fieldReader(own));
   const storedApiVersion = own.storageVersion ?? apiVersion;
   const conversion = own.conversions?.find(c => c.apiVersion === apiVersion);
+  const versions = otherVersions(info, own, storedApiVersion);
   return {
     info,
     strategy: own,
@@ -102,8 +105,34 @@ function servedFor(info: ResourceInfo, strategies: ReadonlyMap<string, Strategy>
     storedApiVersion,
     storedAs: () => true,
     hooks: inputs.hooks[resource] ?? {},
+    ...(versions && { versions }),
     ...(virtual && { virtual }),
     returnsDeleted: returnsDeleted.has(resource),
     columns: (own.columns ?? []) as readonly Column<Unstructured>[],
+  };
+}
+
+/** The versions of a kind that is served in more than one. */
+function otherVersions(
+  { plural }: ResourceInfo,
+  { conversions = [] }: Strategy,
+  storedApiVersion: string,
+): OtherVersions | undefined {
+  if (conversions.length === 0) return undefined;
+  const find = (apiVersion: unknown) => conversions.find(c => c.apiVersion === apiVersion);
+  const infos = builtinResources().filter(r => r.plural === plural);
+  const schema = (apiVersion: string) =>
+    apiVersion === storedApiVersion || find(apiVersion)
+      ? infos.find(r => apiVersionOf(r) === apiVersion)?.schema
+      : undefined;
+  return {
+    schema,
+    convert(object, apiVersion) {
+      if (!schema(apiVersion)) return undefined;
+      const obj = object as unknown as Unstructured;
+      const stored = find(obj.apiVersion)?.toStorage(obj) ?? obj;
+      const converted = apiVersion === storedApiVersion ? stored : (find(apiVersion)?.fromStorage(stored) ?? stored);
+      return { ...converted, apiVersion };
+    },
   };
 }

@@ -31,6 +31,7 @@ export function writeContext(served: Served, manager: string, subresource: strin
     subresource,
     now,
     ...(reset && { resetFields: reset }),
+    ...(served.versions && { versions: served.versions }),
   };
 }
 

@@ -42,8 +42,11 @@ export function createOpenApiServer(
     docs ??= loadDocs?.() ?? Promise.resolve(undefined);
     const texts = await docs;
     const customs: CustomResource[] = [];
-    for (const { custom, info, listKind } of resources.all())
-      if (custom) customs.push({ info, listKind: listKind ?? `${info.kind}List`, props: custom.props });
+    for (const { custom, info, listKind, strategy } of resources.all()) {
+      if (!custom) continue;
+      const selectable = Object.keys(strategy.selectableFields ?? {});
+      customs.push({ info, listKind: listKind ?? `${info.kind}List`, props: custom.props, selectable });
+    }
     return {
       resources: resources
         .all()

@@ -1,4 +1,5 @@
 /** What a handler knows: the request, who asks, and the server it runs in. */
+import type { OtherVersions } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import type { ResourceInfo } from '../../api/schema.ts';
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '../../api/transport.ts';
@@ -50,6 +51,10 @@ export interface Served {
   readonly storedApiVersion: string;
   /** True when an entry's bytes are already in the served version. */
   storedAs(entry: Entry): boolean;
+  /** Brings an object of the served version to the stored one, when `conversion` does not. May change its argument. */
+  readonly write?: (obj: Unstructured) => Unstructured;
+  /** For managed fields that were set at other versions of the kind. */
+  readonly versions?: OtherVersions;
   /** What a stored object needs before it is shown or changed (custom resources: prune and default). In place. */
   readonly read?: (obj: Unstructured) => Unstructured;
   /** Distinguishes memoized encodings of this definition from those of earlier ones. */
