@@ -74,6 +74,9 @@ export async function throughput(
   return done / ((performance.now() - started) / 1_000);
 }
 
+/** Rounds of each side before those that count: both run code that the host has yet to compile for speed. */
+const warmUpRounds = 3;
+
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 export interface Comparison {
@@ -83,7 +86,7 @@ export interface Comparison {
 }
 
 /**
- * Measures two sides in short rounds by turns, after one of each to warm up, so that what else the machine does meets both. Gives
+ * Measures two sides in short rounds by turns, after a few of each to warm up, so that what else the machine does meets both. Gives
  * medians; the ratio is the median of the rounds' ratios.
  */
 export async function byTurns(
@@ -92,11 +95,11 @@ export async function byTurns(
   floor: () => Promise<number>,
 ): Promise<Comparison> {
   const pairs: { mine: number; bare: number }[] = [];
-  for (let i = 0; i <= rounds; i++) {
+  for (let i = 0; i < warmUpRounds + rounds; i++) {
     const first = i % 2 === 0 ? await floor() : undefined;
     const mine = await ours();
     const bare = first ?? (await floor());
-    if (i > 0) pairs.push({ mine, bare });
+    if (i >= warmUpRounds) pairs.push({ mine, bare });
   }
   return {
     ours: median(pairs.map(p => p.mine)),
