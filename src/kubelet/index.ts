@@ -3,5 +3,6 @@ export { createKubelet, type Kubelet, type KubeletOptions } from './kubelet.ts';
 export type { Machine } from './node/machine.ts';
 export type * from './runtime/contract.ts';
 export { createSimulatedRuntime, type SimulatedRuntime } from './runtime/simulated/index.ts';
+export { simulatedDialer } from './simulated-api.ts';
 export { simulatedNodesBinding, simulatedNodesUser } from './simulated-identity.ts';
 export { createSimulatedNodes, type SimulatedNodes, type SimulatedNodesOptions } from './simulated-nodes.ts';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { isForbidden } from '../base/errors.ts';
+import { exec, readLogs } from '../client/index.ts';
 import { type Cluster, createCluster, virtualClock } from './index.ts';
 
 const deployment = (replicas: number) => ({
@@ -75,6 +76,42 @@ test('kubectl reaches a cluster in this process over HTTPS', {
     assert.deepEqual(stdout.trim().split('\n').sort(), ['node/node-0', 'node/node-1']);
   } finally {
     rmSync(directory, { recursive: true });
+    await cluster.close();
+  }
+});
+
+test('logs of simulated pods are what they printed; nothing runs in them', async () => {
+  const cluster = await createCluster({ nodes: 2 });
+  try {
+    const { client } = cluster;
+    const pods = client.pods('default');
+    const talker = { name: 'app', image: 'a:1', command: ['sh', '-c', 'echo one; echo two; exit 0'] };
+    const server = { name: 'app', image: 'a:1' };
+    await client
+      .serviceaccounts('default')
+      .create({ metadata: { name: 'default' } })
+      .catch(() => undefined);
+    await pods.create({ metadata: { name: 'talker' }, spec: { restartPolicy: 'Never', containers: [talker] } });
+    await pods.create({ metadata: { name: 'server' }, spec: { containers: [server] } });
+    const phases = new Map<string, string | undefined>();
+    for await (const { object } of pods.watch()) {
+      phases.set(object.metadata.name ?? '', object.status?.phase);
+      if (phases.get('talker') === 'Succeeded' && phases.get('server') === 'Running') break;
+    }
+    const logs = async (options: object) => {
+      let text = '';
+      for await (const chunk of readLogs(client, { namespace: 'default', pod: 'talker', ...options }))
+        text += new TextDecoder().decode(chunk);
+      return text;
+    };
+    assert.equal(await logs({}), 'one\ntwo\n');
+    assert.equal(await logs({ tailLines: 1, follow: true }), 'two\n');
+    await assert.rejects(logs({ pod: 'server', previous: true }), /waiting to start/);
+    await assert.rejects(
+      exec(client, { namespace: 'default', pod: 'server', command: ['ls'] }),
+      /the containers of node node-\d are simulated: nothing runs in them/,
+    );
+  } finally {
     await cluster.close();
   }
 });

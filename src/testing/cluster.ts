@@ -20,6 +20,7 @@ import {
   createSimulatedNodes,
   type SimulatedNodes,
   type SimulatedNodesOptions,
+  simulatedDialer,
   simulatedNodesBinding,
   simulatedNodesUser,
 } from '../kubelet/index.ts';
@@ -86,7 +87,9 @@ async function start(store: MemoryStore, clock: Clock, options: ClusterOptions):
     audiences: [audience],
     admission: admissionPlugins,
   });
-  const server = createApiServer({ ...environment, store, strategies, security });
+  let nodes: SimulatedNodes | undefined;
+  const dialer = simulatedDialer(() => nodes?.nodes ?? []);
+  const server = createApiServer({ ...environment, store, strategies, security, dialer });
   const handler = options.intercept?.(server.handle) ?? server.handle;
   const clientFor = (user: UserInfo, userAgent?: string) =>
     createClient(inProcessTransport(handler, user), { ...(userAgent && { userAgent }) });
@@ -97,7 +100,7 @@ async function start(store: MemoryStore, clock: Clock, options: ClusterOptions):
   try {
     await server.start();
     const client = clientFor(masters);
-    const nodes = await startParts(options, environment, clientFor, stops);
+    nodes = await startParts(options, environment, clientFor, stops);
     return {
       client,
       nodes,

@@ -111,10 +111,14 @@ function phaseOfContainers(pod: Pod, statuses: readonly ContainerStatus[]): Phas
   return stopped === succeeded ? 'Succeeded' : 'Failed';
 }
 
+/** The node's primary family comes first, whatever the runtime prefers (upstream's sortPodIPs). */
 export function podIps({ pod, view, hostIps }: Pick<PodStatusInput, 'pod' | 'view' | 'hostIps'>): readonly string[] {
   if (pod.spec.hostNetwork) return readySandbox(view) ? hostIps : (pod.status?.podIPs?.map(i => i.ip) ?? []);
   const network = (readySandbox(view) ?? view.sandboxes[0])?.network;
-  const found = network ? [network.ip, ...network.additionalIps.map(a => a.ip)].filter(Boolean) : [];
+  const isV6 = (ip: string | undefined) => ip?.includes(':') ?? false;
+  const secondary = (ip: string) => (isV6(ip) === isV6(hostIps[0]) ? 0 : 1);
+  const addresses = network ? [network.ip, ...network.additionalIps.map(a => a.ip)].filter(Boolean) : [];
+  const found = addresses.sort((a, b) => secondary(a) - secondary(b));
   return found.length > 0 ? found : (pod.status?.podIPs?.map(i => i.ip) ?? []);
 }
 
