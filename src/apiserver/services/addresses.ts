@@ -14,8 +14,11 @@ export interface ServiceName {
   readonly name: string;
 }
 
+/** The ServiceCIDR of the server's own flags. */
+const ownRanges = 'kubernetes';
+
 export interface AddressAllocator {
-  /** Families in the cluster's order. */
+  /** Families of the ranges that the server was started with, the primary one first; ranges that came later add none. */
   families(): Family[];
   /** A free address of the family. Throws 500 when there is none. */
   any(family: Family, owner: ServiceName, dryRun: boolean): Promise<string>;
@@ -69,15 +72,12 @@ export function createAddressAllocator(options: {
   const { client, random, addresses } = options;
   const objects = client.resource('networking.k8s.io/v1/ipaddresses');
 
-  function ranges(): Cidr[] {
-    return options.cidrs.root
-      .values()
-      .map(entry => entry.object() as unknown as ServiceCIDR)
-      .filter(cidr => !cidr.metadata.deletionTimestamp)
-      .flatMap(cidr => cidr.spec.cidrs ?? [])
-      .flatMap(text => parseCidr(text) ?? []);
-  }
-  const rangesOf = (family: Family) => ranges().filter(c => (c.family === 6 ? 'IPv6' : 'IPv4') === family);
+  const objectsNow = () => options.cidrs.root.values().map(entry => entry.object() as unknown as ServiceCIDR);
+  const parsedRanges = (list: readonly ServiceCIDR[]) =>
+    list.flatMap(cidr => cidr.spec.cidrs ?? []).flatMap(text => parseCidr(text) ?? []);
+  const ranges = () => parsedRanges(objectsNow().filter(cidr => !cidr.metadata.deletionTimestamp));
+  const familyOf = (cidr: Cidr): Family => (cidr.family === 6 ? 'IPv6' : 'IPv4');
+  const rangesOf = (family: Family) => ranges().filter(cidr => familyOf(cidr) === family);
 
   async function take(ip: string, owner: ServiceName, dryRun: boolean): Promise<boolean> {
     if (addresses.get(ip)) return false;
@@ -102,7 +102,7 @@ export function createAddressAllocator(options: {
   }
   return {
     families() {
-      return [...new Set(ranges().map(c => (c.family === 6 ? 'IPv6' : 'IPv4') as Family))].sort();
+      return parsedRanges(objectsNow().filter(cidr => cidr.metadata.name === ownRanges)).map(familyOf);
     },
     async any(family, owner, dryRun) {
       for (const cidr of rangesOf(family))

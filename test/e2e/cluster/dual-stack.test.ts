@@ -48,8 +48,8 @@ spec:
   egress: [{to: [{podSelector: {matchLabels: {app: beside}}}]}]
 `;
 
-for (const families of [[4, 6], [6]] as const) {
-  const title = families.length === 2 ? 'a cluster of both families' : 'a cluster of IPv6 alone';
+for (const families of [[4, 6], [6, 4], [6]] as const) {
+  const title = `a cluster of ${families.map(family => `IPv${family}`).join(' and ')}`;
   describe(title, { skip: whyNoContainers() ?? false }, () => {
     let cluster: MachineCluster;
     const kubectl = (...args: string[]) => cluster.kubectl(...args);
