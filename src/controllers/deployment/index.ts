@@ -31,6 +31,8 @@ import {
 } from './status.ts';
 
 const kind = { apiVersion: 'apps/v1', kind: 'Deployment' };
+/** The cache's next news of a set asks again, too. */
+const unsettledMs = 1_000;
 
 /** pkg/controller/deployment of v1.35. Works on ReplicaSets only; each write carries the resourceVersion that the decision was made on. */
 export const deploymentController: Controller = {
@@ -42,7 +44,7 @@ export const deploymentController: Controller = {
     const sets = informers.informer('apps/v1/replicasets');
     const pods = informers.informer('v1/pods');
     indexOrphans(sets);
-    const all: Deps = { context, deployments, sets, pods, writer: createSetWriter(context) };
+    const all: Deps = { context, deployments, sets, pods, writer: createSetWriter(context, sets) };
     return {
       sources: [
         watch<'apps/v1/deployments'>(deployments, d => [keyOf(d)]),
@@ -84,7 +86,8 @@ function recreating({ sets, deployments }: Deps, pod: Pod): string[] {
 async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   const { context, deployments, sets } = all;
   const d = deployments.store.get(key);
-  if (!d) return;
+  if (!d) return all.writer.forget(key);
+  if (!(await all.writer.settled(d))) return { requeueAfter: unsettledMs };
   const { namespace, name } = splitKey(key);
   const selector = selectorFor(d.spec.selector);
   if (selector.everything) return refuseSelector(all, d);
@@ -174,8 +177,6 @@ async function resize(all: Deps, view: View): Promise<ReconcileResult> {
   const newest = newSet ?? [...old].sort((a, b) => revisionOf(b) - revisionOf(a))[0];
   const only = active.length === 0 ? newest : active.length === 1 ? active[0] : undefined;
   let next = view;
-  const grows = active.length === 0 && desired > 0;
-  if (grows && (await all.writer.missesActive(d, setsOf(view)))) return writeStatus(all, d, counted(all, view));
   if (only) next = await scaleAll(all, view, [{ set: only, replicas: desired }]);
   else if (newSet && isSaturated(d, newSet))
     next = await scaleAll(

@@ -1,9 +1,10 @@
-import { controllerOf, type Draft } from '../../api/object.ts';
+import { controllerOf, type Draft, keyOf } from '../../api/object.ts';
 import type { Deployment, ReplicaSet } from '../../api/types/apps-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
-import { isAlreadyExists, isConflict, isNotFound, messageOf } from '../../base/errors.ts';
-import type { ResourceClient } from '../../client/contract.ts';
+import { isAlreadyExists, isApiError, isConflict, isNotFound, messageOf } from '../../base/errors.ts';
+import type { Informer, ResourceClient } from '../../client/contract.ts';
 import type { ControllerContext } from '../../controller/contract.ts';
+import { atLeast } from '../../controller/ledger.ts';
 import { shortHash } from '../support/hash.ts';
 import { controllerRef, isNamespaceTerminating } from '../support/pod-control.ts';
 import {
@@ -14,7 +15,7 @@ import {
   setAnnotations,
   sizeAnnotations,
 } from './revisions.ts';
-import { isRolling, newSetReplicas, replicasOf } from './rollout.ts';
+import { newSetReplicas, replicasOf } from './rollout.ts';
 import { hasProgressDeadline, progressing, setCondition } from './status.ts';
 
 /** Writes a deployment's ReplicaSets. What it gives back is the server's answer, so that the next decision counts it. */
@@ -23,33 +24,51 @@ export interface SetWriter {
   refresh(d: Deployment, rs: ReplicaSet, revision: number): Promise<ReplicaSet>;
   scale(d: Deployment, rs: ReplicaSet, replicas: number): Promise<ReplicaSet>;
   setRevision(d: Deployment, revision: number): Promise<Deployment>;
-  /** Asks the server whether a set with pods is missing among the known ones, because the cache is behind. */
-  missesActive(d: Deployment, known: readonly ReplicaSet[]): Promise<boolean>;
+  /**
+   * Whether the cache of sets shows all that this process wrote for the deployment. While it does not, sets that seem to have room may have
+   * none left, and nothing must be decided.
+   */
+  settled(d: Deployment): Promise<boolean>;
+  /** The deployment is gone. */
+  forget(key: string): void;
   /** Deletes old sets beyond the history limit. */
   cleanUp(d: Deployment, old: readonly ReplicaSet[]): Promise<void>;
 }
 
 const scalingReason = 'ScalingReplicaSet';
 
-export function createSetWriter(context: ControllerContext): SetWriter {
+export function createSetWriter(context: ControllerContext, cache: Informer<ReplicaSet>): SetWriter {
   const { client, recorder } = context;
   const sets = (d: Deployment) => client.replicasets(d.metadata.namespace);
-  /** Asked of the server, once per rollout: a set that the cache does not show yet would make another one too large. */
-  const siblings = async (d: Deployment): Promise<readonly ReplicaSet[]> => {
-    const { items } = await sets(d).list();
-    return items.filter(rs => controllerOf(rs)?.uid === d.metadata.uid);
-  };
+  const writes = createWrites(cache);
+  const written = (d: Deployment, write: Promise<ReplicaSet>) =>
+    write.then(
+      rs => writes.note(d, rs),
+      e => {
+        if (!isApiError(e) || e.code >= 500) writes.doubt(d);
+        throw e;
+      },
+    );
   return {
+    async settled(d) {
+      if (writes.isInDoubt(d)) {
+        const { items } = await sets(d).list();
+        for (const rs of items) if (controllerOf(rs)?.uid === d.metadata.uid) writes.note(d, rs);
+        writes.trust(d);
+      }
+      return writes.areShown(d);
+    },
+    forget: writes.forget,
     async create(d, others, revision) {
-      const draft = draftSet(d, isRolling(d) ? await siblings(d) : others, revision);
+      const draft = draftSet(d, others, revision);
       try {
-        const made = await sets(d).create(draft);
+        const made = await written(d, sets(d).create(draft));
         const size = replicasOf(made);
         if (size > 0)
           recorder.event(d, 'Normal', scalingReason, `Scaled up replica set ${made.metadata.name} from 0 to ${size}`);
         return made;
       } catch (e) {
-        if (isAlreadyExists(e)) return existing(context, d, draft, e);
+        if (isAlreadyExists(e)) return writes.note(d, await existing(context, d, draft, e));
         if (isNamespaceTerminating(e)) return undefined;
         await creationFailed(context, d, draft, e);
         throw e;
@@ -61,24 +80,20 @@ export function createSetWriter(context: ControllerContext): SetWriter {
       const same = minReadySeconds === (rs.spec?.minReadySeconds ?? 0);
       if (same && deepEqual(annotations, rs.metadata.annotations ?? {})) return rs;
       const spec = { ...(rs.spec ?? { selector: {} }), minReadySeconds };
-      return updateSpec(sets(d), { ...rs, metadata: { ...rs.metadata, annotations }, spec });
+      return written(d, updateSpec(sets(d), { ...rs, metadata: { ...rs.metadata, annotations }, spec }));
     },
     async scale(d, rs, replicas) {
       const before = replicasOf(rs);
       const annotations = { ...rs.metadata.annotations, ...sizeAnnotations(d) };
       if (before === replicas && deepEqual(annotations, rs.metadata.annotations)) return rs;
       const spec = { ...(rs.spec ?? { selector: {} }), replicas };
-      const written = await updateSpec(sets(d), { ...rs, metadata: { ...rs.metadata, annotations }, spec });
+      const scaled = await written(d, updateSpec(sets(d), { ...rs, metadata: { ...rs.metadata, annotations }, spec }));
       const direction = before < replicas ? 'up' : 'down';
       if (before !== replicas) {
         const message = `Scaled ${direction} replica set ${rs.metadata.name} from ${before} to ${replicas}`;
         recorder.event(d, 'Normal', scalingReason, message);
       }
-      return written;
-    },
-    async missesActive(d, known) {
-      const uids = new Set(known.map(rs => rs.metadata.uid));
-      return (await siblings(d)).some(rs => !uids.has(rs.metadata.uid) && replicasOf(rs) > 0);
+      return scaled;
     },
     async setRevision(d, revision) {
       const annotations = { ...d.metadata.annotations, [revisionAnnotation]: String(revision) };
@@ -93,6 +108,35 @@ export function createSetWriter(context: ControllerContext): SetWriter {
           .catch(e => {
             if (!isNotFound(e)) throw e;
           });
+    },
+  };
+}
+
+/** What was written for each deployment that the cache may not show yet. */
+function createWrites(cache: Informer<ReplicaSet>) {
+  const awaited = new Map<string, Map<string, string>>();
+  const inDoubt = new Set<string>();
+  return {
+    note(d: Deployment, rs: ReplicaSet): ReplicaSet {
+      const known = awaited.get(keyOf(d)) ?? new Map<string, string>();
+      awaited.set(keyOf(d), known.set(rs.metadata.uid ?? '', rs.metadata.resourceVersion ?? ''));
+      return rs;
+    },
+    /** A write whose answer was lost may have taken effect. */
+    doubt: (d: Deployment) => void inDoubt.add(keyOf(d)),
+    trust: (d: Deployment) => void inDoubt.delete(keyOf(d)),
+    isInDoubt: (d: Deployment) => inDoubt.has(keyOf(d)),
+    areShown(d: Deployment): boolean {
+      for (const [uid, revision] of awaited.get(keyOf(d)) ?? []) {
+        const shown = cache.store.byIndex('uid', uid)[0]?.metadata.resourceVersion ?? '';
+        if (!atLeast(shown, revision) && !atLeast(cache.revision, revision)) return false;
+      }
+      awaited.delete(keyOf(d));
+      return true;
+    },
+    forget(key: string): void {
+      awaited.delete(key);
+      inDoubt.delete(key);
     },
   };
 }
