@@ -24,7 +24,7 @@ const { simulate } = await import('../../src/testing/simulation/index.ts');
 const { storageOf } = await import('./seeds.ts');
 const began = performance.now();
 for (let seed = Number(first); seed <= Number(last); seed++) {
-  const { findings } = await simulate({ seed, storage: storageOf(seed), settleMs: 300_000 });
+  const { findings } = await simulate({ seed, storage: storageOf(seed), settleMs: 300_000, ...mutant.options });
   if (findings.length === 0) continue;
   process.stdout.write(`${JSON.stringify({ seed, ms: Math.round(performance.now() - began), findings })}\n`);
   process.exit(0);

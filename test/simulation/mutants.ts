@@ -1,3 +1,5 @@
+import type { SimulationOptions } from '../../src/testing/simulation/index.ts';
+
 /** Realistic bugs, each one exact replacement in one file. A text that is no longer there fails the run: the list follows the code. */
 export interface Mutant {
   readonly name: string;
@@ -7,6 +9,8 @@ export interface Mutant {
   readonly replace: string;
   /** A run that finds it. */
   readonly seed: number;
+  /** What brings out a bug that shows seldom. */
+  readonly options?: Pick<SimulationOptions, 'faults' | 'storage'>;
 }
 
 export const mutants: readonly Mutant[] = [
@@ -142,6 +146,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (isConflict(e) || isNotFound(e)) return false;',
     replace: 'if (isConflict(e) || isNotFound(e)) return true;',
     seed: 1,
+    options: { storage: 'embedded' },
   },
   {
     name: 'the revision that an update names is not compared',
@@ -172,7 +177,7 @@ export const mutants: readonly Mutant[] = [
     seed: 1,
   },
   {
-    name: 'the scheduler looks at the first node that an affinity names only by chance',
+    name: 'the scheduler does not see what a pod selects',
     file: 'scheduler/plugins/node-affinity.ts',
     find: '      if (required && !required(node))',
     replace: '      if (required === undefined && enforced && !enforced(node))',
@@ -191,6 +196,7 @@ export const mutants: readonly Mutant[] = [
     find: "if (!isRefused && (await isBound(context, clock))) return 'bound';",
     replace: '',
     seed: 1,
+    options: { faults: { lostAfter: 0.1 } },
   },
   {
     name: 'a job counts a pod again until its finalizer is gone',
@@ -198,6 +204,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (!hasTracking(pod) || known.has(uid)) continue;',
     replace: 'if (!hasTracking(pod)) continue;',
     seed: 1,
+    options: { faults: { watchDelay: 0.2 } },
   },
   {
     name: 'a job forgets to let its pods go',
@@ -310,6 +317,7 @@ export const mutants: readonly Mutant[] = [
     find: 'const keep = compareQuantity(less, charged) < 0 ? less : charged;',
     replace: "const keep = compareQuantity(less, charged) < 0 ? '0' : '0';",
     seed: 1,
+    options: { faults: { watchDelay: 0.2 } },
   },
   {
     name: 'a manager waits for caches that never fill before it stops',
@@ -325,6 +333,7 @@ export const mutants: readonly Mutant[] = [
     replace:
       '    for (const write of writes) this.#complete(write);\n    this.#channel.write(this.#sequence, this.#epoch,',
     seed: 1,
+    options: { storage: 'embedded' },
   },
   {
     name: 'a part of a group is written without the rest',
@@ -332,6 +341,7 @@ export const mutants: readonly Mutant[] = [
     find: '      for (const message of messages) for (const row of unpack(message)) this.#write(row);',
     replace: '      for (const message of messages.slice(0, 3)) for (const row of unpack(message)) this.#write(row);',
     seed: 1,
+    options: { storage: 'embedded' },
   },
   {
     name: 'a cron job keeps all its jobs',

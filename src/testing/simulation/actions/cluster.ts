@@ -15,7 +15,9 @@ async function createPod(context: ActionContext): Promise<string | undefined> {
   const namespace = pick(openNamespaces(view), random);
   const name = namespace && newName(context, 'pods', namespace, 'bare');
   if (!name) return undefined;
-  await client.pods(namespace).create({ metadata: { name, labels: { app: 'bare' } }, spec: podSpec(random) });
+  const nodeSelector = chance(random, 0.3) && { nodeSelector: { disk: chance(random, 0.5) ? 'fast' : 'slow' } };
+  const spec = podSpec(random, { ...nodeSelector });
+  await client.pods(namespace).create({ metadata: { name, labels: { app: 'bare' } }, spec });
   return `create pod ${namespace}/${name}`;
 }
 

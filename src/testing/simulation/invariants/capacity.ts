@@ -91,10 +91,12 @@ export function podQuota(): Invariant {
       for (const quota of view.list<ResourceQuota>('resourcequotas', namespace)) {
         const id = idOf(quota);
         const most = limits.highest(id, view.elapsed);
-        if (usedBy(quota) === undefined || most === Number.NEGATIVE_INFINITY) continue;
-        const count = charged(view, namespace);
-        if (count > most + (forgiven.get(id) ?? 0))
-          yield `${change.key} is pod ${count} in ${namespace}, where ${most} are allowed`;
+        const used = usedBy(quota);
+        if (used === undefined || most === Number.NEGATIVE_INFINITY) continue;
+        const count = charged(view, namespace) - (forgiven.get(id) ?? 0);
+        if (count > most) yield `${change.key} is pod ${count} in ${namespace}, where ${most} are allowed`;
+        if (count > used)
+          yield `${change.key} is pod ${count} in ${namespace}, of which quota ${id} was charged ${used}`;
       }
     },
     *unsettled(view) {

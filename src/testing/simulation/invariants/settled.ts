@@ -21,7 +21,10 @@ const isOpen = (node: Node) => isNodeReady(node) && !node.spec.unschedulable && 
 function mustWait(view: View, pod: Pod | undefined, namespace: string | undefined): boolean {
   if (view.list('resourcequotas', namespace).length > 0) return true;
   const wanted = pod ? wantedMilliCpu(pod) : 1_000;
-  return !view.list<Node>('nodes').some(node => isOpen(node) && freeMilliCpu(view, node) >= wanted);
+  const selector = Object.entries(pod?.spec.nodeSelector ?? {});
+  const takes = (node: Node) =>
+    isOpen(node) && selector.every(([label, value]) => node.metadata.labels?.[label] === value);
+  return !view.list<Node>('nodes').some(node => takes(node) && freeMilliCpu(view, node) >= wanted);
 }
 
 function* deployments(view: View): Generator<string> {
