@@ -44,6 +44,8 @@ export class Writer {
   #confirmed: Pending[] = [];
   #releasing = false;
   #sequence = 0;
+  /** Writes in the last message. */
+  #lastCount = 0;
   #epoch = 0;
   #flushing = false;
   #dead: StoreError | undefined;
@@ -87,8 +89,8 @@ export class Writer {
       this.#queue.push({ commit, change, resolve, reject });
       if (this.#flushing) return;
       this.#flushing = true;
-      // An idle disk begins at once; while it works, all that is written in this turn goes into one message.
-      if (this.#sent.length === 0) queueMicrotask(() => this.#flush());
+      // One who writes alone need not wait; where there are others, all that is written in this turn goes into one message.
+      if (this.#sent.length === 0 && this.#lastCount <= 1) queueMicrotask(() => this.#flush());
       else this.#soon(() => this.#flush());
     });
   }
@@ -113,6 +115,7 @@ export class Writer {
     if (this.#queue.length === 0) return;
     const writes = this.#queue;
     this.#queue = [];
+    this.#lastCount = writes.length;
     this.#sequence += 1;
     this.#sent.push({ sequence: this.#sequence, writes });
     this.#channel.write(this.#sequence, this.#epoch, packChanges(writes.map(write => write.change)));
