@@ -152,6 +152,7 @@ export function createResponder(options: ResponderOptions): Responder {
   async function respond(query: DecodedPacket, clientAddress: string): Promise<ReplyPacket> {
     const question = query.questions?.[0];
     if (((query.flags ?? 0) >> 11) & 15) return packet(query, { code: 'NOTIMP', answers: [], authoritative: false });
+    if (query.additionals?.some(a => a.type === 'OPT' && a.ednsVersion > 0)) return badVersion(query);
     if (!question || query.questions?.length !== 1)
       return packet(query, { code: 'FORMERR', answers: [], authoritative: false });
     if (question.class !== undefined && question.class !== 'IN')
@@ -160,6 +161,15 @@ export function createResponder(options: ResponderOptions): Responder {
     return packet(query, { ...made, answers: inTurn(made.answers) });
   }
   return Object.defineProperty(respond, 'version', { get: () => zone.version }) as Responder;
+}
+
+/** RFC 6891, 6.1.3: the upper bits of code 16 are in the option. */
+function badVersion(query: DecodedPacket): ReplyPacket {
+  const made = packet(query, { code: 'NOERROR', answers: [], authoritative: false });
+  return {
+    ...made,
+    additionals: (made.additionals ?? []).map(a => (a.type === 'OPT' ? { ...a, extendedRcode: 1 } : a)),
+  };
 }
 
 function questionType(question: Question): QuestionType {

@@ -84,7 +84,10 @@ test('a name is asked of the resolvers of the longest domain that has its own', 
       ['in.acme.local', [inner ?? '']],
     ]),
   };
-  const forwarding = createForwarding({ clock: systemClock, random: seededRandom(1) }, routes);
+  const forwarding = createForwarding(
+    { clock: systemClock, random: seededRandom(1), metrics: createMetrics() },
+    routes,
+  );
   const of = async (name: string) =>
     (await forwarding.resolve(name, 'A')).answers.map(a => (a as { data: unknown }).data).join();
   assert.equal(await of('example.org'), '192.0.2.1');

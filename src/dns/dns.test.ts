@@ -205,6 +205,7 @@ test('the forwarder passes a dead server by, caches, and asks once for many', as
     upstreams: ['127.0.0.1:1', `127.0.0.1:${upstream.port}`],
     clock: systemClock,
     random: seededRandom(1),
+    metrics: createMetrics(),
   });
   const results = await Promise.all(Array.from({ length: 20 }, () => forwarder.resolve('example.org', 'A')));
   assert.ok(results.every(r => r.code === 'NOERROR' && data(r.answers)[0] === '192.0.2.1'));
@@ -213,7 +214,12 @@ test('the forwarder passes a dead server by, caches, and asks once for many', as
 });
 
 test('without any upstream the answer is SERVFAIL, at once', async () => {
-  const forwarder = createForwarder({ upstreams: [], clock: systemClock, random: seededRandom(1) });
+  const forwarder = createForwarder({
+    upstreams: [],
+    clock: systemClock,
+    random: seededRandom(1),
+    metrics: createMetrics(),
+  });
   assert.equal((await forwarder.resolve('example.org', 'A')).code, 'SERVFAIL');
 });
 

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { type DecodedPacket, decode, encode, type Packet, streamEncode } from 'dns-packet';
 import { systemClock } from '../base/clock.ts';
+import { createMetrics } from '../base/metrics.ts';
 import { seededRandom } from '../base/random.ts';
 import { virtualClock } from '../base/virtual-clock.ts';
 import { createForwarder, parseServer } from './forward.ts';
@@ -43,7 +44,14 @@ const code =
 
 function forwarder(ports: number[], rest: object = {}) {
   const upstreams = ports.map(port => `127.0.0.1:${port}`);
-  return createForwarder({ upstreams, clock: systemClock, random: seededRandom(1), timeoutMs: 150, ...rest });
+  return createForwarder({
+    upstreams,
+    clock: systemClock,
+    random: seededRandom(1),
+    metrics: createMetrics(),
+    timeoutMs: 150,
+    ...rest,
+  });
 }
 const addresses = (result: { answers: readonly object[] }) => result.answers.map(a => (a as { data: string }).data);
 
@@ -94,6 +102,32 @@ test('a truncated reply is asked for again over TCP', async () => {
   assert.deepEqual(addresses(await forwarder([udp.port], { timeoutMs: 1000 }).resolve('a.example', 'A')), [
     '192.0.2.9',
   ]);
+});
+
+test('room for larger answers is asked for, and given up with servers that do not know how', async () => {
+  const options: number[] = [];
+  const old = await upstream((query, send) => {
+    const option = query.additionals?.find(a => a.type === 'OPT') as { udpPayloadSize: number } | undefined;
+    options.push(option?.udpPayloadSize ?? 0);
+    send(option ? { ...replyTo(query, ''), flags: 0x8181, answers: [] } : replyTo(query, '192.0.2.1'));
+  });
+  assert.deepEqual(addresses(await forwarder([old.port]).resolve('a.example', 'A')), ['192.0.2.1']);
+  assert.deepEqual(options, [1232, 0]);
+});
+
+test('hits, misses and servers are counted as CoreDNS counts them', async () => {
+  const metrics = createMetrics();
+  const [none, server] = [await upstream(code(3)), await upstream(good)];
+  const made = forwarder([server.port], { metrics });
+  for (let i = 0; i < 3; i++) await made.resolve('a.example', 'A');
+  const denied = forwarder([none.port], { metrics });
+  for (let i = 0; i < 2; i++) await denied.resolve('no.example', 'A');
+  const text = metrics.text();
+  assert.match(text, /^coredns_cache_hits_total\{.*type="success".*\} 2$/m);
+  assert.match(text, /^coredns_cache_hits_total\{.*type="denial".*\} 1$/m);
+  assert.match(text, /^coredns_cache_misses_total\{.*\} 2$/m);
+  const to = `proxy_name="forward",rcode="NOERROR",to="127.0.0.1:${server.port}"`;
+  assert.ok(text.includes(`coredns_proxy_request_duration_seconds_count{${to}} 1`), text);
 });
 
 test('the cache counts lifetimes down, ends with them, and is bounded', async () => {

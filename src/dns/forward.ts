@@ -11,6 +11,7 @@ import {
   streamEncode,
 } from 'dns-packet';
 import type { Clock } from '../base/clock.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 
 export interface ForwardResult {
@@ -29,6 +30,8 @@ export interface ForwarderOptions {
   readonly upstreams: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
+  /** Under CoreDNS's names. */
+  readonly metrics: Metrics;
   /** Milliseconds for one upstream's answer; default 1000, so that a dead first server costs less than a client's 5 s. */
   readonly timeoutMs?: number;
   /** Default 10,000. */
@@ -59,6 +62,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const limit = options.cacheSize ?? 10_000;
   const maxInFlight = options.maxInFlight ?? 1000;
   const avoidUntil = new Map<Server, number>();
+  const meter = forwardMeter(options.metrics);
 
   function fromCache(key: string): ForwardResult | undefined {
     const entry = cache.get(key);
@@ -100,17 +104,14 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   async function ask(name: string, type: RecordType): Promise<ForwardResult> {
     const timeoutMs = options.timeoutMs ?? 1000;
     for (const server of inOrder()) {
+      const startedAt = clock.monotonic();
       try {
-        const query = {
-          id: random.int(65_536),
-          type: 'query',
-          flags: 0x100,
-          questions: [{ name, type }],
-        } satisfies Packet;
-        let reply = await askUdp(server, query, clock, timeoutMs);
-        if (reply.flag_tc) reply = await askTcp(server, query, clock, timeoutMs);
+        let reply = await askServer(server, name, type, [ednsOption], timeoutMs);
+        // An old server that does not know the option.
+        if (rcodeOf(reply) === 'FORMERR') reply = await askServer(server, name, type, [], timeoutMs);
         avoidUntil.delete(server);
-        const code = (reply as { rcode?: string }).rcode ?? 'NOERROR';
+        const code = rcodeOf(reply);
+        meter.answered(server, code, clock.monotonic() - startedAt);
         if (code === 'NOERROR' || code === 'NXDOMAIN')
           return { code, answers: reply.answers ?? [], authorities: reply.authorities ?? [] };
       } catch {
@@ -121,10 +122,24 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     return failure;
   }
 
+  async function askServer(
+    server: Server,
+    name: string,
+    type: RecordType,
+    additionals: Answer[],
+    timeoutMs: number,
+  ): Promise<DecodedPacket> {
+    const questions = [{ name, type }];
+    const query = { id: random.int(65_536), type: 'query', flags: 0x100, questions, additionals } satisfies Packet;
+    const reply = await askUdp(server, query, clock, timeoutMs);
+    return reply.flag_tc ? askTcp(server, query, clock, timeoutMs) : reply;
+  }
+
   return {
     async resolve(name, type) {
       const key = `${type} ${name.toLowerCase()}`;
       const cached = fromCache(key);
+      meter.looked(cached);
       if (cached) return cached;
       let pending = inFlight.get(key);
       if (!pending) {
@@ -137,6 +152,35 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         inFlight.set(key, pending);
       }
       return pending;
+    },
+  };
+}
+
+/** Room for answers that would take a second question over TCP otherwise. */
+const ednsOption: Answer = {
+  ...{ type: 'OPT', name: '.', udpPayloadSize: 1232, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false },
+  options: [],
+};
+
+const rcodeOf = (reply: DecodedPacket) => (reply as { rcode?: string }).rcode ?? 'NOERROR';
+
+function forwardMeter(metrics: Metrics) {
+  const where = { server: '', zones: '.', view: '' };
+  const hits = metrics.counter('coredns_cache_hits_total', 'The count of cache hits.');
+  const misses = metrics.counter('coredns_cache_misses_total', 'The count of cache misses.');
+  const durations = metrics.histogram(
+    'coredns_proxy_request_duration_seconds',
+    'Histogram of the time each request took.',
+    Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i),
+  );
+  return {
+    looked(cached: ForwardResult | undefined) {
+      if (cached) hits.inc({ ...where, type: cached.answers.length > 0 ? 'success' : 'denial' });
+      else misses.inc(where);
+    },
+    answered({ host, port }: Server, rcode: string, ms: number) {
+      const to = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+      durations.observe(ms / 1000, { proxy_name: 'forward', to, rcode });
     },
   };
 }

@@ -215,6 +215,20 @@ test('what is no ordinary question is refused in its own way', async () => {
   const update = await udp({ flags: 5 << 11, ...question('a.example') });
   assert.equal(rcode(update), 'NOTIMP');
   assert.equal(rcode(await udp({ questions: [] })), 'FORMERR');
+  const option = {
+    type: 'OPT',
+    name: '.',
+    udpPayloadSize: 1232,
+    ednsVersion: 1,
+    extendedRcode: 0,
+    flags: 0,
+    options: [],
+  };
+  const later = await udp({ ...question('a.example'), additionals: [option as never] });
+  assert.deepEqual(
+    [rcode(later), (later.additionals?.[0] as { extendedRcode?: number } | undefined)?.extendedRcode],
+    ['NOERROR', 1],
+  );
   const chaos = { questions: [{ name: 'version.bind', type: 'TXT' as const, class: 'CH' as const }] };
   assert.equal(rcode(await udp(chaos)), 'REFUSED');
 });
