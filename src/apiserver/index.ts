@@ -17,7 +17,7 @@ import {
 import { privilegedGroupAuthorizer } from './auth/forbidden.ts';
 import { ensureSystemNamespaces } from './bootstrap.ts';
 import type { Dialer } from './connect/dialer.ts';
-import { reconcileApiServices } from './extensions/api-services.ts';
+import { apiServiceSync } from './extensions/api-services.ts';
 import { createDefinitionController } from './extensions/controller.ts';
 import { definitionHooks } from './extensions/hooks.ts';
 import { signingRequestHooks } from './registry/certificates/hooks.ts';
@@ -166,13 +166,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       };
       for (const served of builtinServed({ strategies: options.strategies, hooks, review, storage }))
         resources.set(served);
-      await createDefinitionController({ core, client, storage }).start();
+      const syncApiServices = apiServiceSync(core, client);
+      await createDefinitionController({ core, client, storage, syncApiServices }).start();
       await ensureSystemNamespaces(client);
       await ensureSystemPriorityClasses(client);
       await ensureFlowControl(client);
       await followFlowControl(options, client, fairness, stopping.signal);
       fairness.start(stopping.signal);
-      await reconcileApiServices(core, client);
+      await syncApiServices();
       await services.start({ ...options, serviceCidrs: options.serviceCidrs ?? defaultServiceCidrs });
       if (options.security) {
         const made = await options.security({ clock, random, log, metrics, client });

@@ -8,7 +8,6 @@ import { equalObjects } from '../server/equality.ts';
 import type { Core } from '../server/scope.ts';
 import { kindPrefix } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { reconcileApiServices } from './api-services.ts';
 import { acceptNames } from './naming.ts';
 import { customServed } from './served.ts';
 
@@ -35,8 +34,10 @@ export function createDefinitionController(options: {
   core: Core;
   client: Client;
   storage: (group: string, plural: string) => ObjectStore;
+  /** Called when other group versions may be served than before. */
+  syncApiServices: () => Promise<void>;
 }): DefinitionController {
-  const { core, client, storage } = options;
+  const { core, client, storage, syncApiServices } = options;
   const { cacher, resources, log, clock, stopping } = core;
   const cache = cacher.kind(kindPrefix(group, plural));
   const definitions = client.resource('apiextensions.k8s.io/v1/customresourcedefinitions');
@@ -81,7 +82,7 @@ export function createDefinitionController(options: {
     if (!found) {
       unserve(name);
       retryNames(name.slice(name.indexOf('.') + 1));
-      await reconcileApiServices(core, client);
+      await syncApiServices();
       return;
     }
     const { crd, revision } = found;
@@ -99,7 +100,7 @@ export function createDefinitionController(options: {
       await definitions.updateStatus(next);
       if (!equalObjects(status.acceptedNames, crd.status?.acceptedNames)) retryNames(crd.spec.group);
     }
-    await reconcileApiServices(core, client);
+    await syncApiServices();
   }
 
   /** Names of the group may have become free for those that wait for them. */

@@ -184,3 +184,6 @@ export function oneMember<T extends object>(
   if (!found && none !== undefined) errors.push(field.required(path, none));
   return errors;
 }
+
+/** Bytes behind a base64 text. */
+export const decodedLength = (text: string): number => Math.floor((text.replace(/=+$/, '').length * 3) / 4);

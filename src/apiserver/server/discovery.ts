@@ -3,35 +3,11 @@ import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
 import type { Exchange } from './filters.ts';
+import { groupRank } from './group-priorities.ts';
 import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
 import { respondValue } from './output.ts';
 import { compareVersions, type ResourceTable } from './resources.ts';
 import type { Served } from './scope.ts';
-
-/** Upstream's priority of groups; others follow by name. */
-const groupOrder = [
-  '',
-  'apiregistration.k8s.io',
-  'apps',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'admissionregistration.k8s.io',
-  'apiextensions.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-  'resource.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
-];
 
 export interface GroupFacts {
   readonly name: string;
@@ -46,13 +22,9 @@ export function groupsOf(resources: ResourceTable): GroupFacts[] {
     if (known) known.add(info.version);
     else versions.set(info.group, new Set([info.version]));
   }
-  const rank = (name: string) => {
-    const at = groupOrder.indexOf(name);
-    return at < 0 ? groupOrder.length : at;
-  };
   return [...versions]
     .map(([name, set]) => ({ name, versions: [...set].sort(compareVersions) }))
-    .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
+    .sort((a, b) => groupRank(b.name) - groupRank(a.name) || (a.name < b.name ? -1 : 1));
 }
 
 function apiGroup({ name, versions }: GroupFacts): object {
@@ -146,16 +118,20 @@ function discoveryAt(resources: ResourceTable, exchange: Exchange): ApiResponse 
   return parts.length === 3 ? serveVersion(resources, exchange, second ?? '', third ?? '') : undefined;
 }
 
+/** JSON of the oldest answers goes without a version; protobuf always says it. */
+function respondMeta(value: object, media: Negotiated): ApiResponse {
+  return respondValue(200, media.format === 'protobuf' ? { apiVersion: 'v1', ...value } : value, media);
+}
+
 function serveRoot(resources: ResourceTable, exchange: Exchange, legacy: boolean): ApiResponse {
   const media = chosen(exchange, rootOffer);
   if (media.shape === 'discovery') return withEtag(exchange, respondValue(200, aggregated(resources, legacy), media));
   if (!legacy) {
     const groups = groupsOf(resources).filter(g => g.name !== '');
-    return respondValue(200, { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(apiGroup) }, media);
+    return respondMeta({ kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(apiGroup) }, media);
   }
   const serverAddress = exchange.request.headers['host'] ?? '';
-  return respondValue(
-    200,
+  return respondMeta(
     { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] },
     media,
   );
@@ -164,7 +140,7 @@ function serveRoot(resources: ResourceTable, exchange: Exchange, legacy: boolean
 function serveGroup(resources: ResourceTable, exchange: Exchange, name: string): ApiResponse {
   const facts = groupsOf(resources).find(g => g.name === name);
   if (!facts) throw errors.unknownPath();
-  return respondValue(200, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(facts) }, chosen(exchange, offer));
+  return respondMeta({ kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(facts) }, chosen(exchange, offer));
 }
 
 function serveVersion(resources: ResourceTable, exchange: Exchange, group: string, version: string): ApiResponse {
@@ -177,7 +153,7 @@ function serveVersion(resources: ResourceTable, exchange: Exchange, group: strin
     groupVersion: apiVersionOf({ group, version }),
     resources: list.flatMap(legacyResources),
   };
-  return respondValue(200, value, chosen(exchange, offer));
+  return respondMeta(value, chosen(exchange, offer));
 }
 
 /** FNV-1a, twice with different seeds: clients only compare. */

@@ -17,6 +17,27 @@ export const discoveryCases: readonly Case[] = [
     },
   },
   {
+    name: 'every group version but that of API services has one, in order of priority',
+    async run({ expect }) {
+      const { items } = await expect(200, 'GET', '/apis/apiregistration.k8s.io/v1/apiservices');
+      const services = new Map<string, Json>(items.map((s: Json) => [s.metadata.name, s]));
+      const priority = (name: string) => {
+        const { groupPriorityMinimum, versionPriority } = services.get(name)?.spec ?? {};
+        return [groupPriorityMinimum, versionPriority];
+      };
+      assert.deepEqual(priority('v1.'), [18_000, 1]);
+      assert.deepEqual(priority('v2.autoscaling'), [17_500, 30]);
+      assert.deepEqual(priority('v1.resource.k8s.io'), [16_200, 21]);
+      assert.equal(services.has('v1.apiregistration.k8s.io'), false);
+      assert.equal(services.get('v1.apps')?.status.conditions[0].reason, 'Local');
+      const { groups } = await expect(200, 'GET', '/apis');
+      const names = groups.map((g: Json) => g.name);
+      assert.deepEqual(names.slice(0, 3), ['apiregistration.k8s.io', 'apps', 'events.k8s.io']);
+      const tied = ['admissionregistration.k8s.io', 'apiextensions.k8s.io', 'scheduling.k8s.io'];
+      assert.deepEqual(names.slice(names.indexOf(tied[0]), names.indexOf(tied[0]) + 3), tied);
+    },
+  },
+  {
     name: 'resources',
     async run({ expect }) {
       const { resources } = await expect(200, 'GET', '/api/v1');

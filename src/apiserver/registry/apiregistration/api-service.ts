@@ -1,76 +1,80 @@
-import type { APIService } from '../../../api/types/apiregistration-v1.ts';
-import { isDns1035Label, isDns1123Subdomain, nameIsPathSegment } from '../../../api/validation/names.ts';
-import { type Errors, invalidAll, required } from '../checks.ts';
+import type { APIService, APIServiceSpec, APIServiceStatus } from '../../../api/types/apiregistration-v1.ts';
+import { isDns1035Label, isDns1123Subdomain, isPortNumber, nameIsPathSegment } from '../../../api/validation/names.ts';
+import { rfc3339 } from '../../../base/clock.ts';
+import { decodedLength, type Errors, invalidAll, oneOf, required } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
-import { clusterScoped } from '../define.ts';
+import { clusterScoped, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
-
-function available({ status }: APIService): string {
-  const condition = status?.conditions?.find(c => c.type === 'Available');
-  if (!condition) return 'Unknown';
-  return condition.status === 'True' ? 'True' : `${condition.status} (${condition.reason ?? ''})`;
-}
 
 const maxGroupPriority = 20_000;
 const maxVersionPriority = 1000;
 
-function validateService({ spec }: APIService): Errors {
-  if (!spec.service) {
-    const local = 'local APIServices may not have a caBundle';
-    return [
-      ...(spec.caBundle ? [field.invalid('spec.caBundle', '<ca bundle>', local)] : []),
-      ...(spec.insecureSkipTLSVerify
-        ? [field.invalid('spec.insecureSkipTLSVerify', true, 'must not be set for local APIServices')]
-        : []),
-    ];
-  }
-  const { name, namespace, port = 443 } = spec.service;
+function available({ status }: APIService): string {
+  const condition = status?.conditions?.find(c => c.type === 'Available');
+  if (!condition) return 'Unknown';
+  const { status: state, reason } = condition;
+  return state === 'True' || !reason ? state : `${state} (${reason})`;
+}
+
+/** The group versions of this server need nobody to watch over them. */
+function statusOf({ spec }: APIService, now: number): APIServiceStatus {
+  if (spec.service) return {};
+  const condition = { type: 'Available', status: 'True', reason: 'Local', lastTransitionTime: rfc3339(now) };
+  return { conditions: [{ ...condition, message: 'Local APIServices are always available' }] };
+}
+
+function validateLocal({ caBundle, insecureSkipTLSVerify }: APIServiceSpec): Errors {
+  const bytes = `${decodedLength(caBundle ?? '')} bytes`;
+  return [
+    ...(caBundle ? [field.invalid('spec.caBundle', bytes, 'local APIServices may not have a caBundle')] : []),
+    ...(insecureSkipTLSVerify
+      ? [field.invalid('spec.insecureSkipTLSVerify', true, 'local APIServices may not have insecureSkipTLSVerify')]
+      : []),
+  ];
+}
+
+function validateRemote({ service, caBundle, insecureSkipTLSVerify }: APIServiceSpec): Errors {
+  const { namespace, name, port = 0 } = service ?? {};
+  const bad = isPortNumber(port).join(', ');
   return [
     ...required(namespace, 'spec.service.namespace'),
     ...required(name, 'spec.service.name'),
-    ...(port < 1 || port > 65_535
-      ? [field.invalid('spec.service.port', port, 'port is not valid: must be between 1 and 65535, inclusive')]
-      : []),
-    ...(spec.insecureSkipTLSVerify && spec.caBundle
+    ...(bad ? [field.invalid('spec.service.port', port, `port is not valid: ${bad}`)] : []),
+    ...(insecureSkipTLSVerify && caBundle
       ? [field.invalid('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present')]
       : []),
   ];
 }
 
-function validateApiService(obj: APIService): Errors {
-  const { group = '', version = '', groupPriorityMinimum: groupPriority = 0, versionPriority = 0 } = obj.spec;
-  const expected = `${version}.${group}`;
-  const legacy = group === '' && version === 'v1';
+function priority(path: string, value: number, max: number): Errors {
+  return value > 0 && value <= max ? [] : [field.invalid(path, value, `must be positive and less than ${max}`)];
+}
+
+/** Missing names and those that are no path segments are found with the metadata. */
+function validateFullName(name: string | undefined, expected: string): Errors {
+  if (!name || name === expected || nameIsPathSegment(name, false).length > 0) return [];
+  const detail = `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(expected)}`;
+  return [field.invalid('metadata.name', name, detail)];
+}
+
+function validateApiService({ metadata, spec }: APIService): Errors {
+  const { group = '', version = '', groupPriorityMinimum = 0, versionPriority = 0 } = spec;
   return [
-    ...(obj.metadata.name === expected
-      ? []
-      : [
-          field.invalid(
-            'metadata.name',
-            obj.metadata.name,
-            `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(expected)}`,
-          ),
-        ]),
-    ...(group === ''
-      ? legacy
-        ? []
-        : [field.required('spec.group', 'only v1 may have an empty group and it better be legacy kube')]
-      : invalidAll('spec.group', group, isDns1123Subdomain(group))),
+    ...validateFullName(metadata.name, `${version}.${group}`),
+    ...(group === '' && version !== 'v1'
+      ? [field.required('spec.group', 'only v1 may have an empty group and it better be legacy kube')]
+      : []),
+    ...(group ? invalidAll('spec.group', group, isDns1123Subdomain(group)) : []),
     ...invalidAll('spec.version', version, isDns1035Label(version)),
-    ...(groupPriority <= 0 || groupPriority > maxGroupPriority
-      ? [
-          field.invalid(
-            'spec.groupPriorityMinimum',
-            groupPriority,
-            `must be positive and less than ${maxGroupPriority}`,
-          ),
-        ]
-      : []),
-    ...(versionPriority <= 0 || versionPriority > maxVersionPriority
-      ? [field.invalid('spec.versionPriority', versionPriority, `must be positive and less than ${maxVersionPriority}`)]
-      : []),
-    ...validateService(obj),
+    ...priority('spec.groupPriorityMinimum', groupPriorityMinimum, maxGroupPriority),
+    ...priority('spec.versionPriority', versionPriority, maxVersionPriority),
+    ...(spec.service ? validateRemote(spec) : validateLocal(spec)),
   ];
+}
+
+function validateStatus({ status }: APIService): Errors {
+  const known = oneOf(['True', 'False', 'Unknown']);
+  return (status?.conditions ?? []).flatMap((c, i) => known(c.status, `status.conditions[${i}].status`));
 }
 
 export const apiServices = clusterScoped<APIService>({
@@ -80,6 +84,10 @@ export const apiServices = clusterScoped<APIService>({
     if (obj.spec.service) obj.spec.service.port ??= 443;
   },
   initialStatus: () => ({}),
+  prepareForCreate(obj, { clock }) {
+    obj.status = statusOf(obj, clock.now());
+  },
+  allowUnconditionalUpdate: false,
   validate: validateApiService,
   validateName: nameIsPathSegment,
   columns: [
@@ -90,4 +98,7 @@ export const apiServices = clusterScoped<APIService>({
     text('Available', available),
     ageColumn,
   ],
+  subresources: {
+    status: statusSubresource({ fixedMetadata: true, validateUpdate: validateStatus }),
+  },
 });

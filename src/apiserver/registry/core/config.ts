@@ -1,6 +1,6 @@
 import type { ConfigMap, Secret, ServiceAccount } from '../../../api/types/core-v1.ts';
 import { byteLength, isConfigMapKey } from '../../../api/validation/names.ts';
-import { type Errors, eachEntry, forbidden, immutable, invalidAll, same } from '../checks.ts';
+import { decodedLength, type Errors, eachEntry, forbidden, immutable, invalidAll, same } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
 import { namespaced } from '../define.ts';
 import { field } from '../field-errors.ts';
@@ -9,8 +9,6 @@ import { validateSecretType } from './secret-types.ts';
 const size = (map: object | undefined) => Object.keys(map ?? {}).length;
 
 const maxSize = 1024 * 1024;
-/** Bytes behind a base64 text. */
-const decodedLength = (text: string) => Math.floor((text.replace(/=+$/, '').length * 3) / 4);
 const sum = (map: Readonly<Record<string, string>> | undefined, measure: (text: string) => number) =>
   Object.values(map ?? {}).reduce((total, text) => total + measure(text), 0);
 
