@@ -49,20 +49,7 @@ export function clusterPaths(dataDir: string) {
 export function readClusterConfig(dataDir: string): ClusterConfig | undefined {
   const path = clusterPaths(dataDir).config;
   if (!existsSync(path)) return undefined;
-  return upgraded(JSON.parse(readFileSync(path, 'utf8')) as ClusterConfig & SingleFamily);
-}
-
-/** How 0.1.0 wrote the ranges of a cluster, which had one family. */
-interface SingleFamily {
-  readonly podCidr?: string;
-  readonly serviceCidr?: string;
-  readonly hostAddress?: string;
-}
-
-function upgraded({ podCidr, serviceCidr, hostAddress, ...config }: ClusterConfig & SingleFamily): ClusterConfig {
-  if (!podCidr || !serviceCidr || !hostAddress) return config;
-  const own = [hostAddress];
-  return { ...config, podCidrs: [podCidr], serviceCidrs: [serviceCidr], hostAddresses: own, nodeAddresses: own };
+  return JSON.parse(readFileSync(path, 'utf8')) as ClusterConfig;
 }
 
 export function writeClusterConfig(dataDir: string, config: ClusterConfig): void {
