@@ -20,11 +20,15 @@ registerHooks({
   },
 });
 
-const { simulate } = await import('../../src/testing/simulation/index.ts');
+const { defaultActions, simulate } = await import('../../src/testing/simulation/index.ts');
 const { storageOf } = await import('./seeds.ts');
+const { likes } = mutant;
+const unknown = likes?.find(like => !defaultActions.some(({ name }) => name === like));
+if (unknown) throw new Error(`no action "${unknown}"`);
+const day = likes && { swarm: false, actions: defaultActions.filter(({ name }) => likes.includes(name)) };
 const began = performance.now();
 for (let seed = Number(first); seed <= Number(last); seed++) {
-  const { findings } = await simulate({ seed, storage: storageOf(seed), settleMs: 300_000, ...mutant.options });
+  const { findings } = await simulate({ seed, storage: storageOf(seed), settleMs: 300_000, ...day, ...mutant.options });
   if (findings.length === 0) continue;
   process.stdout.write(`${JSON.stringify({ seed, ms: Math.round(performance.now() - began), findings })}\n`);
   process.exit(0);

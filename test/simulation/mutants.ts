@@ -9,8 +9,9 @@ export interface Mutant {
   readonly replace: string;
   /** A run that finds it. */
   readonly seed: number;
-  /** What brings out a bug that shows seldom. */
-  readonly options?: Pick<SimulationOptions, 'faults' | 'storage'>;
+  /** The actions of a day on which the bug shows; default all, as the seed likes them. */
+  readonly likes?: readonly string[];
+  readonly options?: Pick<SimulationOptions, 'faults' | 'nodes' | 'stepMs' | 'storage'>;
 }
 
 export const mutants: readonly Mutant[] = [
@@ -76,6 +77,8 @@ export const mutants: readonly Mutant[] = [
     find: 'seen.at + leaseDurationSeconds * 1000',
     replace: 'seen.at + leaseDurationSeconds * 100',
     seed: 4,
+    likes: ['create-deployment', 'change-deployment'],
+    options: { faults: { life: 0.4 } },
   },
   {
     name: 'a leader that cannot renew goes on',
@@ -83,6 +86,8 @@ export const mutants: readonly Mutant[] = [
     find: 'const { clock, signal, log, retryMs = 2_000, renewDeadlineMs = 10_000 } = options;',
     replace: 'const { clock, signal, log, retryMs = 2_000, renewDeadlineMs = 60_000 } = options;',
     seed: 4,
+    likes: ['create-deployment', 'change-deployment'],
+    options: { faults: { life: 0.4 } },
   },
   {
     name: 'the scheduler forgets what it just placed',
@@ -104,6 +109,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (again.delete(key)) add(key);',
     replace: 'again.delete(key);',
     seed: 2,
+    likes: ['create-job', 'change-job', 'create-deployment', 'change-deployment'],
   },
   {
     name: 'a watch that resumes skips one event',
@@ -147,6 +153,7 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (isConflict(e) || isNotFound(e)) return true;',
     seed: 1,
     options: { storage: 'embedded' },
+    likes: ['quota', 'namespace', 'create-deployment', 'change-deployment', 'remove-pod', 'create-job'],
   },
   {
     name: 'the revision that an update names is not compared',
@@ -161,6 +168,7 @@ export const mutants: readonly Mutant[] = [
     find: '  if (allowed === 0)\n',
     replace: '  if (allowed === -1)\n',
     seed: 1,
+    likes: ['create-deployment', 'budget', 'drain', 'remove-pod'],
   },
   {
     name: 'an object that a watch ceases to select is not told to be gone',
@@ -175,6 +183,7 @@ export const mutants: readonly Mutant[] = [
     find: '        return taint && reject(',
     replace: "        return taint?.key === '' ? undefined : undefined && reject(",
     seed: 1,
+    likes: ['node', 'create-deployment', 'create-pod', 'remove-pod'],
   },
   {
     name: 'the scheduler does not see what a pod selects',
@@ -189,6 +198,7 @@ export const mutants: readonly Mutant[] = [
     find: 'filter(p => p.priority < pod.priority)',
     replace: 'filter(p => p.priority <= pod.priority)',
     seed: 1,
+    likes: ['important-pod', 'create-deployment', 'create-job'],
   },
   {
     name: 'a binding whose answer is lost is taken for failed',
@@ -196,7 +206,8 @@ export const mutants: readonly Mutant[] = [
     find: "if (!isRefused && (await isBound(context, clock))) return 'bound';",
     replace: '',
     seed: 1,
-    options: { faults: { lostAfter: 0.1 } },
+    options: { nodes: 2, stepMs: 2_000, faults: { lostAfter: 0.2, watchDelay: 0.3 } },
+    likes: ['create-deployment', 'create-pod', 'create-job'],
   },
   {
     name: 'a job counts a pod again until its finalizer is gone',
@@ -205,6 +216,7 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (!hasTracking(pod)) continue;',
     seed: 1,
     options: { faults: { watchDelay: 0.2 } },
+    likes: ['create-job', 'change-job', 'remove-pod'],
   },
   {
     name: 'a job forgets to let its pods go',
@@ -212,6 +224,7 @@ export const mutants: readonly Mutant[] = [
     find: '  await releasePods(all, state.releasable);\n',
     replace: '',
     seed: 1,
+    likes: ['create-job', 'change-job'],
   },
   {
     name: 'a cron job starts beside the one that runs',
@@ -219,6 +232,7 @@ export const mutants: readonly Mutant[] = [
     find: "policy === 'Forbid' && (status.active?.length ?? 0) > 0",
     replace: "policy === 'Forbid' && (status.active?.length ?? 0) > 1",
     seed: 1,
+    likes: ['create-cronjob', 'create-deployment'],
   },
   {
     name: 'a daemon set makes a second pod while the first one is placed',
@@ -226,13 +240,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (fit.run && pods.length === 0) plan.create.push(node);',
     replace: 'if (fit.run && pods.every(pod => !pod.spec.nodeName)) plan.create.push(node);',
     seed: 1,
-  },
-  {
-    name: 'a daemon set leaves pods that ended',
-    file: 'controllers/daemonset/plan.ts',
-    find: '  plan.ended.push(...staying.filter(ended));\n',
-    replace: '',
-    seed: 1,
+    likes: ['create-daemonset', 'change-daemonset', 'remove-pod', 'node'],
   },
   {
     name: 'an ordered set shrinks from below',
@@ -240,6 +248,7 @@ export const mutants: readonly Mutant[] = [
     find: '.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a));',
     replace: '.sort((a, b) => ordinalOf(set, a) - ordinalOf(set, b));',
     seed: 1,
+    likes: ['create-statefulset', 'change-statefulset'],
   },
   {
     name: 'a deployment that recreates waits for a size that nobody sets',
@@ -247,6 +256,7 @@ export const mutants: readonly Mutant[] = [
     find: '  if (!isRolling(d)) return false;\n',
     replace: '',
     seed: 1,
+    likes: ['create-deployment', 'change-deployment'],
   },
   {
     name: 'the collector believes that an owner it does not know is gone',
@@ -261,6 +271,7 @@ export const mutants: readonly Mutant[] = [
     find: '  if (blocking.length === 0) await dropFinalizer(',
     replace: '  if (blocking.length >= 0) await dropFinalizer(',
     seed: 1,
+    likes: ['create-deployment', 'change-deployment', 'create-job', 'change-job'],
   },
   {
     name: 'slices keep the endpoint of a pod that is gone',
@@ -268,6 +279,7 @@ export const mutants: readonly Mutant[] = [
     find: '    isPodReady(pod) !== isPodReady(old) ||\n',
     replace: '',
     seed: 1,
+    likes: ['service', 'create-deployment', 'remove-pod'],
   },
   {
     name: 'a namespace goes with what is left in it',
@@ -275,6 +287,7 @@ export const mutants: readonly Mutant[] = [
     find: '  if (findings.remaining.size > 0) return {',
     replace: '  if (findings.remaining.size > 1_000) return {',
     seed: 1,
+    likes: ['namespace', 'create-deployment', 'create-job', 'create-pod'],
   },
   {
     name: 'a namespace is emptied in any order',
@@ -282,6 +295,7 @@ export const mutants: readonly Mutant[] = [
     find: '  if (findings.remaining.size > 0 || findings.failures.length > 0) return;\n',
     replace: '',
     seed: 1,
+    likes: ['namespace', 'create-deployment', 'create-job', 'create-pod'],
   },
   {
     name: 'a node may be silent for ever',
@@ -289,6 +303,8 @@ export const mutants: readonly Mutant[] = [
     find: '    if (live === beat) return true;',
     replace: '    if (live === beat) return false;',
     seed: 1,
+    likes: ['node', 'create-deployment'],
+    options: { faults: { life: 0.3 } },
   },
   {
     name: 'taints evict nobody',
@@ -296,6 +312,7 @@ export const mutants: readonly Mutant[] = [
     find: '        await evict(pod);\n',
     replace: '',
     seed: 1,
+    likes: ['node', 'create-deployment'],
   },
   {
     name: 'a claim is given up while a pod has it',
@@ -303,6 +320,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (!live.items.some(pod => usesClaim(pod, claim)))',
     replace: 'if (live.items.length >= 0)',
     seed: 1,
+    likes: ['volume', 'claim', 'claiming-pod'],
   },
   {
     name: 'a volume waits for ever for a claim that is gone',
@@ -310,6 +328,7 @@ export const mutants: readonly Mutant[] = [
     find: ' || hasLostClaim(v)',
     replace: '',
     seed: 1,
+    likes: ['volume', 'claim'],
   },
   {
     name: 'a recount gives back what is charged for pods in the making',
@@ -318,6 +337,7 @@ export const mutants: readonly Mutant[] = [
     replace: "const keep = compareQuantity(less, charged) < 0 ? '0' : '0';",
     seed: 1,
     options: { faults: { watchDelay: 0.2 } },
+    likes: ['quota', 'namespace', 'create-deployment', 'change-deployment', 'remove-pod', 'create-job'],
   },
   {
     name: 'a manager waits for caches that never fill before it stops',
@@ -325,6 +345,8 @@ export const mutants: readonly Mutant[] = [
     find: 'await Promise.race([informer.synced(), stopped]);',
     replace: 'await informer.synced();',
     seed: 1,
+    likes: ['quota', 'namespace', 'create-pod'],
+    options: { faults: { life: 0.4, refused: 0.05 } },
   },
   {
     name: 'a write is told to be done before it is on disk',
@@ -349,5 +371,6 @@ export const mutants: readonly Mutant[] = [
     find: 'slice(0, Math.max(0, ended.length - limit))',
     replace: 'slice(0, 0)',
     seed: 1,
+    likes: ['create-cronjob'],
   },
 ];

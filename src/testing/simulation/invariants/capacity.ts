@@ -53,14 +53,18 @@ function chargedPods() {
   };
 }
 
+/** So long a request may be on its way from admission to the store. */
+const underWayMs = 5_000;
+
 /**
  * A pod is not admitted beyond a quota. Upstream's CheckRequest holds it against the use that the quota's status tells, and writes the new
  * use with a precondition, so what is admitted is exact once the use is known. The first count of a quota is made beside requests that
- * nobody holds against it yet, and may miss them; that many more are forgiven until the use told is right.
+ * nobody holds against it, and may miss them; that many more are forgiven until the use told is right.
  */
 export function podQuota(): Invariant {
   const limits = recently();
   const forgiven = new Map<string, number>();
+  const knownSince = new Map<string, number>();
   const charged = chargedPods();
   const usedBy = (quota: ResourceQuota | undefined): number | undefined => {
     const used = quota?.status?.used?.['pods'];
@@ -69,6 +73,7 @@ export function podQuota(): Invariant {
   function counted(key: string, before: ResourceQuota | undefined, after: ResourceQuota, view: View): void {
     const [was, used] = [usedBy(before), usedBy(after)];
     if (used === undefined || was === used) return;
+    if (was === undefined) knownSince.set(key, view.elapsed);
     // A charge is written before its pod is there.
     const missed = Math.max(0, charged(view, after.metadata.namespace ?? '') - Math.min(used, was ?? used));
     forgiven.set(key, was === undefined ? missed : Math.min(missed, forgiven.get(key) ?? 0));
@@ -93,7 +98,10 @@ export function podQuota(): Invariant {
         const most = limits.highest(id, view.elapsed);
         const used = usedBy(quota);
         if (used === undefined || most === Number.NEGATIVE_INFINITY) continue;
-        const count = charged(view, namespace) - (forgiven.get(id) ?? 0);
+        const all = charged(view, namespace);
+        if (view.elapsed - (knownSince.get(id) ?? 0) < underWayMs)
+          forgiven.set(id, Math.max(forgiven.get(id) ?? 0, all - used));
+        const count = all - (forgiven.get(id) ?? 0);
         if (count > most) yield `${change.key} is pod ${count} in ${namespace}, where ${most} are allowed`;
         if (count > used)
           yield `${change.key} is pod ${count} in ${namespace}, of which quota ${id} was charged ${used}`;

@@ -1,4 +1,5 @@
 /** Where pods are put, and what becomes of nodes that say nothing. */
+import type { Unstructured } from '../../../api/object.ts';
 import type { Lease } from '../../../api/types/coordination-v1.ts';
 import type { Node, Pod, Taint } from '../../../api/types/core-v1.ts';
 import type { Invariant } from '../contract.ts';
@@ -55,6 +56,9 @@ export function placement(): Invariant {
 const silenceMs = 50_000 + 100_000;
 const leader = 'kube-system/kube-controller-manager';
 
+const isReady = (node: Unstructured): boolean =>
+  typed<Node>(node).status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false;
+
 /** A node that is not heard of is not ready (pkg/controller/nodelifecycle). A leader that is new, or was cut off, begins to listen anew. */
 export function silentNodes(): Invariant {
   const heard = new Map<string, number>();
@@ -67,16 +71,18 @@ export function silentNodes(): Invariant {
   }
   return {
     name: 'a silent node is told to be',
-    *onChange({ kind, key, after }, view) {
+    *onChange({ kind, key, before, after }, view) {
       const now = view.elapsed;
+      // Its status, too, is a word from the node.
+      if (kind === 'nodes' && after && isReady(after) && !(before && isReady(before))) heard.set(key, now);
       if (kind !== 'coordination.k8s.io/leases' || !after) return;
       if (key.startsWith('kube-node-lease/')) heard.set(after.metadata?.name ?? '', now);
       if (key !== leader) return;
       follow(typed<Lease>(after), now);
       for (const [name, at] of heard) {
         const silent = now - Math.max(at, led.since);
-        const ready = view.get<Node>('nodes', name)?.status?.conditions?.find(c => c.type === 'Ready');
-        if (silent > silenceMs && ready?.status === 'True')
+        const node = view.get('nodes', name);
+        if (silent > silenceMs && node && isReady(node))
           yield `node ${name} is told to be ready, silent for ${silent / 1000} s`;
       }
     },
