@@ -6,6 +6,7 @@ import { UsageError } from '../flags.ts';
 import { runAgent } from '../run/agent.ts';
 import { hostEnvironment, stopSignal } from '../run/environment.ts';
 import { parseJoinToken } from '../run/join.ts';
+import { addressGone } from '../run/own-addresses.ts';
 import { reportFatal, reportReady } from '../supervisor.ts';
 import { dataDirFlag } from './shared.ts';
 
@@ -43,8 +44,20 @@ export const agent = command({
       });
       environment.log.info('The node has joined', { node: flags['node-name'] });
       reportReady();
-      if ((await stopSignal({ withParent: true })) === 'orphaned') await node.release();
-      else await node.stop();
+      const stopping = new AbortController();
+      const gone = addressGone(node.addresses, environment.clock, stopping.signal);
+      const ending = await Promise.race([stopSignal({ withParent: true }), gone.then(address => ({ gone: address }))]);
+      stopping.abort(new Error('the agent stops'));
+      if (typeof ending === 'string') {
+        if (ending === 'orphaned') await node.release();
+        else await node.stop();
+        return 0;
+      }
+      environment.log.error('The node’s address is gone; started again, the agent takes the present one', {
+        address: ending.gone,
+      });
+      await node.release();
+      return 1;
     } catch (error) {
       reportFatal(messageOf(error));
       throw error;

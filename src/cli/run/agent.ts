@@ -28,7 +28,12 @@ export interface AgentOptions {
   readonly nodePortAddresses: readonly string[];
 }
 
-export async function runAgent(options: AgentOptions): Promise<RunningNode> {
+export interface RunningAgent extends RunningNode {
+  /** The node's own. */
+  readonly addresses: readonly string[];
+}
+
+export async function runAgent(options: AgentOptions): Promise<RunningAgent> {
   const { environment, dataDir, nodeName } = options;
   const { clock, log } = environment;
   const ca = await firstAuthority(options);
@@ -90,6 +95,7 @@ export async function runAgent(options: AgentOptions): Promise<RunningNode> {
     await forwarder.close();
   };
   return {
+    addresses,
     async release() {
       await node.release();
       await end();

@@ -44,14 +44,14 @@ test('a certificate is asked for, kept, and renewed before it runs out', async t
     }
   });
   const renewed: string[] = [];
-  const make = () =>
+  const make = (addresses = ['192.0.2.1', '2001:DB8:0::1']) =>
     createNodeCertificate({
       name: 'kubelet-server',
       directory,
       kind: 'serving',
       nodeName: 'n1',
       dnsNames: ['n1'],
-      addresses: ['192.0.2.1'],
+      addresses,
       client: () => client,
       clock,
       random,
@@ -89,4 +89,13 @@ test('a certificate is asked for, kept, and renewed before it runs out', async t
   assert.equal(seen.length, 1);
   await clock.advance(3.5 * day);
   await until(() => renewed.length === 2);
+
+  let moved: { certificate: string } | undefined;
+  void make(['192.0.2.9'])
+    .ensure(stop.signal)
+    .then(c => {
+      moved = c;
+    });
+  await until(() => moved !== undefined);
+  assert.deepEqual(parseCertificate(moved?.certificate ?? '').addresses, ['192.0.2.9'], 'another address: another one');
 });

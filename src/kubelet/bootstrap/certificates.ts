@@ -4,6 +4,7 @@
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import type { CertificateSigningRequest } from '../../api/types/certificates-v1.ts';
+import { formatIp, parseIp } from '../../api/validation/ip.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { isNotFound, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -33,7 +34,7 @@ export interface CertificateOptions {
   onRenewed?(credentials: Credentials): void;
 }
 export interface NodeCertificate {
-  /** The certificate on disk when it is good, else a new one: waits until the request is approved and signed. */
+  /** The certificate on disk when it is good and for the present names, else a new one: waits until the request is approved and signed. */
   ensure(signal: AbortSignal): Promise<Credentials>;
   /** Renews at 70 to 90 % of each certificate's life, until the signal is aborted. */
   keep(signal: AbortSignal): Promise<void>;
@@ -54,14 +55,25 @@ export function createNodeCertificate(options: CertificateOptions): NodeCertific
   const { clock, random, log, nodeName, directory, name } = options;
   const { signerName, usage } = signers[options.kind];
   const path = `${directory}/${name}-current.pem`;
+  const isServing = options.kind === 'serving';
+  const names = {
+    dnsNames: isServing ? (options.dnsNames ?? []) : [],
+    addresses: (isServing ? (options.addresses ?? []) : []).map(address => {
+      const parsed = parseIp(address);
+      return parsed ? formatIp(parsed) : address;
+    }),
+  };
   let current: Credentials | undefined;
 
   async function load(): Promise<Credentials | undefined> {
     const text = await readFile(path, 'utf8').catch(() => '');
     const [certificate] = /-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----\n?/.exec(text) ?? [];
     const [key] = /-----BEGIN PRIVATE KEY-----[\s\S]*?-----END PRIVATE KEY-----\n?/.exec(text) ?? [];
-    if (!certificate || !key || parseCertificate(certificate).notAfter <= clock.now()) return undefined;
-    return { certificate, key };
+    if (!certificate || !key) return undefined;
+    const { notAfter, dnsNames, addresses } = parseCertificate(certificate);
+    const named =
+      names.dnsNames.every(each => dnsNames.includes(each)) && names.addresses.every(each => addresses.includes(each));
+    return notAfter > clock.now() && named ? { certificate, key } : undefined;
   }
   async function save({ certificate, key }: Credentials): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -72,8 +84,6 @@ export function createNodeCertificate(options: CertificateOptions): NodeCertific
   async function request(signal: AbortSignal): Promise<Credentials> {
     const key = newKey();
     const subject = { commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] };
-    const names =
-      options.kind === 'serving' ? { dnsNames: options.dnsNames ?? [], addresses: options.addresses ?? [] } : {};
     const pem = createCertificateRequest({ ...subject, ...names }, key);
     const requests = options.client().resource('certificates.k8s.io/v1/certificatesigningrequests');
     const made = await requests.create({
