@@ -386,6 +386,21 @@ test('what does not fit is refused', async t => {
   assert.equal(pod('two')?.status?.reason, 'OutOfcpu');
 });
 
+test('a port of the node is given once', async t => {
+  const { until, create, pod } = await setUp(t);
+  const port = (hostPort: number, hostIP = '') => ({
+    ...container('app'),
+    ports: [{ containerPort: 80, hostPort, ...(hostIP && { hostIP }) }],
+  });
+  await create('one', { containers: [port(8080)] });
+  await until('one', ready);
+  await create('same', { containers: [port(8080, '127.0.0.1')] });
+  await until('same', p => p.status?.phase === 'Failed');
+  assert.equal(pod('same')?.status?.reason, 'NodePorts');
+  await create('other', { containers: [port(8081)] });
+  await until('other', ready);
+});
+
 test('a deadline ends a pod', async t => {
   const { until, create, pod } = await setUp(t);
   await create('p', { activeDeadlineSeconds: 30 });

@@ -18,7 +18,7 @@ import type { ContainerRuntime } from './runtime/contract.ts';
 import { createCriRuntime } from './runtime/cri/index.ts';
 import { type KubeletServer, type ServerTls, startKubeletServer } from './server/index.ts';
 import { startStaticPods } from './static-pods.ts';
-import { createStats, type StatsInput } from './stats/summary.ts';
+import { createStats, type Stats, type StatsInput } from './stats/summary.ts';
 import { startCsiNode } from './volumes/csi-node.ts';
 import { unmountBelow } from './volumes/mount.ts';
 
@@ -66,6 +66,7 @@ export interface LinuxNode {
   /** Absent with a runtime endpoint of someone else. */
   readonly containerd: Containerd | undefined;
   readonly server: KubeletServer | undefined;
+  readonly stats: Stats;
   /** Registers, and resolves when the node's pods are known. */
   start(): Promise<void>;
   /** Ends the agent: containers and containerd run on. */
@@ -153,6 +154,7 @@ export async function createLinuxNode(options: LinuxNodeOptions): Promise<LinuxN
     host,
     runtime,
     containerd,
+    stats,
     get server() {
       return server;
     },

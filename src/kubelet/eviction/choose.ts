@@ -1,5 +1,5 @@
 /** Which pod goes when the node runs short. Pure. Upstream: pkg/kubelet/eviction/helpers.go. */
-import { unitsOf } from '../../api/quantity.ts';
+import { formatQuantity, unitsOf } from '../../api/quantity.ts';
 import type { Container, Pod } from '../../api/types/core-v1.ts';
 import { isStaticPod } from '../pod/names.ts';
 import { podTotals } from '../pod/resources.ts';
@@ -64,13 +64,15 @@ export function rank(candidates: readonly Candidate[], signal: Signal): Candidat
     });
 }
 
-const kibibytes = (bytes: number) => (bytes === 0 ? '0' : `${Math.floor(bytes / 1024)}Ki`);
+/** As upstream writes a quantity of bytes: `100Mi`, `92160Ki`, `100`. */
+const shown = (bytes: number) =>
+  formatQuantity({ nano: BigInt(Math.floor(bytes)) * 1_000_000_000n, format: 'BinarySI' });
 
 /** As upstream's evictionMessage. */
 export function evictionMessage(threshold: Threshold, seen: Observation, chosen: Candidate): string {
   const resource = resourceOf[threshold.signal];
   const inBytes = resource === 'memory' || resource === 'ephemeral-storage';
-  const show = inBytes ? kibibytes : (n: number) => String(Math.floor(n));
+  const show = inBytes ? shown : (n: number) => String(Math.floor(n));
   const limit = amountOf(threshold, seen.capacity);
   const base = `The node was low on resource: ${resource}. Threshold quantity: ${show(limit)}, available: ${show(seen.available)}. `;
   if (!inBytes) return base;
@@ -79,7 +81,7 @@ export function evictionMessage(threshold: Threshold, seen: Observation, chosen:
     const requests = chosen.pod.spec.containers.find(c => c.name === use.name)?.resources?.requests ?? {};
     const request = unitsOf(requests[resource] ?? '0');
     if (used <= request) return '';
-    return `Container ${use.name} was using ${kibibytes(used)}, request is ${kibibytes(request)}, has larger consumption of ${resource}. `;
+    return `Container ${use.name} was using ${shown(used)}, request is ${shown(request)}, has larger consumption of ${resource}. `;
   });
   return base + parts.join('');
 }

@@ -44,7 +44,7 @@ test('the message names what ran short', () => {
   const text = evictionMessage(threshold, { available: 2 ** 20, capacity: 2 ** 30 }, candidate('x', 2, 1));
   assert.equal(
     text,
-    'The node was low on resource: memory. Threshold quantity: 102400Ki, available: 1024Ki. Container app was using 2048Ki, request is 1024Ki, has larger consumption of memory. ',
+    'The node was low on resource: memory. Threshold quantity: 100Mi, available: 1Mi. Container app was using 2Mi, request is 1Mi, has larger consumption of memory. ',
   );
 });
 

@@ -3,7 +3,7 @@
 import { milliValueOf, unitsOf } from '../../api/quantity.ts';
 import type { Pod, Toleration } from '../../api/types/core-v1.ts';
 import type { Pressure } from '../node/node-object.ts';
-import { isStaticPod } from './names.ts';
+import { isSidecar, isStaticPod } from './names.ts';
 import { podTotals, qosClass } from './resources.ts';
 
 export interface NodeRoom {
@@ -26,6 +26,7 @@ export function admitPod(pod: Pod, others: readonly Pod[], room: NodeRoom): Refu
   return (
     refuseByPressure(pod, room.pressure) ??
     refuseByResources(pod, others.filter(active), room) ??
+    refuseByPorts(pod, others.filter(active)) ??
     refuseBySelector(pod, room)
   );
 }
@@ -67,6 +68,27 @@ function refuseByResources(pod: Pod, others: readonly Pod[], { allocatable }: No
     if (used + own.memoryRequest > capacity) return short('memory', own.memoryRequest, used, capacity);
   }
   return undefined;
+}
+
+const hostPorts = ({ spec }: Pod) =>
+  [...spec.containers, ...(spec.initContainers ?? []).filter(isSidecar)]
+    .flatMap(c => c.ports ?? [])
+    .filter(p => p.hostPort)
+    .map(({ hostPort, hostIP, protocol = 'TCP' }) => ({ hostPort, protocol, ip: hostIP || '0.0.0.0' }));
+const isAny = (ip: string) => ip === '0.0.0.0' || ip === '::';
+
+function refuseByPorts(pod: Pod, others: readonly Pod[]): Refusal | undefined {
+  const taken = others.flatMap(hostPorts);
+  const clash = hostPorts(pod).some(p =>
+    taken.some(
+      o => o.hostPort === p.hostPort && o.protocol === p.protocol && (o.ip === p.ip || isAny(o.ip) || isAny(p.ip)),
+    ),
+  );
+  if (!clash) return undefined;
+  return {
+    reason: 'NodePorts',
+    message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+  };
 }
 
 function refuseBySelector(pod: Pod, { labels }: NodeRoom): Refusal | undefined {

@@ -16,6 +16,8 @@ export interface PodFailure {
   graceSeconds?: number;
   /** The node's shortage, not the pod's own doing. */
   disruption?: boolean;
+  /** It was never let in: nothing of it ran. */
+  rejected?: boolean;
 }
 
 export interface PodStatusInput extends StatusInput {
@@ -33,6 +35,7 @@ type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
 export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, now, hostIps } = input;
+  if (input.failure?.rejected) return rejectedStatus(pod, input.failure, input.startTime);
   const { spec } = pod;
   const unknown = (s: ContainerStatus) => (input.finished ? locateLost(s) : s);
   const init = (spec.initContainers ?? []).map(c => unknown(containerStatus(c, 'init', input)));
@@ -54,6 +57,14 @@ export function podStatus(input: PodStatusInput): PodStatus {
     containerStatuses: regular,
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
   };
+}
+
+/** Upstream's rejectPod: there are no containers to tell of. */
+function rejectedStatus(pod: Pod, { reason, message }: PodFailure, startTime: string): PodStatus {
+  const { conditions = [] } = pod.status ?? {};
+  const { generation } = pod.metadata;
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  return { ...observed, phase: 'Failed', reason, message, startTime, conditions, qosClass: qosClass(pod) };
 }
 
 /** A pod that reached its end never leaves it. */

@@ -242,7 +242,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
 
   function refuse({ reason, message }: { reason: string; message: string }): void {
     podEvent(context, pod)('Warning', reason, message);
-    failure = { reason, message: `Pod was rejected: ${message}` };
+    failure = { reason, message: `Pod was rejected: ${message}`, rejected: true };
     dirty = true;
   }
 

@@ -11,13 +11,18 @@ const skip = whyNoContainers();
 let f: LinuxNodeFixture;
 /** The node's memory, as the eviction manager is told. */
 const short = { available: 1000, capacity: 1000 };
+/** The node's disk, likewise. */
+const disk = { available: 1000, capacity: 1000 };
 before(async () => {
   if (skip) return;
   const eviction = {
     intervalMs: 200,
     transitionMs: 500,
-    thresholds: [{ signal: 'memory.available' as const, quantity: 100 }],
-    observe: async () => ({ 'memory.available': { ...short } }),
+    thresholds: [
+      { signal: 'memory.available' as const, quantity: 100 },
+      { signal: 'nodefs.available' as const, share: 0.1 },
+    ],
+    observe: async () => ({ 'memory.available': { ...short }, 'nodefs.available': { ...disk } }),
   };
   f = await createLinuxNodeFixture({ eviction, diskPeriodMs: 100 });
 });
@@ -30,6 +35,11 @@ const shell = (script: string, rest: Partial<Container> = {}): Container => ({
   command: ['sh', '-c', script],
   ...rest,
 });
+const relieved = (type: string) =>
+  eventually(async () => {
+    const node = await f.client.resource('v1/nodes').get('n1');
+    return node.status?.conditions?.some(c => c.type === type && c.status === 'False') ?? false;
+  });
 const forever = 'trap "exit 0" TERM; while true; do sleep 0.1; done';
 
 test('a pod runs, answers exec, and leaves nothing behind', { skip }, async () => {
@@ -321,15 +331,37 @@ test('memory pressure: told at once, the pod above its request goes, the others 
   short.available = 1000;
   assert.match(
     gone.status?.message ?? '',
-    /^The node was low on resource: memory\. Threshold quantity: \d+Ki, available: 0\. Container app was using \d+Ki, request is 0, has larger consumption of memory\. $/,
+    /^The node was low on resource: memory\. Threshold quantity: 100, available: 0\. Container app was using \d+[KM]i, request is 0, has larger consumption of memory\. $/,
   );
   assert.equal(gone.status?.conditions?.find(c => c.type === 'DisruptionTarget')?.reason, 'TerminationByKubelet');
   assert.equal(f.pods.store.get('default/modest')?.status?.phase, 'Running');
-  await eventually(async () => {
-    const node = await f.client.resource('v1/nodes').get('n1');
-    return node.status?.conditions?.some(c => c.type === 'MemoryPressure' && c.status === 'False') ?? false;
-  });
+  await relieved('MemoryPressure');
   for (const name of ['modest', 'greedy']) {
+    await f.client.resource('v1/pods', 'default').delete(name);
+    await f.gone(name);
+  }
+});
+
+test('the disk runs full: the pod that uses most goes, and says why', { skip }, async () => {
+  await f.create('lean', { containers: [shell(forever)] });
+  await f.create('fat', { containers: [shell(`dd if=/dev/zero of=/f bs=1M count=8; ${forever}`)] });
+  await f.until('lean', ready);
+  await f.until('fat', ready);
+  await eventually(async () => {
+    const { pods } = await f.node.stats.summary();
+    const fat = pods.find(p => p.podRef.name === 'fat');
+    return (fat?.['ephemeral-storage']?.usedBytes ?? 0) > 8 * 2 ** 20;
+  });
+  disk.available = 10;
+  const gone = await f.until('fat', p => p.status?.phase === 'Failed');
+  disk.available = 1000;
+  await relieved('DiskPressure');
+  assert.match(
+    gone.status?.message ?? '',
+    /^The node was low on resource: ephemeral-storage\. Threshold quantity: 100, available: 10\. Container app was using \d+[KM]i, request is 0, has larger consumption of ephemeral-storage\. $/,
+  );
+  assert.equal(f.pods.store.get('default/lean')?.status?.phase, 'Running');
+  for (const name of ['lean', 'fat']) {
     await f.client.resource('v1/pods', 'default').delete(name);
     await f.gone(name);
   }
