@@ -2,12 +2,8 @@
 import type { UserInfo } from '../../api/transport.ts';
 import type { SelfSubjectReview, TokenReview } from '../../api/types/authentication-v1.ts';
 import type {
-  FieldSelectorAttributes,
-  LabelSelectorAttributes,
   LocalSubjectAccessReview,
-  NonResourceAttributes,
   NonResourceRule,
-  ResourceAttributes,
   ResourceRule,
   SelfSubjectAccessReview,
   SelfSubjectRulesReview,
@@ -18,79 +14,18 @@ import { rfc3339 } from '../../base/clock.ts';
 import { type ApiError, errors, messageOf } from '../../base/errors.ts';
 import { aggregate, type FieldError, field } from '../registry/field-errors.ts';
 import type { TokenAuthenticator } from './authenticators/token.ts';
-import type { Attributes, Authorizer } from './contract.ts';
+import type { Authorizer } from './contract.ts';
 import { rulesFor } from './rbac/authorizer.ts';
 import { compactRules } from './rbac/rules.ts';
 import type { RbacSource } from './rbac/source.ts';
+import {
+  asUpstreamPrints,
+  type Question,
+  questionOf,
+  validateReviewMetadata,
+  validateReviewSpec,
+} from './review-spec.ts';
 import { nodeNameOf, toUserInfo } from './users.ts';
-
-interface Spec {
-  readonly resourceAttributes?: ResourceAttributes;
-  readonly nonResourceAttributes?: NonResourceAttributes;
-  readonly user?: string;
-  readonly groups?: readonly string[];
-}
-
-function selectorText(selector: FieldSelectorAttributes | LabelSelectorAttributes | undefined): string {
-  if (selector?.rawSelector) return selector.rawSelector;
-  const words: Record<string, string> = { In: 'in', NotIn: 'notin' };
-  return (selector?.requirements ?? [])
-    .map(({ key, operator, values }) => {
-      if (operator === 'Exists') return key;
-      if (operator === 'DoesNotExist') return `!${key}`;
-      return `${key} ${words[operator] ?? operator} (${(values ?? []).join(',')})`;
-    })
-    .join(',');
-}
-
-/** The question of a review, as authorizers take it. */
-export function attributesOf(spec: Spec, user: UserInfo): Attributes {
-  const r = spec.resourceAttributes;
-  const none = { group: '', version: '', resource: '', subresource: '', namespace: '', name: '' };
-  if (!r) {
-    const { path = '', verb = '' } = spec.nonResourceAttributes ?? {};
-    return { ...none, user, verb, path, isResource: false };
-  }
-  const fieldSelector = selectorText(r.fieldSelector);
-  const labelSelector = selectorText(r.labelSelector);
-  return {
-    user,
-    verb: r.verb ?? '',
-    group: r.group ?? '',
-    version: r.version || '*',
-    resource: r.resource ?? '',
-    subresource: r.subresource ?? '',
-    namespace: r.namespace ?? '',
-    name: r.name ?? '',
-    isResource: true,
-    path: '',
-    ...(fieldSelector && { fieldSelector }),
-    ...(labelSelector && { labelSelector }),
-  };
-}
-
-function validateSpec(spec: Spec, withUser: boolean): FieldError[] {
-  const found: FieldError[] = [];
-  if (spec.resourceAttributes && spec.nonResourceAttributes)
-    found.push(
-      field.invalid(
-        'spec.nonResourceAttributes',
-        spec.nonResourceAttributes,
-        'cannot be specified in combination with resourceAttributes',
-      ),
-    );
-  if (!spec.resourceAttributes && !spec.nonResourceAttributes)
-    found.push(
-      field.invalid(
-        'spec.resourceAttributes',
-        null,
-        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
-      ),
-    );
-  if (withUser && !spec.user && !spec.groups?.length)
-    found.push(field.invalid('spec.user', spec.user ?? '', 'at least one of user or group must be specified'));
-  return found;
-}
 
 /** Upstream does not name the kind of what it refuses. */
 function refuse(found: readonly FieldError[]): ApiError {
@@ -98,16 +33,18 @@ function refuse(found: readonly FieldError[]): ApiError {
   return errors.invalid({ group: 'authorization.k8s.io', kind: '' }, '', causes, message);
 }
 
-async function decide(attributes: Attributes, authorizer: Authorizer): Promise<SubjectAccessReviewStatus> {
+async function decide({ attributes, ignored }: Question, authorizer: Authorizer): Promise<SubjectAccessReviewStatus> {
+  const failed = (errors: readonly string[]) => errors.length > 0 && { evaluationError: errors.join('; ') };
   try {
     const { result, reason } = await authorizer.authorize(attributes);
     return {
       allowed: result === 'allow',
       ...(result === 'deny' && { denied: true }),
       ...(reason && { reason }),
+      ...failed(ignored),
     };
   } catch (e) {
-    return { allowed: false, evaluationError: messageOf(e) };
+    return { allowed: false, ...failed([messageOf(e), ...ignored]) };
   }
 }
 
@@ -125,9 +62,9 @@ export async function reviewSubjectAccess(
   review: SubjectAccessReview,
   authorizer: Authorizer,
 ): Promise<SubjectAccessReview> {
-  const found = validateSpec(review.spec, true);
+  const found = [...validateReviewSpec(review.spec, true), ...validateReviewMetadata(review.metadata, false)];
   if (found.length > 0) throw refuse(found);
-  return { ...review, status: await decide(attributesOf(review.spec, userOf(review.spec)), authorizer) };
+  return { ...review, status: await decide(questionOf(review.spec, userOf(review.spec)), authorizer) };
 }
 
 /** Throws Invalid, or BadRequest when the namespaces differ. */
@@ -136,22 +73,29 @@ export async function reviewLocalSubjectAccess(
   namespace: string,
   authorizer: Authorizer,
 ): Promise<LocalSubjectAccessReview> {
-  const found = validateSpec(review.spec, true);
-  if (review.spec.nonResourceAttributes)
-    found.push(
-      field.invalid(
-        'spec.nonResourceAttributes',
-        review.spec.nonResourceAttributes,
-        'disallowed on this kind of request',
-      ),
-    );
-  const asked = review.spec.resourceAttributes?.namespace ?? '';
-  if (review.spec.resourceAttributes && asked !== (review.metadata?.namespace ?? ''))
-    found.push(field.invalid('spec.resourceAttributes.namespace', asked, 'must match metadata.namespace'));
+  const { resourceAttributes, nonResourceAttributes } = review.spec;
+  const own = review.metadata?.namespace ?? '';
+  const asked = resourceAttributes?.namespace ?? '';
+  const found = [
+    ...validateReviewSpec(review.spec, true),
+    ...validateReviewMetadata(review.metadata, true),
+    ...(resourceAttributes && asked !== own
+      ? [field.invalid('spec.resourceAttributes.namespace', asked, 'must match metadata.namespace')]
+      : []),
+    ...(nonResourceAttributes
+      ? [
+          field.invalid(
+            'spec.nonResourceAttributes',
+            asUpstreamPrints(nonResourceAttributes),
+            'disallowed on this kind of request',
+          ),
+        ]
+      : []),
+  ];
   if (found.length > 0) throw refuse(found);
-  if (asked !== namespace)
+  if (own !== namespace)
     throw errors.badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
-  return { ...review, status: await decide(attributesOf(review.spec, userOf(review.spec)), authorizer) };
+  return { ...review, status: await decide(questionOf(review.spec, userOf(review.spec)), authorizer) };
 }
 
 /** Throws Invalid. */
@@ -160,9 +104,9 @@ export async function reviewOwnAccess(
   user: UserInfo,
   authorizer: Authorizer,
 ): Promise<SelfSubjectAccessReview> {
-  const found = validateSpec(review.spec, false);
+  const found = [...validateReviewSpec(review.spec, false), ...validateReviewMetadata(review.metadata, false)];
   if (found.length > 0) throw refuse(found);
-  return { ...review, status: await decide(attributesOf(review.spec, user), authorizer) };
+  return { ...review, status: await decide(questionOf(review.spec, user), authorizer) };
 }
 
 /** All that RBAC gives the user in one namespace. Throws BadRequest without namespace. */
@@ -205,7 +149,7 @@ export function reviewOwnRules(
 export function reviewSelf(review: SelfSubjectReview, user: UserInfo, now: number): SelfSubjectReview {
   return {
     ...review,
-    metadata: { ...review.metadata, creationTimestamp: rfc3339(now) },
+    metadata: { name: '', creationTimestamp: rfc3339(now) },
     status: { userInfo: toUserInfo(user) },
   };
 }

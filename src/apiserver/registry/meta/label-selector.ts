@@ -22,12 +22,15 @@ export function validateOperator(
   return undefined;
 }
 
-function validateRequirement(requirement: LabelSelectorRequirement, path: string): Errors {
-  const { key, operator = '', values } = requirement;
+/** With `anyOperator`, operators of later versions are let through. */
+export function validateLabelRequirement(
+  { key, operator = '', values }: LabelSelectorRequirement,
+  path: string,
+  { anyOperator = false } = {},
+): Errors {
+  const unknown = anyOperator ? [] : [field.invalid(`${path}.operator`, operator, 'not a valid selector operator')];
   return [
-    ...(validateOperator(operator, values, path) ?? [
-      field.invalid(`${path}.operator`, operator, 'not a valid selector operator'),
-    ]),
+    ...(validateOperator(operator, values, path) ?? unknown),
     ...validateLabelName(key, `${path}.key`),
     ...each(values, `${path}.values`, (value, at) => invalidAll(at, value, isLabelValue(value))),
   ];
@@ -38,7 +41,7 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
   if (!selector) return [];
   return [
     ...validateLabels(selector.matchLabels, `${path}.matchLabels`),
-    ...each(selector.matchExpressions, `${path}.matchExpressions`, validateRequirement),
+    ...each(selector.matchExpressions, `${path}.matchExpressions`, (r, at) => validateLabelRequirement(r, at)),
   ];
 }
 
