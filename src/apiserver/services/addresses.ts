@@ -28,6 +28,8 @@ export interface AddressAllocator {
 }
 
 const managedBy = 'ipallocator.k8s.io';
+/** Name of the ServiceCIDR that the server makes. */
+export const ownCidr = 'kubernetes';
 
 export function addressObject(ip: string, owner: ServiceName): IPAddress {
   return {

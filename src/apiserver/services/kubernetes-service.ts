@@ -8,6 +8,7 @@ import { equalObjects } from '../server/equality.ts';
 import type { Core } from '../server/scope.ts';
 import { encodeStored } from '../storage/encoding.ts';
 import { kindPrefix } from '../storage/keys.ts';
+import { ownCidr } from './addresses.ts';
 
 export interface KubernetesServiceOptions {
   readonly core: Core;
@@ -25,7 +26,7 @@ const labels = { component: 'apiserver', provider: 'kubernetes' };
 
 export async function ensureServiceCidr(client: Client, cidrs: readonly string[]): Promise<void> {
   const objects = client.resource('networking.k8s.io/v1/servicecidrs');
-  const present = await objects.get('kubernetes').catch(e => {
+  const present = await objects.get(ownCidr).catch(e => {
     if (isNotFound(e)) return undefined;
     throw e;
   });
@@ -34,7 +35,7 @@ export async function ensureServiceCidr(client: Client, cidrs: readonly string[]
     .create({
       apiVersion: 'networking.k8s.io/v1',
       kind: 'ServiceCIDR',
-      metadata: { name: 'kubernetes' },
+      metadata: { name: ownCidr },
       spec: { cidrs: [...cidrs] },
     })
     .catch(ignoreTaken);

@@ -74,4 +74,54 @@ export const serviceCases: readonly Case[] = [
       assert.equal(external.spec.clusterIP, undefined);
     },
   },
+  {
+    name: 'of one family when the cluster has one',
+    async run({ core, expect }) {
+      const wants = { ipFamilyPolicy: 'RequireDualStack' };
+      assertStatus(
+        await expect(422, 'POST', core('services'), { body: service('both', wants) }),
+        'Invalid',
+        /this cluster is not configured for dual-stack services$/,
+      );
+      const open = { clusterIP: 'None', selector: undefined };
+      const anything = await expect(201, 'POST', core('services'), { body: service('open', open) });
+      assert.deepEqual(
+        [anything.spec.ipFamilyPolicy, anything.spec.ipFamilies],
+        ['RequireDualStack', ['IPv4', 'IPv6']],
+      );
+      const one = await expect(201, 'POST', core('services'), { body: service('one') });
+      const body = { spec: { clusterIP: '10.96.0.99', clusterIPs: ['10.96.0.99'] } };
+      const moved = await expect(422, 'PATCH', core('services', 'one'), { body, headers: mergePatch });
+      assertStatus(
+        moved,
+        'Invalid',
+        /spec\.clusterIPs\[0\]: Invalid value: \["10\.96\.0\.99"\]: may not change once set/,
+      );
+      const again = await expect(200, 'PUT', core('services', 'one'), { body: service('one') });
+      assert.equal(again.spec.clusterIP, one.spec.clusterIP);
+      await expect(404, 'GET', '/apis/networking.k8s.io/v1/ipaddresses/10.96.0.99');
+    },
+  },
+  {
+    name: 'give their address back when they become a name, and get one when they are none again',
+    async run({ core, expect }) {
+      const one = await expect(201, 'POST', core('services'), { body: service('one') });
+      const name = { ...one, spec: { ...one.spec, type: 'ExternalName', externalName: 'example.com' } };
+      const external = await expect(200, 'PUT', core('services', 'one'), { body: name });
+      assert.deepEqual(
+        [
+          external.spec.clusterIP,
+          external.spec.clusterIPs,
+          external.spec.ipFamilies,
+          external.spec.internalTrafficPolicy,
+        ],
+        [undefined, undefined, undefined, undefined],
+      );
+      await expect(404, 'GET', `/apis/networking.k8s.io/v1/ipaddresses/${one.spec.clusterIP}`);
+      const back = { ...external, spec: { ...external.spec, type: 'ClusterIP', externalName: undefined } };
+      const plain = await expect(200, 'PUT', core('services', 'one'), { body: back });
+      assert.match(plain.spec.clusterIP, /^10\.96\./);
+      await expect(200, 'GET', `/apis/networking.k8s.io/v1/ipaddresses/${plain.spec.clusterIP}`);
+    },
+  },
 ];

@@ -3,15 +3,10 @@ import { nameIsDns1035Label } from '../../../api/validation/names.ts';
 import { ageColumn, formatLabels, nameColumn, orNone, text, wideText } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { cidrWarnings, ipWarnings } from '../meta/ip-warnings.ts';
+import { isHeadless } from './service/cluster-ips.ts';
 import { defaultService } from './service/defaults.ts';
-import {
-  dropTypeDependent,
-  keepAllocated,
-  normalizeClusterIps,
-  validateServiceStatus,
-  validateServiceUpdate,
-} from './service/update.ts';
-import { isHeadless, validateService } from './service/validate.ts';
+import { prepareServiceUpdate, validateServiceStatus, validateServiceUpdate } from './service/update.ts';
+import { oldTopologyHints, validateService } from './service/validate.ts';
 
 function balancerAddresses(status: LoadBalancerStatus | undefined): string[] {
   const found = (status?.ingress ?? []).flatMap(i => (i.ip ? [i.ip] : i.hostname ? [i.hostname] : []));
@@ -32,12 +27,10 @@ function ports({ spec }: Service): string {
   return orNone(cells.join(','));
 }
 
-const oldHints = 'service.kubernetes.io/topology-aware-hints';
-
 function warnings({ metadata, spec }: Service): string[] {
   const found: string[] = [];
-  if (metadata.annotations?.[oldHints] !== undefined) {
-    found.push(`annotation ${oldHints} is deprecated, please use service.kubernetes.io/topology-mode instead`);
+  if (metadata.annotations?.[oldTopologyHints] !== undefined) {
+    found.push(`annotation ${oldTopologyHints} is deprecated, please use service.kubernetes.io/topology-mode instead`);
   }
   const headless = isHeadless(spec);
   const addresses = (list: readonly string[] = [], path: string) =>
@@ -75,14 +68,16 @@ export const services = namespaced<Service>({
   default: defaultService,
   initialStatus: () => ({ loadBalancer: {} }),
   validateName: nameIsDns1035Label,
-  prepareForCreate: ({ spec }) => normalizeClusterIps(spec),
-  prepareForUpdate({ spec }, { spec: old }) {
-    normalizeClusterIps(spec, old);
-    keepAllocated(spec, old);
-    dropTypeDependent(spec, old);
+  prepareForCreate({ spec }) {
+    if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
   },
-  validate: validateService,
+  prepareForUpdate: prepareServiceUpdate,
+  validateCreate: validateService,
   validateUpdate: validateServiceUpdate,
+  canonicalize({ spec }) {
+    // Never shown by upstream, although it may be sent (defaultOnReadInternalTrafficPolicy).
+    if (spec.type === 'ExternalName') delete spec.internalTrafficPolicy;
+  },
   warnings,
   subresources: { status: statusSubresource<Service>({ validateUpdate: validateServiceStatus }) },
   columns: [

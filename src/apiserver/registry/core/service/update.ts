@@ -1,59 +1,41 @@
 /** What may change in a service, and what an update keeps when the client leaves it out. */
 import type { LoadBalancerIngress, Service, ServiceSpec } from '../../../../api/types/core-v1.ts';
 import { parseIp } from '../../../../api/validation/ip.ts';
-import {
-  dnsSubdomain,
-  type Errors,
-  each,
-  forbidden,
-  immutable,
-  ipAddress,
-  oneOf,
-  optional,
-  same,
-} from '../../checks.ts';
+import { dnsSubdomain, type Errors, each, forbidden, ipAddress, oneOf, optional, same } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
+import { needsClusterIp, validateClusterIpsUpdate } from './cluster-ips.ts';
 import { externallyAccessible } from './defaults.ts';
-import { needsHealthCheck } from './validate.ts';
+import { needsHealthCheck, validateService } from './validate.ts';
 
-const needsClusterIp = (spec: ServiceSpec) => spec.type !== 'ExternalName';
-const needsNodePort = (spec: ServiceSpec) =>
+const mayHaveNodePorts = (spec: ServiceSpec) => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+/** Ports of the service get node ports that it does not name. */
+export const allocatesNodePorts = (spec: ServiceSpec): boolean =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 
-/** Clients that know only the singular field get the plural one. */
-export function normalizeClusterIps(spec: ServiceSpec, old?: ServiceSpec): void {
-  const set = (ips: string[]) => {
-    if (ips.length > 0) spec.clusterIPs = ips;
-    else delete spec.clusterIPs;
-  };
-  if (!old) {
-    if (spec.clusterIP && !spec.clusterIPs?.length) set([spec.clusterIP]);
-    return;
-  }
-  const samePlural = same(spec.clusterIPs, old.clusterIPs);
-  if (spec.clusterIP !== old.clusterIP && samePlural) set(spec.clusterIP ? [spec.clusterIP] : []);
-  else if (spec.clusterIP === old.clusterIP && !samePlural && !spec.clusterIPs?.length) delete spec.clusterIP;
+/** A client that knows only the singular field means both (normalizeClusterIPs). */
+function normalizeClusterIps(spec: ServiceSpec, old: ServiceSpec): void {
+  if (spec.clusterIP === old.clusterIP || !same(spec.clusterIPs, old.clusterIPs)) return;
+  if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP];
+  else delete spec.clusterIPs;
 }
 
+/** Ports are known by their names; whatever else of them changed, their node ports stay. */
 function keepNodePorts(spec: ServiceSpec, old: ServiceSpec): void {
-  const used = new Set((spec.ports ?? []).map(p => p.nodePort).filter(Boolean));
+  const now = nodePorts(spec);
+  const before = new Map((old.ports ?? []).map(({ name = '', nodePort }) => [name, nodePort]));
   for (const port of spec.ports ?? []) {
-    if (port.nodePort) continue;
-    const before = old.ports?.find(p => p.port === port.port && p.protocol === port.protocol)?.nodePort;
-    if (!before || used.has(before)) continue;
-    port.nodePort = before;
-    used.add(before);
+    const kept = port.nodePort ? undefined : before.get(port.name ?? '');
+    if (kept && !now.has(kept)) port.nodePort = kept;
   }
 }
 
 /** What was allocated stays allocated while the type needs it (patchAllocatedValues). */
-export function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
+function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   if (needsClusterIp(old) && needsClusterIp(spec)) {
     if (!spec.clusterIP && old.clusterIP) spec.clusterIP = old.clusterIP;
-    if (!spec.clusterIPs?.length && spec.clusterIP === old.clusterIP && old.clusterIPs)
-      spec.clusterIPs = [...old.clusterIPs];
+    if (!spec.clusterIPs?.length && old.clusterIPs) spec.clusterIPs = [...old.clusterIPs];
   }
-  if (needsNodePort(old) && needsNodePort(spec)) keepNodePorts(spec, old);
+  if (allocatesNodePorts(old) && allocatesNodePorts(spec)) keepNodePorts(spec, old);
   if (needsHealthCheck(old) && needsHealthCheck(spec) && old.healthCheckNodePort) {
     spec.healthCheckNodePort ||= old.healthCheckNodePort;
   }
@@ -68,67 +50,46 @@ function dropNodePorts(spec: ServiceSpec, old: ServiceSpec): void {
 }
 
 /** What only the old type needed goes, when the client sent it back unchanged (dropTypeDependentFields). */
-export function dropTypeDependent(spec: ServiceSpec, old: ServiceSpec): void {
-  const drop = (keys: readonly (keyof ServiceSpec)[]) => {
-    for (const key of keys) if (same(spec[key], old[key])) delete spec[key];
+function dropTypeDependent(spec: ServiceSpec, old: ServiceSpec): void {
+  const drop = (...keys: readonly (keyof ServiceSpec)[]) => {
+    if (keys.every(key => same(spec[key], old[key]))) for (const key of keys) delete spec[key];
   };
-  if (needsClusterIp(old) && !needsClusterIp(spec)) drop(['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']);
-  if (needsNodePort(old) && !needsNodePort(spec)) dropNodePorts(spec, old);
-  if (needsHealthCheck(old) && !needsHealthCheck(spec)) drop(['healthCheckNodePort']);
-  if (old.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
-    drop(['allocateLoadBalancerNodePorts', 'loadBalancerClass']);
+  if (needsClusterIp(old) && !needsClusterIp(spec)) {
+    drop('clusterIP', 'clusterIPs');
+    drop('ipFamilies');
+    drop('ipFamilyPolicy');
   }
-  if (externallyAccessible(old) && !externallyAccessible(spec)) drop(['externalTrafficPolicy']);
+  if (mayHaveNodePorts(old) && !mayHaveNodePorts(spec)) dropNodePorts(spec, old);
+  if (needsHealthCheck(old) && !needsHealthCheck(spec)) drop('healthCheckNodePort');
+  if (old.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
+    drop('allocateLoadBalancerNodePorts');
+    drop('loadBalancerClass');
+  }
+  if (externallyAccessible(old) && !externallyAccessible(spec)) drop('externalTrafficPolicy');
+}
+
+/** Fills what a client may leave out of an update, and drops what its new type has no use for. */
+export function prepareServiceUpdate(service: Service, { spec: old }: Service): void {
+  const { spec } = service;
+  keepAllocated(spec, old);
+  normalizeClusterIps(spec, old);
+  dropTypeDependent(spec, old);
+  if (spec.type !== 'LoadBalancer') service.status = { ...service.status, loadBalancer: {} };
 }
 
 const fixed = 'may not change once set';
 
-function changedClusterIps(spec: ServiceSpec, old: ServiceSpec): Errors {
-  const now = spec.clusterIPs ?? [];
-  const before = old.clusterIPs ?? [];
-  if (!needsClusterIp(spec) || !needsClusterIp(old) || before.length === 0) return [];
-  if (now.length === 0) return [field.invalid('spec.clusterIPs[0]', now, 'primary clusterIP can not be unset')];
-  const errors: Errors = [];
-  for (const [i, ip] of before.entries()) {
-    if (now[i] !== undefined && now[i] !== ip) errors.push(field.invalid(`spec.clusterIPs[${i}]`, now, fixed));
-  }
-  if (before.length === 2 && now.length === 1 && spec.ipFamilyPolicy !== 'SingleStack') {
-    const why = "must be set to 'SingleStack' when releasing the secondary clusterIP";
-    errors.push(field.invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy ?? '', why));
-  }
-  return errors;
-}
-
-function changedFamilies(spec: ServiceSpec, old: ServiceSpec): Errors {
-  const now = spec.ipFamilies ?? [];
-  const before = old.ipFamilies ?? [];
-  if (!needsClusterIp(spec) || !needsClusterIp(old) || before.length === 0) return [];
-  if (now.length === 0) return [field.invalid('spec.ipFamilies[0]', now, 'primary ipFamily can not be unset')];
-  const errors: Errors = [];
-  if (now[0] !== before[0]) errors.push(field.invalid('spec.ipFamilies[0]', now, fixed));
-  if (before.length === 2 && now.length === 1 && spec.ipFamilyPolicy !== 'SingleStack') {
-    const why = "must be set to 'SingleStack' when releasing the secondary ipFamily";
-    errors.push(field.invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy ?? '', why));
-  } else if (before[1] !== undefined && now[1] !== undefined && now[1] !== before[1]) {
-    errors.push(field.invalid('spec.ipFamilies[1]', now, fixed));
-  }
-  return errors;
-}
-
-export function validateServiceUpdate({ spec }: Service, { spec: old }: Service): Errors {
+export function validateServiceUpdate(service: Service, { spec: old }: Service): Errors {
+  const { spec } = service;
   const balanced = spec.type === 'LoadBalancer' && old.type === 'LoadBalancer';
   const classChanged = balanced && !same(spec.loadBalancerClass, old.loadBalancerClass);
+  const portChanged =
+    needsHealthCheck(old) && needsHealthCheck(spec) && spec.healthCheckNodePort !== old.healthCheckNodePort;
   return [
-    ...changedClusterIps(spec, old),
-    ...changedFamilies(spec, old),
-    ...(classChanged ? [field.invalid('spec.loadBalancerClass', spec.loadBalancerClass, fixed)] : []),
-    ...(needsHealthCheck(old) && needsHealthCheck(spec) && spec.healthCheckNodePort
-      ? forbidden(
-          immutable(spec.healthCheckNodePort, old.healthCheckNodePort, '').length,
-          'spec.healthCheckNodePort',
-          'field is immutable',
-        )
-      : []),
+    ...validateClusterIpsUpdate(spec, old),
+    ...(classChanged ? [field.invalid('spec.loadBalancerClass', spec.loadBalancerClass ?? null, fixed)] : []),
+    ...forbidden(portChanged, 'spec.healthCheckNodePort', 'field is immutable'),
+    ...validateService(service),
   ];
 }
 

@@ -1,6 +1,5 @@
 /** Rules of services (ValidateService in pkg/apis/core/validation). */
 import type { Service, ServicePort, ServiceSpec } from '../../../../api/types/core-v1.ts';
-import { isIp, parseIp } from '../../../../api/validation/ip.ts';
 import {
   cidrBlock,
   dnsLabel,
@@ -8,7 +7,6 @@ import {
   type Errors,
   each,
   forbidden,
-  invalidAll,
   ipAddress,
   oneOf,
   optional,
@@ -20,16 +18,15 @@ import {
 import { field } from '../../field-errors.ts';
 import { validateLabels } from '../../meta/object-meta.ts';
 import { protocols } from '../pod/containers.ts';
+import { isHeadless, validateClusterIps } from './cluster-ips.ts';
 import { externallyAccessible } from './defaults.ts';
 import { nonSpecialIp } from './special-ips.ts';
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
-const families = ['IPv4', 'IPv6'];
 const maxAffinitySeconds = 86_400;
+export const oldTopologyHints = 'service.kubernetes.io/topology-aware-hints';
 const onlyBalanced = "may only be used when `type` is 'LoadBalancer'";
 
-export const isHeadless = (spec: ServiceSpec): boolean =>
-  spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
 export const needsHealthCheck = (spec: ServiceSpec): boolean =>
   spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 
@@ -68,18 +65,33 @@ function validatePort(port: ServicePort, path: string, requireName: boolean, nam
   ];
 }
 
-/** A second port with the same protocol and number. */
+/** Node ports out of place, and a second port with the same protocol and number. */
 function samePorts(spec: ServiceSpec): Errors {
   const nodePorts = new Set<string>();
   const ports = new Set<string>();
   const twice = (seen: Set<string>, key: string) => seen.has(key) || !seen.add(key);
-  return each(spec.ports, 'spec.ports', ({ port, nodePort, protocol }, at) => [
-    ...(spec.type === 'ClusterIP'
-      ? forbidden(nodePort, `${at}.nodePort`, "may not be used when `type` is 'ClusterIP'")
-      : []),
-    ...(nodePort && twice(nodePorts, `${protocol}/${nodePort}`) ? [field.duplicate(`${at}.nodePort`, nodePort)] : []),
-    ...(twice(ports, `${protocol}/${port}`) ? [field.duplicate(at, { protocol, port })] : []),
-  ]);
+  return [
+    ...each(spec.ports, 'spec.ports', ({ nodePort }, at) =>
+      forbidden(spec.type === 'ClusterIP' && nodePort, `${at}.nodePort`, "may not be used when `type` is 'ClusterIP'"),
+    ),
+    ...each(spec.ports, 'spec.ports', ({ nodePort, protocol }, at) =>
+      nodePort && twice(nodePorts, `${protocol}/${nodePort}`) ? [field.duplicate(`${at}.nodePort`, nodePort)] : [],
+    ),
+    ...each(spec.ports, 'spec.ports', ({ port, protocol }, at) =>
+      twice(ports, `${protocol}/${port}`)
+        ? [
+            field.duplicate(at, {
+              Name: '',
+              Protocol: protocol,
+              AppProtocol: null,
+              Port: port,
+              TargetPort: 0,
+              NodePort: 0,
+            }),
+          ]
+        : [],
+    ),
+  ];
 }
 
 function validatePorts(spec: ServiceSpec): Errors {
@@ -88,8 +100,8 @@ function validatePorts(spec: ServiceSpec): Errors {
   const missing = ports.length === 0 && !isHeadless(spec) && spec.type !== 'ExternalName';
   return [
     ...(missing ? [field.required('spec.ports')] : []),
+    ...validateType(spec),
     ...each(ports, 'spec.ports', (port, at) => validatePort(port, at, ports.length > 1, names)),
-    ...samePorts(spec),
   ];
 }
 
@@ -106,55 +118,6 @@ function validateAffinity(spec: ServiceSpec): Errors {
   if (seconds === undefined) return [...errors, field.required(at, 'when session affinity type is ClientIP')];
   const range = `must be greater than 0 and less than ${maxAffinitySeconds}`;
   return seconds > 0 && seconds <= maxAffinitySeconds ? errors : [...errors, field.invalid(at, seconds, range)];
-}
-
-function validateFamilies(spec: ServiceSpec): Errors {
-  const seen = new Set<string>();
-  return [
-    ...each(spec.ipFamilies, 'spec.ipFamilies', (family, at) => {
-      const errors = oneOf(families)(family, at);
-      if (seen.has(family)) errors.push(field.duplicate(at, family));
-      seen.add(family);
-      return errors;
-    }),
-    ...optional(
-      spec.ipFamilyPolicy,
-      'spec.ipFamilyPolicy',
-      oneOf(['PreferDualStack', 'RequireDualStack', 'SingleStack']),
-    ),
-  ];
-}
-
-const familyOf = (ip: string) => (parseIp(ip)?.family === 6 ? 'IPv6' : 'IPv4');
-
-function matchFamilies(spec: ServiceSpec, ips: readonly string[]): Errors {
-  return each(ips, 'spec.clusterIPs', (ip, at, i) => {
-    const family = spec.ipFamilies?.[i];
-    return family === undefined || familyOf(ip) === family
-      ? []
-      : [field.invalid(at, ip, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``)];
-  });
-}
-
-function validateClusterIps(spec: ServiceSpec): Errors {
-  const path = 'spec.clusterIPs';
-  const ips = spec.clusterIPs ?? [];
-  if (!spec.clusterIP && ips.length > 0) {
-    return [field.invalid(path, ips, 'must be empty when `clusterIP` is not specified')];
-  }
-  if (ips[0] !== undefined && ips[0] !== spec.clusterIP) {
-    return [field.invalid(`${path}[0]`, ips[0], 'must match `clusterIP`')];
-  }
-  if (ips[0] === 'None') {
-    return ips.length > 1 ? [field.invalid(path, ips, "'None' must be the first and only value")] : [];
-  }
-  const malformed = each(ips, path, (ip, at) => invalidAll(at, ip, isIp(ip, false)));
-  if (ips.length > 2) malformed.push(field.invalid(path, ips, 'may only hold up to 2 values'));
-  if (malformed.length > 0) return malformed;
-  if (ips.length === 2 && familyOf(ips[0] ?? '') === familyOf(ips[1] ?? '')) {
-    return [field.invalid(path, ips, 'may specify no more than one IP for each IP family')];
-  }
-  return matchFamilies(spec, ips);
 }
 
 const sourceRangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges';
@@ -216,20 +179,31 @@ function validateBalancer(spec: ServiceSpec): Errors {
   ];
 }
 
+const topologyMode = 'service.kubernetes.io/topology-mode';
+
+/** The annotation and its older name, where both are given, agree. */
+function validateTopology({ metadata }: Service): Errors {
+  const mode = metadata.annotations?.[topologyMode];
+  const hints = metadata.annotations?.[oldTopologyHints];
+  if (mode === undefined || hints === undefined || mode === hints) return [];
+  const why = `must match annotations[${oldTopologyHints}] when both are specified`;
+  return [field.invalid(`metadata.annotations[${topologyMode}]`, mode, why)];
+}
+
 export function validateService(service: Service): Errors {
   const { spec } = service;
   return [
-    ...validateType(spec),
+    ...validateTopology(service),
     ...validatePorts(spec),
     ...validateLabels(spec.selector, 'spec.selector'),
     ...validateAffinity(spec),
-    ...validateFamilies(spec),
     ...validateClusterIps(spec),
     ...each(spec.externalIPs, 'spec.externalIPs', (ip, at) => {
       const complaints = ipAddress(ip, at);
       return complaints.length > 0 ? complaints : nonSpecialIp(ip, at);
     }),
     ...requiredOneOf(spec.type, 'spec.type', types),
+    ...samePorts(spec),
     ...validateSourceRanges(service),
     ...validateBalancer(spec),
     ...validateTraffic(spec),
