@@ -181,6 +181,64 @@ test('classes: waiting for a consumer, asking the provisioner, the default class
   await world.stop();
 });
 
+test('classes of in-tree provisioners go to the CSI drivers that took over, others are refused', async () => {
+  const world = await createWorld({ controllers, nodes: false });
+  const { client, clock } = world;
+  for (const provisioner of ['kubernetes.io/aws-ebs', 'kubernetes.io/no-provisioner']) {
+    const name = provisioner.slice('kubernetes.io/'.length);
+    await client.storageclasses().create({ metadata: { name }, provisioner, volumeBindingMode: 'Immediate' });
+    const draft = claim(name);
+    await client.persistentvolumeclaims('a').create({ ...draft, spec: { ...draft.spec, storageClassName: name } });
+  }
+  await clock.advance(1_000);
+  const asked = async (name: string) =>
+    (await client.persistentvolumeclaims('a').get(name)).metadata.annotations?.[
+      'volume.kubernetes.io/storage-provisioner'
+    ];
+  assert.equal(await asked('aws-ebs'), 'ebs.csi.aws.com');
+  assert.equal(await asked('no-provisioner'), undefined);
+  assert.ok(
+    (await world.events()).includes(
+      'Warning ProvisioningFailed no volume plugin matched name: kubernetes.io/no-provisioner',
+    ),
+  );
+  await world.stop();
+});
+
+test('a volume that nobody deletes says why', async () => {
+  const world = await createWorld({ controllers, nodes: false });
+  const { client, clock } = world;
+  const sources: [string, object, string][] = [
+    ['host', { hostPath: { path: '/data' } }, 'host_path deleter only supports /tmp/.+ but received provided /data'],
+    [
+      'nfs',
+      { nfs: { server: 's', path: '/' } },
+      'error getting deleter volume plugin for volume "nfs": no deletable volume plugin matched',
+    ],
+    [
+      'csi',
+      { csi: { driver: 'd', volumeHandle: 'h' } },
+      'error getting deleter volume plugin for volume "csi": no volume plugin matched',
+    ],
+  ];
+  for (const [name, source] of sources) {
+    const { metadata, spec } = drafted(name, '1Gi');
+    const { hostPath: _path, ...rest } = spec as Record<string, unknown>;
+    const own = { ...rest, ...source, persistentVolumeReclaimPolicy: 'Delete' };
+    await client.persistentvolumes().create({ metadata, spec: own } as never);
+    const draft = claim(`for-${name}`);
+    await client.persistentvolumeclaims('a').create({ ...draft, spec: { ...draft.spec, volumeName: name } });
+  }
+  await clock.advance(5_000);
+  for (const [name] of sources) await client.persistentvolumeclaims('a').delete(`for-${name}`);
+  await clock.advance(5_000);
+  for (const [name, , message] of sources) {
+    const { status } = await client.persistentvolumes().get(name);
+    assert.deepEqual([status?.phase, status?.message], ['Failed', message]);
+  }
+  await world.stop();
+});
+
 for (let seed = 1; seed <= 20; seed++) {
   test(`no volume serves two claims, and all end bound, under faults, seed ${seed}`, async () => {
     const world = await createWorld({ controllers, nodes: false, seed });

@@ -62,6 +62,17 @@ function reportWaiting({ recorder, podsOf }: ClaimSync, claim: PersistentVolumeC
   else recorder.event(claim, 'Normal', 'WaitForPodScheduled', `waiting for pods ${waiting.join(',')} to be scheduled`);
 }
 
+/** In-tree provisioners whose work CSI drivers took over (k8s.io/csi-translation-lib of v1.35). */
+const migrated: Readonly<Record<string, string>> = {
+  'kubernetes.io/aws-ebs': 'ebs.csi.aws.com',
+  'kubernetes.io/azure-disk': 'disk.csi.azure.com',
+  'kubernetes.io/azure-file': 'file.csi.azure.com',
+  'kubernetes.io/cinder': 'cinder.csi.openstack.org',
+  'kubernetes.io/gce-pd': 'pd.csi.storage.gke.io',
+  'kubernetes.io/portworx-volume': 'pxd.portworx.com',
+  'kubernetes.io/vsphere-volume': 'csi.vsphere.vmware.com',
+};
+
 /** Volumes are made by external provisioners, which go by the annotation. */
 async function askProvisioner(
   sync: ClaimSync,
@@ -73,7 +84,7 @@ async function askProvisioner(
     recorder.event(claim, 'Warning', 'ProvisioningFailed', `storageclass.storage.k8s.io "${classOf(claim)}" not found`);
     return claim;
   }
-  const { provisioner } = storageClass;
+  const provisioner = migrated[storageClass.provisioner] ?? storageClass.provisioner;
   if (provisioner.startsWith('kubernetes.io/')) {
     recorder.event(claim, 'Warning', 'ProvisioningFailed', `no volume plugin matched name: ${provisioner}`);
     return claim;
