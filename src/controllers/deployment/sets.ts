@@ -143,7 +143,7 @@ function createWrites(cache: Informer<ReplicaSet>) {
 
 /**
  * What decisions are made by is the set's spec, and its generation tells whether that is as it was. Its status changes with every pod that
- * becomes ready, which must not send the deployment back to the start each time.
+ * becomes ready, which must not send the deployment back to the start each time; but a set that shrinks does so by what it had available.
  */
 async function updateSpec(sets: ResourceClient<ReplicaSet>, rs: ReplicaSet): Promise<ReplicaSet> {
   let current = rs;
@@ -157,7 +157,8 @@ async function updateSpec(sets: ResourceClient<ReplicaSet>, rs: ReplicaSet): Pro
       const same =
         uid === rs.metadata.uid &&
         generation === rs.metadata.generation &&
-        deepEqual(ownerReferences, rs.metadata.ownerReferences);
+        deepEqual(ownerReferences, rs.metadata.ownerReferences) &&
+        (replicasOf(rs) >= replicasOf(live) || live.status?.availableReplicas === rs.status?.availableReplicas);
       if (!same || deletionTimestamp) throw e;
       const annotations = { ...live.metadata.annotations, ...rs.metadata.annotations };
       current = { ...live, metadata: { ...live.metadata, annotations }, ...(rs.spec && { spec: rs.spec }) };
