@@ -140,6 +140,64 @@ describe('tokens', () => {
     assert.equal((await review()).status.user?.username, 'system:serviceaccount:ns:robot');
     assert.equal(await raw('/openid/v1/jwks', { authorization }), 200);
   });
+  it('are for the account that is meant', async () => {
+    const { metadata } = await make('v1/serviceaccounts', 'ns', { metadata: { name: 'meant' } });
+    const ask = (meta: object, spec: object = {}) =>
+      admin().request<{ metadata: object }>('POST', '/api/v1/namespaces/ns/serviceaccounts/meant/token', {
+        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: meta, spec },
+      });
+    const kind = 'TokenRequest.authentication.k8s.io';
+    const refusals: [metadata: object, spec: object, message: string][] = [
+      [
+        { name: 'other' },
+        {},
+        `${kind} "meant" is invalid: metadata.name: Invalid value: "other": must match the service account name if specified`,
+      ],
+      [
+        { namespace: 'other' },
+        {},
+        'the namespace of the provided object does not match the namespace sent on the request',
+      ],
+      [
+        { uid: 'other' },
+        {},
+        `Operation cannot be fulfilled on ${kind} "meant": the UID in the token request (other) does not match the UID of the service account (${metadata.uid})`,
+      ],
+      [
+        {},
+        { expirationSeconds: 599 },
+        `${kind} "" is invalid: spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes`,
+      ],
+      [
+        {},
+        { boundObjectRef: { apiVersion: 'apps/v1', kind: 'Pod', name: 'p' } },
+        'cannot bind token to object of type apps/v1, Kind=Pod',
+      ],
+    ];
+    for (const [meta, spec, message] of refusals) await assert.rejects(ask(meta, spec), { message });
+    const issued = (await ask({ uid: metadata.uid })).metadata as Record<string, unknown>;
+    assert.deepEqual([issued['name'], issued['namespace'], issued['uid']], ['meant', 'ns', metadata.uid]);
+  });
+});
+
+describe('access reviews', () => {
+  it('have no metadata', async () => {
+    const review = (metadata: object) =>
+      admin().request<{ status: { allowed: boolean } }>(
+        'POST',
+        '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+        {
+          body: {
+            apiVersion: 'authorization.k8s.io/v1',
+            kind: 'SelfSubjectAccessReview',
+            metadata,
+            spec: { resourceAttributes: { verb: 'get', resource: 'pods' } },
+          },
+        },
+      );
+    assert.equal((await review({ creationTimestamp: null })).status.allowed, true);
+    await assert.rejects(review({ name: 'a' }), /metadata: Invalid value: \{"name":"a"\}: must be empty$/);
+  });
 });
 
 describe('admission', () => {

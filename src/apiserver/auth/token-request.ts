@@ -2,7 +2,7 @@
 import type { BoundObjectReference, TokenRequest } from '../../api/types/authentication-v1.ts';
 import type { ServiceAccount } from '../../api/types/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import { errors } from '../../base/errors.ts';
+import { type ApiError, errors } from '../../base/errors.ts';
 import { type Random, uuid } from '../../base/random.ts';
 import { aggregate, field } from '../registry/field-errors.ts';
 import type { KubernetesClaims, ServiceAccountTokenOptions } from './authenticators/service-account.ts';
@@ -73,21 +73,25 @@ async function bindObject(
   options: TokenRequestOptions,
 ): Promise<Bound> {
   const name = reference.name ?? '';
-  const kind = `${reference.apiVersion}/${reference.kind}`;
-  if (kind === 'v1/Pod') return bindPod(account, reference, options);
-  if (kind === 'v1/Node') {
+  const { apiVersion = '', kind = '' } = reference;
+  if (apiVersion.includes('/')) throw unboundable(reference);
+  if (kind === 'Pod') return bindPod(account, reference, options);
+  if (kind === 'Node') {
     const node = await options.objects.node(name);
     if (!node) throw errors.notFound({ group: '', resource: 'nodes' }, name);
     return { node: { name, uid: checkUid(reference, 'nodes', node.metadata.uid) } };
   }
-  if (kind === 'v1/Secret') {
+  if (kind === 'Secret') {
     const secret = await options.objects.secret(account.metadata.namespace ?? '', name);
     if (!secret) throw errors.notFound({ group: '', resource: 'secrets' }, name);
     return { secret: { name, uid: checkUid(reference, 'secrets', secret.metadata.uid) } };
   }
-  throw errors.badRequest(
-    `cannot bind token to object of type ${reference.apiVersion?.includes('/') ? '' : '/'}${reference.apiVersion ?? ''}, Kind=${reference.kind ?? ''}`,
-  );
+  throw unboundable(reference);
+}
+
+function unboundable({ apiVersion = '', kind = '' }: BoundObjectReference): ApiError {
+  const type = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
+  return errors.badRequest(`cannot bind token to object of type ${type}, Kind=${kind}`);
 }
 
 /**
@@ -131,7 +135,7 @@ export async function createToken(
     ...request,
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
-    metadata: { name, namespace, creationTimestamp: rfc3339(options.clock.now()) },
+    metadata: { ...request.metadata, name, namespace, uid, creationTimestamp: rfc3339(options.clock.now()) },
     spec: { ...request.spec, audiences, expirationSeconds: granted },
     status: { token, expirationTimestamp: rfc3339((now + granted) * 1000) },
   };

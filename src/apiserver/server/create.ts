@@ -55,8 +55,8 @@ export async function createFrom(
   }
 }
 
-/** Fills the namespace from the path; the two must agree. */
-function checkNamespace(scope: Scope, served: Served, obj: Unstructured): void {
+/** Fills the namespace from the path. Throws BadRequest when the two disagree. */
+export function checkNamespace(scope: Scope, served: Served, obj: Unstructured): void {
   const { namespace } = scope.info;
   if (!served.info.namespaced) {
     if (obj.metadata.namespace && served.info.plural !== 'namespaces')
@@ -96,6 +96,8 @@ async function createOnce(
   const obj = toStored(served, requested);
   const context = requestContext(scope, dryRun, '');
   fillSystemMetadata(scope, served, obj);
+  // What admission and the kind itself add belongs to no manager.
+  if (!applied) trackCreate(served, obj, parameters.fieldManager, core.clock.now());
   const request = admissionRequest(scope, served, {
     operation: 'CREATE',
     subresource: '',
@@ -111,7 +113,6 @@ async function createOnce(
   const reservation = await hooks.beginCreate?.(obj, scope, dryRun);
   let undoAdmission: Undo | undefined;
   try {
-    if (!applied) trackCreate(served, obj, parameters.fieldManager, core.clock.now());
     const invalid = strategy.validate?.(obj, context) ?? [];
     if (invalid.length > 0) {
       const { causes, message } = aggregate(invalid);
