@@ -1,155 +1,167 @@
-/** Which devices meet a claim on a node (k8s.io/dynamic-resource-allocation/structured), for requests that need no expressions. */
+/**
+ * Which devices meet the claims of a pod on a node (k8s.io/dynamic-resource-allocation/structured): a search in depth that takes devices
+ * back when what follows does not fit.
+ */
 import { unitsOf } from '../../api/quantity.ts';
 import type {
   AllocationResult,
-  Device,
+  DeviceConstraint,
   DeviceRequest,
-  DeviceRequestAllocationResult,
   DeviceSelector,
   DeviceTaint,
   DeviceToleration,
   ExactDeviceRequest,
   ResourceClaim,
-  ResourceSlice,
 } from '../../api/types/resource-v1.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Lookup } from '../snapshot/lookup.ts';
 import type { NodeInfo } from '../snapshot/snapshot.ts';
-import { compileNodeSelector } from './node-selector.ts';
+import { deviceId, idOf, type Located, offerTo } from './device-pools.ts';
+import type { createDeviceSelectors } from './device-selectors.ts';
 import { tolerates } from './taints.ts';
 
-/** Evaluates a CEL selector; without it a request that has selectors is not met. */
-export type MatchSelector = (selector: DeviceSelector, driver: string, device: Device) => boolean;
-
-export interface Located {
-  readonly driver: string;
-  readonly pool: string;
-  readonly device: Device;
-  /** Reachable from this node only. */
-  readonly local: boolean;
-}
-
-export const deviceId = ({ driver, pool, device }: { driver: string; pool: string; device: string }) =>
-  `${driver}/${pool}/${device}`;
-const idOf = ({ driver, pool, device }: Located) => deviceId({ driver, pool, device: device.name });
-
-/** Only slices of a pool's newest generation count. */
-function currentSlices(slices: readonly ResourceSlice[]): ResourceSlice[] {
-  const newest = new Map<string, number>();
-  const key = ({ spec }: ResourceSlice) => `${spec.driver}/${spec.pool.name}`;
-  for (const slice of slices) newest.set(key(slice), Math.max(newest.get(key(slice)) ?? 0, slice.spec.pool.generation));
-  return slices.filter(slice => slice.spec.pool.generation === newest.get(key(slice)));
-}
-
-export function devicesFor(node: NodeInfo, lookup: Lookup): Located[] {
-  const out: Located[] = [];
-  for (const { spec } of currentSlices(lookup.of('resource.k8s.io/v1/resourceslices').list())) {
-    const reach = (at: {
-      nodeName?: string;
-      allNodes?: boolean;
-      nodeSelector?: ResourceSlice['spec']['nodeSelector'];
-    }) =>
-      at.nodeName === node.name ||
-      at.allNodes === true ||
-      (at.nodeSelector ? compileNodeSelector(at.nodeSelector)(node) : false);
-    for (const device of spec.devices ?? []) {
-      const at = spec.perDeviceNodeSelection ? device : spec;
-      if (reach(at)) out.push({ driver: spec.driver, pool: spec.pool.name, device, local: at.nodeName === node.name });
-    }
-  }
-  return out;
-}
-
-interface Attempt {
-  readonly devices: readonly Located[];
-  readonly taken: Set<string>;
+export interface AllocationInput {
+  readonly claims: readonly ResourceClaim[];
+  readonly node: NodeInfo;
   readonly lookup: Lookup;
-  readonly match: MatchSelector | undefined;
+  /** Devices of other claims, as `deviceId` writes them. */
+  readonly taken: ReadonlySet<string>;
+  readonly selectors: ReturnType<typeof createDeviceSelectors>;
 }
 
-const isTolerated = (taint: DeviceTaint, tolerations: readonly DeviceToleration[]) =>
-  taint.effect === 'None' || tolerations.some(t => tolerates(t, taint));
+/** One device for one request; `name` is "request" or "request/subrequest". */
+interface Pick {
+  readonly claim: ResourceClaim;
+  readonly name: string;
+  readonly ask: ExactDeviceRequest;
+  readonly located: Located;
+}
 
-function fits(located: Located, request: ExactDeviceRequest, attempt: Attempt): boolean {
-  const { device, driver } = located;
-  const cls = attempt.lookup.of('resource.k8s.io/v1/deviceclasses').get(request.deviceClassName);
+/** As upstream's AllocationResultsMaxSize. */
+const maxDevicesPerClaim = 32;
+/** Devices that are tried before the node counts as too hard. */
+const maxSteps = 100_000;
+
+/** By the claim's uid, or undefined when the claims do not all fit. @throws Error when a selector cannot be evaluated. */
+export function allocate(input: AllocationInput): Map<string, AllocationResult> | undefined {
+  const picks = search(input);
+  if (!picks) return undefined;
+  const ofClaim = (claim: ResourceClaim) => picks.filter(p => p.claim === claim);
+  return new Map(input.claims.map(claim => [claim.metadata.uid ?? '', resultOf(claim, ofClaim(claim), input)]));
+}
+
+function search(input: AllocationInput): Pick[] | undefined {
+  const { devices, unsettled } = offerTo(input.node, input.lookup);
+  const goals = input.claims.flatMap(claim =>
+    (claim.spec.devices?.requests ?? []).map(request => ({ claim, options: optionsOf(request) })),
+  );
+  const picks: Pick[] = [];
+  let steps = 0;
+
+  function mayTake(pick: Pick): boolean {
+    const { claim, ask, located } = pick;
+    const id = idOf(located);
+    if (!ask.adminAccess && (input.taken.has(id) || picks.some(p => !p.ask.adminAccess && idOf(p.located) === id)))
+      return false;
+    const own = picks.filter(p => p.claim === claim);
+    return own.length < maxDevicesPerClaim && (claim.spec.devices?.constraints ?? []).every(c => allows(c, pick, own));
+  }
+  /** Takes `count` of the candidates from `from` on, each followed by what comes next; all back when that fails. */
+  function take(candidates: readonly Pick[], from: number, count: number, next: () => boolean): boolean {
+    if (count === 0) return next();
+    for (let i = from; i + count <= candidates.length; i++) {
+      const pick = candidates[i];
+      if (++steps > maxSteps) return false;
+      if (!pick || !mayTake(pick)) continue;
+      picks.push(pick);
+      if (take(candidates, i + 1, count - 1, next)) return true;
+      picks.pop();
+    }
+    return false;
+  }
+  function meet(goal: number): boolean {
+    const { claim, options } = goals[goal] ?? {};
+    if (!claim || !options) return true;
+    return options.some(({ name, ask }) => {
+      const candidates = devices
+        .filter(d => fits(d, claim, ask, input))
+        .map(located => ({ claim, name, ask, located }));
+      const all = ask.allocationMode === 'All';
+      if (all && (unsettled || candidates.length === 0)) return false;
+      return take(candidates, 0, all ? candidates.length : (ask.count ?? 1), () => meet(goal + 1));
+    });
+  }
+  return meet(0) ? picks : undefined;
+}
+
+/** The ways to meet a request, the preferred first. */
+function optionsOf({ name, exactly, firstAvailable = [] }: DeviceRequest): { name: string; ask: ExactDeviceRequest }[] {
+  if (exactly) return [{ name, ask: exactly }];
+  return firstAvailable.map(sub => ({ name: `${name}/${sub.name}`, ask: sub }));
+}
+
+function fits(
+  { driver, pool, device }: Located,
+  claim: ResourceClaim,
+  ask: ExactDeviceRequest,
+  input: AllocationInput,
+) {
+  const cls = input.lookup.of('resource.k8s.io/v1/deviceclasses').get(ask.deviceClassName);
   if (!cls) return false;
-  const selectors = [...(cls.spec.selectors ?? []), ...(request.selectors ?? [])];
-  if (!selectors.every(s => attempt.match?.(s, driver, device) === true)) return false;
-  if (!(device.taints ?? []).every(t => isTolerated(t, request.tolerations ?? []))) return false;
-  return Object.entries(request.capacity?.requests ?? {}).every(([key, wanted]) => {
-    const has = device.capacity?.[key]?.value ?? device.capacity?.[`${driver}/${key}`]?.value;
+  const selected = (owner: string, selectors: readonly DeviceSelector[] = []) =>
+    selectors.every(({ cel }, i) => {
+      try {
+        return input.selectors(cel?.expression ?? '')(driver, device);
+      } catch (error) {
+        const at = `selector #${i} on device ${deviceId({ driver, pool, device: device.name })}`;
+        throw new Error(`${owner}: ${at}: ${messageOf(error)}`);
+      }
+    });
+  if (!selected(`class ${cls.metadata.name}`, cls.spec.selectors)) return false;
+  if (!selected(`claim ${claim.metadata.namespace}/${claim.metadata.name}`, ask.selectors)) return false;
+  if (!(device.taints ?? []).every(t => isTolerated(t, ask.tolerations ?? []))) return false;
+  return Object.entries(ask.capacity?.requests ?? {}).every(([key, wanted]) => {
+    const has = (device.capacity?.[key] ?? device.capacity?.[withoutDomain(key, driver)])?.value;
     return has !== undefined && unitsOf(has) >= unitsOf(wanted);
   });
 }
 
-function allocateExactly(request: ExactDeviceRequest, attempt: Attempt): Located[] | undefined {
-  const free = (d: Located) => request.adminAccess === true || !attempt.taken.has(idOf(d));
-  const possible = attempt.devices.filter(d => fits(d, request, attempt));
-  if (request.allocationMode === 'All') return possible.length > 0 && possible.every(free) ? possible : undefined;
-  const count = request.count ?? 1;
-  const chosen = possible.filter(free).slice(0, count);
-  return chosen.length === count ? chosen : undefined;
+const isTolerated = (taint: DeviceTaint, tolerations: readonly DeviceToleration[]) =>
+  taint.effect === 'None' || tolerations.some(t => tolerates(t, taint));
+/** A driver's own names may lack its domain. */
+const withoutDomain = (name: string, driver: string) =>
+  name.startsWith(`${driver}/`) ? name.slice(driver.length + 1) : name;
+
+/** Whether the device may join those that the claim has already. */
+function allows({ requests = [], matchAttribute }: DeviceConstraint, pick: Pick, own: readonly Pick[]): boolean {
+  const concerns = ({ name }: Pick) =>
+    requests.length === 0 || requests.includes(name) || requests.includes(name.split('/', 1)[0] ?? '');
+  if (!concerns(pick)) return true;
+  // A constraint of a kind that is not known here cannot be kept.
+  if (matchAttribute === undefined) return false;
+  const value = attributeOf(pick.located, matchAttribute);
+  if (value === undefined) return false;
+  const before = own.find(concerns);
+  return !before || attributeOf(before.located, matchAttribute) === value;
 }
 
-function allocateRequest(request: DeviceRequest, attempt: Attempt): DeviceRequestAllocationResult[] | undefined {
-  const options = request.exactly
-    ? [{ name: request.name, ask: request.exactly }]
-    : (request.firstAvailable ?? []).map(sub => ({
-        name: `${request.name}/${sub.name}`,
-        ask: sub as ExactDeviceRequest,
-      }));
-  for (const { name, ask } of options) {
-    const chosen = allocateExactly(ask, attempt);
-    if (!chosen) continue;
-    if (!ask.adminAccess) for (const each of chosen) attempt.taken.add(idOf(each));
-    return chosen.map(each => ({
-      request: name,
-      driver: each.driver,
-      pool: each.pool,
-      device: each.device.name,
-      ...(ask.adminAccess && { adminAccess: true }),
-      ...(ask.tolerations && { tolerations: ask.tolerations }),
-    }));
-  }
-  return undefined;
+function attributeOf({ device, driver }: Located, name: string): string | undefined {
+  const attribute = device.attributes?.[name] ?? device.attributes?.[withoutDomain(name, driver)];
+  return attribute && JSON.stringify(attribute);
 }
 
-/** Allocations of all claims together on the node, or undefined when they do not all fit. Constraints on attributes are not met. */
-export function allocate(
-  claims: readonly ResourceClaim[],
-  node: NodeInfo,
-  lookup: Lookup,
-  taken: ReadonlySet<string>,
-  match: MatchSelector | undefined,
-): Map<string, AllocationResult> | undefined {
-  const devices = devicesFor(node, lookup);
-  const attempt: Attempt = { devices, taken: new Set(taken), lookup, match };
-  const out = new Map<string, AllocationResult>();
-  for (const claim of claims) {
-    const spec = claim.spec.devices ?? {};
-    if ((spec.constraints ?? []).length > 0) return undefined;
-    const results: DeviceRequestAllocationResult[] = [];
-    for (const request of spec.requests ?? []) {
-      const allocated = allocateRequest(request, attempt);
-      if (!allocated) return undefined;
-      results.push(...allocated);
-    }
-    out.set(claim.metadata.uid ?? '', resultOf(claim, results, node, devices, lookup));
-  }
-  return out;
-}
-
-function resultOf(
-  claim: ResourceClaim,
-  results: DeviceRequestAllocationResult[],
-  node: NodeInfo,
-  devices: readonly Located[],
-  lookup: Lookup,
-): AllocationResult {
-  const used = new Set(results.map(deviceId));
-  const local = devices.some(d => d.local && used.has(idOf(d)));
-  const fromClass = (claim.spec.devices?.requests ?? []).flatMap(({ name, exactly }) =>
-    (lookup.of('resource.k8s.io/v1/deviceclasses').get(exactly?.deviceClassName ?? '')?.spec.config ?? []).map(c => ({
+function resultOf(claim: ResourceClaim, picks: readonly Pick[], { node, lookup }: AllocationInput): AllocationResult {
+  const results = picks.map(({ name, ask, located: { driver, pool, device } }) => ({
+    request: name,
+    driver,
+    pool,
+    device: device.name,
+    ...(ask.adminAccess && { adminAccess: true }),
+    ...(ask.tolerations && { tolerations: ask.tolerations }),
+  }));
+  const asks = new Map(picks.map(({ name, ask }) => [name, ask]));
+  const fromClass = [...asks].flatMap(([name, ask]) =>
+    (lookup.of('resource.k8s.io/v1/deviceclasses').get(ask.deviceClassName)?.spec.config ?? []).map(c => ({
       ...c,
       source: 'FromClass',
       requests: [name],
@@ -157,12 +169,9 @@ function resultOf(
   );
   const fromClaim = (claim.spec.devices?.config ?? []).map(c => ({ ...c, source: 'FromClaim' }));
   const config = [...fromClass, ...fromClaim];
+  const here = { matchFields: [{ key: 'metadata.name', operator: 'In', values: [node.name] }] };
   return {
     devices: { results, ...(config.length > 0 && { config }) },
-    ...(local && {
-      nodeSelector: {
-        nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node.name] }] }],
-      },
-    }),
+    ...(picks.some(p => p.located.local) && { nodeSelector: { nodeSelectorTerms: [here] } }),
   };
 }

@@ -5,7 +5,9 @@ import type { PodInfo } from '../framework/pod-info.ts';
 import { type Rejection, rejections } from '../framework/status.ts';
 import type { Lookup } from '../snapshot/lookup.ts';
 import type { NodeInfo } from '../snapshot/snapshot.ts';
-import { allocate, deviceId, type MatchSelector } from './device-allocation.ts';
+import { allocate } from './device-allocation.ts';
+import { deviceId } from './device-pools.ts';
+import { createDeviceSelectors } from './device-selectors.ts';
 import { compileNodeSelector } from './node-selector.ts';
 
 const name = 'DynamicResources';
@@ -66,19 +68,11 @@ function readClaims(pod: PodInfo, lookup: Lookup, inFlight: InFlight): State | R
   return { allocated, open, taken: takenDevices(lookup, inFlight) };
 }
 
-function verdict(
-  state: State,
-  node: NodeInfo,
-  lookup: Lookup,
-  match: MatchSelector | undefined,
-): Rejection | undefined {
-  for (const { status } of state.allocated) {
+const isHere = ({ allocated }: State, node: NodeInfo): boolean =>
+  allocated.every(({ status }) => {
     const selector = status?.allocation?.nodeSelector;
-    if (selector && !compileNodeSelector(selector)(node)) return notHere;
-  }
-  if (state.open.length === 0) return undefined;
-  return allocate(state.open, node, lookup, state.taken, match) ? undefined : cannotAllocate;
-}
+    return !selector || compileNodeSelector(selector)(node);
+  });
 
 const attempts = 5;
 
@@ -131,9 +125,11 @@ async function write(
 /** Devices from drivers that publish them as ResourceSlices. */
 export const dynamicResources: PluginFactory = {
   name,
-  /** `matchSelector`: evaluates CEL selectors of requests and classes. */
-  create({ matchSelector }: { matchSelector?: MatchSelector }) {
+  create() {
     const inFlight: InFlight = new Map();
+    const selectors = createDeviceSelectors();
+    const allocateOn = ({ open: claims, taken }: State, node: NodeInfo, lookup: Lookup) =>
+      allocate({ claims, node, lookup, taken, selectors });
     const own = new Map<string, readonly ResourceClaim[]>();
     const forget = ({ key }: PodInfo) => {
       for (const claim of own.get(key) ?? []) inFlight.delete(claim.metadata.uid ?? '');
@@ -152,14 +148,17 @@ export const dynamicResources: PluginFactory = {
         const state = readClaims(pod, lookup, inFlight);
         return 'code' in state ? { reject: state } : { state };
       },
-      filter: (state, node, _pod, { lookup }) => verdict(state, node, lookup, matchSelector),
+      filter(state, node, _pod, { lookup }) {
+        if (!isHere(state, node)) return notHere;
+        return state.open.length === 0 || allocateOn(state, node, lookup) ? undefined : cannotAllocate;
+      },
       postFilter: ({ pod }) =>
         pod.pod.spec.resourceClaims?.length ? { message: '' } : { message: 'no new claims to deallocate' },
       reserve({ pod, node, snapshot }) {
         if (!pod.pod.spec.resourceClaims?.length) return undefined;
         const state = readClaims(pod, snapshot.lookup, inFlight);
         if ('code' in state) return state;
-        const made = allocate(state.open, node, snapshot.lookup, state.taken, matchSelector);
+        const made = allocateOn(state, node, snapshot.lookup);
         if (!made) return cannotAllocate;
         for (const [uid, allocation] of made) inFlight.set(uid, allocation);
         own.set(pod.key, state.open);

@@ -317,9 +317,10 @@ describe('DynamicResources', () => {
       fits: ['a', 'b'],
     },
     {
-      name: 'an expression that nobody can evaluate',
-      objects: objects(resourceClaim('c', 1, { selectors: [{ cel: { expression: 'true' } }] })),
+      name: 'devices of another driver',
+      objects: objects(resourceClaim('c', 1, { selectors: [{ cel: { expression: 'device.driver == "tpu.test"' } }] })),
       pod: asking('c'),
+      says: 'cannot allocate all claims',
     },
     { name: 'a claim that is not there', objects: objects(), pod: asking('c'), says: 'resourceclaim "c" not found' },
     {
