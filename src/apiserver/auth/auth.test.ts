@@ -440,6 +440,10 @@ describe('access reviews', () => {
     const rules = reviewOwnRules({ metadata, spec: { namespace: 'ns' } }, boss, source);
     assert.deepEqual(rules.status?.resourceRules, [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }]);
     assert.equal(rules.status?.incomplete, false);
+    const node = { name: 'system:node:n', groups: ['system:nodes'] };
+    const { status } = reviewOwnRules({ metadata, spec: { namespace: 'ns' } }, node, source);
+    assert.equal(status?.incomplete, true);
+    assert.equal(status?.evaluationError, 'node authorizer does not support user rule resolution');
   });
 
   it('report a failing authorizer instead of failing', async () => {

@@ -15,8 +15,7 @@ import { type ApiError, errors, messageOf } from '../../base/errors.ts';
 import { aggregate, type FieldError, field } from '../registry/field-errors.ts';
 import type { TokenAuthenticator } from './authenticators/token.ts';
 import type { Authorizer } from './contract.ts';
-import { rulesFor } from './rbac/authorizer.ts';
-import { compactRules } from './rbac/rules.ts';
+import { joinErrors, rulesFor } from './rbac/authorizer.ts';
 import type { RbacSource } from './rbac/source.ts';
 import {
   asUpstreamPrints,
@@ -109,7 +108,9 @@ export async function reviewOwnAccess(
   return { ...review, status: await decide(questionOf(review.spec, user), authorizer) };
 }
 
-/** All that RBAC gives the user in one namespace. Throws BadRequest without namespace. */
+const unknownNodeRules = 'node authorizer does not support user rule resolution';
+
+/** All that RBAC gives the user in one namespace, rule by rule. Throws BadRequest without namespace. */
 export function reviewOwnRules(
   review: SelfSubjectRulesReview,
   user: UserInfo,
@@ -117,16 +118,13 @@ export function reviewOwnRules(
 ): SelfSubjectRulesReview {
   const namespace = review.spec.namespace ?? '';
   if (!namespace) throw errors.badRequest('no namespace on request');
-  const { rules, failures } = rulesFor(source, user, namespace);
   const isNode = nodeNameOf(user) !== undefined;
-  if (isNode) failures.push('node authorizer does not support user rule resolution');
-  const resourceRules: ResourceRule[] = compactRules(rules.filter(r => r.resources?.length)).map(
-    ({ verbs, apiGroups, resources, resourceNames }) => ({
-      verbs,
-      apiGroups: apiGroups ?? [],
-      resources: resources ?? [],
-      ...(resourceNames && { resourceNames }),
-    }),
+  const { rules, failures } = rulesFor(source, user, namespace);
+  const evaluationError = joinErrors([...(isNode ? [unknownNodeRules] : []), ...failures]);
+  const resourceRules: ResourceRule[] = rules.flatMap(({ verbs, apiGroups, resources, resourceNames }) =>
+    resources?.length
+      ? [{ verbs, ...(apiGroups && { apiGroups }), resources, ...(resourceNames && { resourceNames }) }]
+      : [],
   );
   const nonResourceRules: NonResourceRule[] = rules.flatMap(({ verbs, nonResourceURLs }) =>
     nonResourceURLs?.length ? [{ verbs, nonResourceURLs }] : [],
@@ -138,10 +136,10 @@ export function reviewOwnRules(
     metadata: { name: '' },
     spec: {},
     status: {
-      incomplete: failures.length > 0,
+      incomplete: isNode,
       nonResourceRules,
       resourceRules,
-      ...(failures.length > 0 && { evaluationError: failures.join(', ') }),
+      ...(evaluationError && { evaluationError }),
     },
   };
 }

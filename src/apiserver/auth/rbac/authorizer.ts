@@ -51,13 +51,19 @@ function* grantsOf(
   }
 }
 
+/** Several complaints as one, each told once (NewAggregate of k8s.io/apimachinery/pkg/util/errors). */
+export function joinErrors(messages: readonly string[]): string {
+  const distinct = [...new Set(messages)];
+  return distinct.length > 1 ? `[${distinct.join(', ')}]` : distinct.join('');
+}
+
 /** Never denies: RBAC allows or has no opinion. Roles that a binding names but that are missing go into the reason. */
 export function decide(source: RbacSource, attributes: Attributes): Decision {
   const failures: string[] = [];
   for (const grant of grantsOf(source, attributes.user, attributes.namespace, m => failures.push(m)))
     for (const rule of grant.rules)
       if (ruleAllows(rule, attributes)) return { result: 'allow', reason: `RBAC: allowed by ${grant.describe()}` };
-  const all = failures.length > 1 ? `[${failures.join(', ')}]` : failures.join('');
+  const all = joinErrors(failures);
   return { result: 'no-opinion', reason: all && `RBAC: ${all}` };
 }
 
