@@ -52,7 +52,7 @@ export interface ClusterPki {
 }
 
 const clientSubjects: Readonly<Record<ClientName, { commonName: string; organizations: readonly string[] }>> = {
-  'apiserver-kubelet-client': { commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] },
+  'apiserver-kubelet-client': { commonName: 'kube-apiserver-kubelet-client', organizations: [] },
   admin: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
   'controller-manager': { commonName: 'system:kube-controller-manager', organizations: [] },
   scheduler: { commonName: 'system:kube-scheduler', organizations: [] },
@@ -170,6 +170,8 @@ function covers(info: CertificateInfo, spec: LeafSpec): boolean {
     (wanted ?? []).every(w => has.includes(w));
   return (
     info.commonName === spec.commonName &&
+    // No more of them either: groups are rights.
+    info.organizations.length === (spec.organizations ?? []).length &&
     all(spec.organizations, info.organizations) &&
     all(spec.dnsNames, info.dnsNames) &&
     all(spec.addresses, info.addresses)

@@ -1,7 +1,9 @@
 /** Assembles an API server process: store, certificates, security, sockets. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import type { Draft } from '../../api/object.ts';
 import type { Docs } from '../../api/openapi/source.ts';
+import type { ClusterRoleBinding } from '../../api/types/rbac-v1.ts';
 import { admissionPlugins } from '../../apiserver/admission/index.ts';
 import { createTokenSigner } from '../../apiserver/auth/index.ts';
 import { createNodeDialer } from '../../apiserver/http/dialer.ts';
@@ -10,6 +12,7 @@ import { type HttpServer, listen } from '../../apiserver/http/server.ts';
 import { createApiServer } from '../../apiserver/index.ts';
 import { strategies } from '../../apiserver/registry/index.ts';
 import { createSecurity } from '../../apiserver/security.ts';
+import { createClient } from '../../client/index.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
 import type { Store } from '../../store/contract.ts';
@@ -56,6 +59,16 @@ export interface RunningApiServer {
 
 /** Time that requests in work have when the server stops. */
 const closeGraceMs = 2_000;
+
+const rbac = 'rbac.authorization.k8s.io';
+/** Lets the server do at kubelets what it is asked to (logs, exec, proxying): their user is no administrator. */
+const kubeletAccess: Draft<ClusterRoleBinding> = {
+  apiVersion: `${rbac}/v1`,
+  kind: 'ClusterRoleBinding',
+  metadata: { name: 'tsukube:kube-apiserver-kubelet-client', labels: { 'app.kubernetes.io/managed-by': 'tsukube' } },
+  roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'system:kubelet-api-admin' },
+  subjects: [{ apiGroup: rbac, kind: 'User', name: 'kube-apiserver-kubelet-client' }],
+};
 
 /** Resolves when the server answers. */
 export async function runApiServer(options: ApiServerProcessOptions): Promise<RunningApiServer> {
@@ -124,6 +137,9 @@ export async function runApiServer(options: ApiServerProcessOptions): Promise<Ru
   try {
     // Nobody is let in before policies are loaded: a refusal would be wrong, and clients try again anyway.
     await server.start();
+    await createClient(server.loopback)
+      .clusterrolebindings()
+      .apply(kubeletAccess, { fieldManager: 'tsukube', force: true });
     for (const host of options.bindAddresses) {
       sockets.push(
         await listen({ handle: server.handle, tls: files(pki), host, port: options.port || (sockets[0]?.port ?? 0) }),

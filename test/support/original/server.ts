@@ -107,9 +107,9 @@ function flags(pki: string, port: number, etcd: readonly string[]): string[] {
       `--service-cluster-ip-range=${serviceRange}`,
     ],
     ...['--authorization-mode=Node,RBAC', '--anonymous-auth=false', '--allow-privileged', '--profiling=false'],
-    ...[`--kubelet-client-certificate=${file('apiserver-kubelet-client.crt')}`],
+    ...[`--kubelet-client-certificate=${file('admin.crt')}`],
     ...[
-      `--kubelet-client-key=${file('apiserver-kubelet-client.key')}`,
+      `--kubelet-client-key=${file('admin.key')}`,
       `--kubelet-certificate-authority=${file('ca.crt')}`,
     ],
   ];
