@@ -47,7 +47,7 @@ export async function kubeletOf(core: Core, nodeName: string, port = ''): Promis
   const address = addressOrder.map(type => addresses.find(a => a.type === type)?.address).find(a => a !== undefined);
   if (address === undefined) throw errors.internal(`no preferred addresses found for node ${nodeName}`);
   const own = node.status?.daemonEndpoints?.kubeletEndpoint?.Port || kubeletPort;
-  return dialerOf(core).kubelet(address, port === '' ? own : parsePort(port));
+  return dialerOf(core).kubelet(address, port === '' ? own : parsePort(port), node);
 }
 
 function parsePort(text: string): number {

@@ -1,5 +1,6 @@
 /** Reaches kubelets and backends over the client's own transport. */
 import type { Transport } from '../../api/transport.ts';
+import { errors } from '../../base/errors.ts';
 import { http2Transport } from '../../client/node/transport.ts';
 import type { Dialer } from '../connect/dialer.ts';
 
@@ -24,15 +25,21 @@ export function createNodeDialer(options: NodeDialerOptions): Dialer & { close()
     return transport;
   }
   return {
-    kubelet: (host, port) =>
-      cached(`kubelet ${host} ${port}`, () =>
+    kubelet(host, port, node) {
+      // Its address is made up: somebody else may have it.
+      if (node.status?.nodeInfo?.containerRuntimeVersion.startsWith('simulated://'))
+        throw errors.serviceUnavailable(
+          `node ${node.metadata.name} is simulated in another process: it keeps no logs and runs nothing`,
+        );
+      return cached(`kubelet ${host} ${port}`, () =>
         http2Transport({
           server: `https://${bracket(host)}:${port}`,
           ca: options.kubeletCa,
           cert: options.clientCert,
           key: options.clientKey,
         }),
-      ),
+      );
+    },
     backend: (scheme, host, port) =>
       cached(`${scheme} ${host} ${port}`, () =>
         http2Transport({ server: `${scheme}://${bracket(host)}:${port}`, insecureSkipTlsVerify: true }),

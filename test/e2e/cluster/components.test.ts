@@ -166,6 +166,10 @@ describe('components alone', { skip: isRoot ? false : 'needs root for a network 
     assert.match(metrics, /^coredns_dns_responses_total\{.*rcode="NXDOMAIN".*\} [1-9]/m);
   });
 
+  test('a simulated node in another process has no logs, and its made-up address is not called', async () => {
+    await assert.rejects(kubectl('logs', 'deployment/web'), /node node-\d is simulated in another process/);
+  });
+
   test('each of them acts as itself, and needs no more than its rights', async () => {
     const refused = (await kubectl('get', '--raw', '/metrics')).match(/^apiserver_request_total\{.*code="40[13]".*$/gm);
     assert.equal(refused, null);
