@@ -40,8 +40,24 @@ function inServedVersion(served: Served, obj: Unstructured): Unstructured {
   return served.conversion ? toServed(served, obj) : obj;
 }
 
+const structs = ['metadata', 'spec', 'template', 'jobTemplate'];
+
+/** The parts of `value` that upstream's empty object has, too: a client that left them empty does not own them. */
+function emptyStructs(value: object): Record<string, unknown> {
+  const parts = value as Record<string, unknown>;
+  const found: Record<string, unknown> = {};
+  for (const name of structs) {
+    const part = parts[name];
+    if (typeof part === 'object' && part !== null) found[name] = emptyStructs(part);
+  }
+  return found;
+}
+
+/** Custom objects have no parts before somebody sets them. */
 export function trackCreate(served: Served, obj: Unstructured, manager: string, now: number): void {
-  trackUpdate(served, undefined, obj, manager, '', now);
+  const { apiVersion, kind } = obj;
+  const empty = served.custom ? undefined : ({ ...emptyStructs(obj), apiVersion, kind } as unknown as Unstructured);
+  trackUpdate(served, empty, obj, manager, '', now);
 }
 
 export function trackUpdate(

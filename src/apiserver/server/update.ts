@@ -137,6 +137,7 @@ async function changeFor(
   checkPreconditions(served, produced, live);
   const obj = toStored(served, produced);
   keepSystemMetadata(obj, live);
+  if (!plan.applied) trackUpdate(served, live, obj, parameters.fieldManager, plan.subresource, core.clock.now());
   const request = admissionRequest(scope, served, {
     operation: 'UPDATE',
     subresource: plan.subresource,
@@ -156,7 +157,6 @@ async function changeFor(
   if (sub) sub.prepareForUpdate?.(obj, live, context);
   else strategy.prepareForUpdate?.(obj, live, context);
   if (wantsGeneration(served)) countGeneration(served, obj, live);
-  if (!plan.applied) trackUpdate(served, live, obj, parameters.fieldManager, plan.subresource, core.clock.now());
   if (hooks.beginUpdate && plan.subresource === '') {
     const step = await hooks.beginUpdate(obj, live, scope, parameters.dryRun);
     if (step) {

@@ -147,6 +147,24 @@ export const writeCases: readonly Case[] = [
     },
   },
   {
+    name: 'writers own what they sent and its defaults, not what the server added',
+    async run({ core, expect, ns }) {
+      const owned = (obj: Json) => Object.keys(obj.metadata.managedFields[0].fieldsV1['f:spec'] ?? {}).sort();
+      const service = {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'a' },
+        spec: { selector: { a: 'b' }, ports: [{ port: 80 }] },
+      };
+      const fields = ['f:internalTrafficPolicy', 'f:ports', 'f:selector', 'f:sessionAffinity', 'f:type'];
+      assert.deepEqual(owned(await expect(201, 'POST', core('services'), { body: service })), fields);
+      assert.deepEqual(owned(await expect(200, 'PUT', core('services', 'a'), { body: service })), fields);
+      assert.deepEqual((await expect(200, 'GET', `/api/v1/namespaces/${ns}`)).metadata.managedFields[0].fieldsV1, {
+        'f:metadata': { 'f:labels': { '.': {}, 'f:kubernetes.io/metadata.name': {} } },
+      });
+    },
+  },
+  {
     name: 'DELETE and its preconditions',
     async run({ core, expect }) {
       const made = await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
