@@ -6,14 +6,14 @@ import type { CacheEvent, KindCache } from '../storage/kind-cache.ts';
 import { joinBytes, joinFrames } from './frame-queue.ts';
 
 /** One watcher's end. */
-export interface Receiver {
+interface Receiver {
   push(frames: Uint8Array): void;
   /** The cache lost its place: the watch must end. */
   end(): void;
 }
 
 /** Frames of a kind as one sort of watch sees them. Alive while it has members. */
-export interface Channel {
+interface Channel {
   /** Gets what happens from now on, until the returned function is called. */
   join(receiver: Receiver): () => void;
   /** Hands out what waits for the turn to end, for those who have something to say after it. */
