@@ -108,10 +108,7 @@ function flags(pki: string, port: number, etcd: readonly string[]): string[] {
     ],
     ...['--authorization-mode=Node,RBAC', '--anonymous-auth=false', '--allow-privileged', '--profiling=false'],
     ...[`--kubelet-client-certificate=${file('admin.crt')}`],
-    ...[
-      `--kubelet-client-key=${file('admin.key')}`,
-      `--kubelet-certificate-authority=${file('ca.crt')}`,
-    ],
+    ...[`--kubelet-client-key=${file('admin.key')}`, `--kubelet-certificate-authority=${file('ca.crt')}`],
   ];
 }
 
