@@ -14,6 +14,7 @@ import { ensureFlowControl } from './ensure.ts';
 import { flowSchemas } from './flow-schema.ts';
 import { priorityLevelConfigurations } from './priority-level.ts';
 
+const annotation = 'apf.kubernetes.io/autoupdate-spec';
 let server: ApiServer;
 let closeStore: () => Promise<void>;
 
@@ -50,11 +51,39 @@ test('missing objects are made, drifted ones restored, taken over ones left alon
   const scheduler = await store.get('kube-scheduler');
   await store.update({
     ...scheduler,
-    metadata: { ...scheduler.metadata, annotations: { 'apf.kubernetes.io/autoupdate-spec': 'false' } },
+    metadata: { ...scheduler.metadata, annotations: { [annotation]: 'false' } },
     spec: { ...scheduler.spec, matchingPrecedence: 801 },
   });
+  const accounts = await store.get('service-accounts');
+  await store.update({
+    ...accounts,
+    metadata: { ...accounts.metadata, annotations: {} },
+    spec: { ...accounts.spec, matchingPrecedence: 9001 },
+  });
+  const last = await store.get('catch-all');
+  await store.update({ ...last, metadata: { ...last.metadata, annotations: { [annotation]: 'false' } } });
+  const foreign = (name: string, annotations: Record<string, string>) =>
+    store.create({ ...nodes, metadata: { name, annotations } });
+  await foreign('of-an-earlier-version', { [annotation]: 'true' });
+  await foreign('of-an-administrator', { [annotation]: 'false' });
+  await foreign('of-somebody', {});
+
   await ensureFlowControl(client);
-  assert.equal((await store.list()).items.length, count);
-  assert.equal((await store.get('system-nodes')).spec.matchingPrecedence, 500);
-  assert.equal((await store.get('kube-scheduler')).spec.matchingPrecedence, 801);
+  const names = (await store.list()).items.map(obj => obj.metadata.name);
+  assert.deepEqual(
+    names.filter(name => name.startsWith('of-')),
+    ['of-an-administrator', 'of-somebody'],
+  );
+  assert.equal(names.length, count + 2);
+  const precedence = async (name: string) => (await store.get(name)).spec.matchingPrecedence;
+  assert.deepEqual(
+    await Promise.all(['system-nodes', 'kube-scheduler', 'service-accounts'].map(precedence)),
+    [500, 801, 9001],
+  );
+  const annotated = async (name: string) => (await store.get(name)).metadata.annotations?.[annotation];
+  assert.deepEqual(await Promise.all(['service-accounts', 'catch-all', 'probes'].map(annotated)), [
+    'false',
+    'true',
+    'true',
+  ]);
 });
