@@ -4,7 +4,7 @@ import { sleep } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { ImageError } from '../images/puller.ts';
 import type { ContainerType } from '../metrics/meters.ts';
-import type { Image, SandboxConfig } from '../runtime/contract.ts';
+import type { Image, RuntimeHandler, SandboxConfig } from '../runtime/contract.ts';
 import { goSeconds } from './back-off.ts';
 import { containerConfig, podDns, sandboxConfig } from './config.ts';
 import type { PodContext } from './context.ts';
@@ -61,12 +61,32 @@ export async function buildSandboxConfig(context: PodContext, pod: Pod, attempt:
   });
 }
 
+async function handlerOf(context: PodContext, pod: Pod): Promise<RuntimeHandler> {
+  const name = await context.runtimeHandler(pod.spec.runtimeClassName);
+  const { handlers } = await context.runtime.status();
+  return handlers.find(h => h.name === name) ?? { name };
+}
+
+/** Paths of the container under which nothing may be written, mounts below mounts included. Upstream: resolveRecursiveReadOnly. */
+async function recursivePaths(context: PodContext, pod: Pod, container: AnyContainer): Promise<ReadonlySet<string>> {
+  const asked = (container.volumeMounts ?? []).filter(
+    m => m.readOnly && (m.recursiveReadOnly ?? 'Disabled') !== 'Disabled',
+  );
+  if (asked.length === 0) return new Set();
+  const { features } = await handlerOf(context, pod);
+  if (features?.recursiveReadOnlyMounts) return new Set(asked.map(m => m.mountPath));
+  const must = asked.find(m => m.recursiveReadOnly === 'Enabled');
+  if (!must) return new Set();
+  throw new ConfigError(
+    `failed to resolve recursive read-only mode: volume "${must.name}": not supported by the runtime`,
+  );
+}
+
 /** Undefined: the host's. Rejects when the runtime cannot keep them apart, rather than to run as the host's root. */
 async function usersOf(context: PodContext, pod: Pod): Promise<UserNamespace> {
   if (pod.spec.hostUsers !== false) return undefined;
-  const name = await context.runtimeHandler(pod.spec.runtimeClassName);
-  const { handlers } = await context.runtime.status();
-  if (handlers.find(h => h.name === name)?.features?.userNamespaces) return context.host.userNamespace(pod);
+  const { name, features } = await handlerOf(context, pod);
+  if (features?.userNamespaces) return context.host.userNamespace(pod);
   const which = name ? `runtime handler "${name}"` : 'runtime';
   throw new Error(`can't set \`spec.hostUsers: false\`, ${which} does not support user namespaces`);
 }
@@ -187,6 +207,7 @@ async function pullAndStart(context: PodContext, container: AnyContainer, input:
         files,
         nodeMemory: ctx.host.memoryBytes,
         users: await usersOf(ctx, pod),
+        recursive: await recursivePaths(ctx, pod, c),
         ...(target && { targetContainerId: target.status.id }),
       });
       return await runtime.createContainer(sandboxId, config, sandbox);

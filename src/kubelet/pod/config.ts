@@ -138,6 +138,8 @@ export interface ContainerInput {
   files: ContainerFiles;
   nodeMemory: number;
   users?: UserNamespace;
+  /** Where read-only holds for mounts below, too. */
+  recursive?: ReadonlySet<string>;
   /** For ephemeral containers that share another's process namespace. */
   targetContainerId?: string;
 }
@@ -156,7 +158,11 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     args: expandAll(container.args),
     workingDir: container.workingDir ?? '',
     envs: [...values].map(([key, value]) => ({ key, value: encoder.encode(value) })),
-    mounts: files.mounts.map(m => ({ ...m, ...mapped })),
+    mounts: files.mounts.map(m => ({
+      ...m,
+      ...mapped,
+      ...(input.recursive?.has(m.containerPath) && { recursiveReadOnly: true }),
+    })),
     devices: [...files.devices],
     labels: { ...podLabels(pod), [containerNameLabel]: container.name },
     annotations: {

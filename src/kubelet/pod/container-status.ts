@@ -86,7 +86,10 @@ export function containerStatus(container: AnyContainer, group: ContainerGroup, 
       volumeMounts: container.volumeMounts.map(m => ({
         name: m.name,
         mountPath: m.mountPath,
-        ...(m.readOnly && { readOnly: true, recursiveReadOnly: m.recursiveReadOnly ?? 'Disabled' }),
+        ...(m.readOnly && {
+          readOnly: true,
+          recursiveReadOnly: isRecursive(status, m.mountPath) ? 'Enabled' : 'Disabled',
+        }),
       })),
     }),
     ...(status.user?.linux && { user: { linux: status.user.linux } }),
@@ -113,6 +116,9 @@ export const lost = {
   reason: 'ContainerStatusUnknown',
   message: 'The container could not be located when the pod was terminated',
 };
+
+const isRecursive = ({ mounts }: ContainerView['status'], path: string): boolean =>
+  mounts.some(m => m.containerPath === path && m.recursiveReadOnly);
 
 /** What the container runs with, which lags behind the spec while a resize is pending. */
 function actualResources({ status }: ContainerView, { resources }: StatusInput) {

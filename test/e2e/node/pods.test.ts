@@ -195,6 +195,40 @@ test('a user namespace of its own, or a word why there is none', { skip }, async
   await f.gone('users');
 });
 
+test('read-only all the way down, or a word why not', { skip }, async t => {
+  const mount = { name: 'v', mountPath: '/v', readOnly: true };
+  const volumes = [{ name: 'v', emptyDir: {} }];
+  await f.create('must', {
+    volumes,
+    containers: [shell(forever, { volumeMounts: [{ ...mount, recursiveReadOnly: 'Enabled' }] })],
+  });
+  await f.create('may', {
+    volumes,
+    containers: [shell(forever, { volumeMounts: [{ ...mount, recursiveReadOnly: 'IfPossible' }] })],
+  });
+  const shown = (await f.until('may', ready)).status?.containerStatuses?.[0]?.volumeMounts?.[0]?.recursiveReadOnly;
+  const { handlers } = await f.node.runtime.status();
+  if (handlers.some(h => h.name === '' && h.features?.recursiveReadOnlyMounts)) {
+    await f.until('must', ready);
+    assert.equal(shown, 'Enabled');
+  } else {
+    t.diagnostic('this containerd has no recursive read-only mounts: only the refusal is tried');
+    const pod = await f.until(
+      'must',
+      p => p.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError',
+    );
+    assert.match(
+      pod.status?.containerStatuses?.[0]?.state?.waiting?.message ?? '',
+      /recursive read-only .* not supported by the runtime/,
+    );
+    assert.equal(shown, 'Disabled');
+  }
+  for (const name of ['must', 'may']) {
+    await f.client.resource('v1/pods', 'default').delete(name);
+    await f.gone(name);
+  }
+});
+
 test('a pod that must be confined by AppArmor does not run without', { skip }, async t => {
   const enabled = await readFile('/sys/module/apparmor/parameters/enabled', 'utf8').catch(() => '');
   if (enabled.startsWith('Y')) return t.skip('this host has AppArmor');
