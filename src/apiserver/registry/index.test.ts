@@ -41,6 +41,7 @@ test('a PUT makes objects of few kinds, and overwrites blindly those of most', (
     guarded.filter(resource => !resource.startsWith('admissionregistration.k8s.io/')),
     [
       'apiextensions.k8s.io/customresourcedefinitions',
+      'apiregistration.k8s.io/apiservices',
       'coordination.k8s.io/leases',
       'node.k8s.io/runtimeclasses',
       'policy/poddisruptionbudgets',

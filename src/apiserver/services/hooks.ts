@@ -3,7 +3,7 @@ import type { Unstructured } from '../../api/object.ts';
 import type { Service } from '../../api/types/core-v1.ts';
 import { errors, messageOf } from '../../base/errors.ts';
 import { isHeadless, needsClusterIp } from '../registry/core/service/cluster-ips.ts';
-import { allocatesNodePorts } from '../registry/core/service/update.ts';
+import { allocatesNodePorts, mayHaveNodePorts } from '../registry/core/service/update.ts';
 import { needsHealthCheck } from '../registry/core/service/validate.ts';
 import { aggregate, type FieldError, field } from '../registry/field-errors.ts';
 import type { Hooks, Reservation } from '../server/scope.ts';
@@ -78,42 +78,54 @@ async function allocateIps(
 
 const nameOf = ({ metadata }: Service): ServiceName => ({ namespace: metadata.namespace ?? '', name: metadata.name });
 
-async function allocatePorts(
-  service: Service,
-  present: ReadonlySet<number>,
-  { ports }: ServiceAllocators,
-  dryRun: boolean,
-  book: Ledger,
-): Promise<void> {
-  const { spec } = service;
+/** Takes and gives numbers of one service; those that it has already are not taken again. */
+function claims(service: Service, old: Service | undefined, ports: PortAllocator, dryRun: boolean, book: Ledger) {
   const owner = nameOf(service);
-  /** One number may serve several protocols of the same port. */
-  const mine = new Set<number>(present);
-  const claim = async (port: number, path: string) => {
-    if (mine.has(port)) return;
-    await ports.exactly(port, owner, dryRun).catch(e => refuse(service, field.invalid(path, port, messageOf(e))));
+  const mine = new Set(old ? heldPorts(old) : []);
+  const hold = (port: number) => {
     mine.add(port);
     book.taken.push(port);
+    return port;
   };
-  if (allocatesNodePorts(spec) || spec.ports?.some(p => p.nodePort)) {
-    const byPort = new Map<number, number>();
-    for (const [i, port] of (spec.ports ?? []).entries()) {
-      if (port.nodePort) await claim(port.nodePort, `spec.ports[${i}].nodePort`);
-      else if (allocatesNodePorts(spec)) {
-        const shared = byPort.get(port.port);
-        port.nodePort = shared ?? (await ports.any(owner, dryRun));
-        if (shared === undefined) book.taken.push(port.nodePort);
-        mine.add(port.nodePort);
-      }
-      if (port.nodePort) byPort.set(port.port, port.nodePort);
+  return {
+    any: async () => hold(await ports.any(owner, dryRun)),
+    async exactly(port: number) {
+      if (mine.has(port)) return;
+      await ports.exactly(port, owner, dryRun);
+      hold(port);
+    },
+  };
+}
+type Claims = ReturnType<typeof claims>;
+
+/** In a new service, ports of one number share a node port, whatever their protocols. */
+async function allocateNodePorts(service: Service, old: Service | undefined, claim: Claims): Promise<void> {
+  const { spec } = service;
+  if (!mayHaveNodePorts(spec)) return;
+  const shared = new Map<number, number>();
+  if (!old)
+    for (const { port, nodePort } of spec.ports ?? []) if (nodePort && !shared.has(port)) shared.set(port, nodePort);
+  for (const [i, port] of (spec.ports ?? []).entries()) {
+    if (!port.nodePort && !allocatesNodePorts(spec)) continue;
+    const wanted = port.nodePort || shared.get(port.port);
+    if (wanted) {
+      const path = `spec.ports[${i}].nodePort`;
+      await claim.exactly(wanted).catch(e => refuse(service, field.invalid(path, wanted, messageOf(e))));
     }
+    port.nodePort = wanted || (await claim.any());
+    if (!old && !shared.has(port.port)) shared.set(port.port, port.nodePort);
   }
-  if (!needsHealthCheck(spec)) return;
-  if (spec.healthCheckNodePort) await claim(spec.healthCheckNodePort, 'spec.healthCheckNodePort');
-  else {
-    spec.healthCheckNodePort = await ports.any(owner, dryRun);
-    book.taken.push(spec.healthCheckNodePort);
+}
+
+async function allocateHealthCheckPort({ spec }: Service, old: Service | undefined, claim: Claims): Promise<void> {
+  if (!needsHealthCheck(spec) || (old && needsHealthCheck(old.spec))) return;
+  const wanted = spec.healthCheckNodePort;
+  if (wanted) {
+    await claim.exactly(wanted).catch(e => {
+      throw errors.internal(`failed to allocate requested HealthCheck NodePort ${wanted}: ${messageOf(e)}`);
+    });
   }
+  spec.healthCheckNodePort = wanted || (await claim.any());
 }
 
 export function heldIps({ spec }: Service): string[] {
@@ -137,7 +149,9 @@ export function serviceHooks(allocators: ServiceAllocators): Hooks {
       if (!keepsFamilies(service, old)) {
         await allocateIps(service, old, allocators, dryRun, book);
       }
-      await allocatePorts(service, new Set(old ? heldPorts(old) : []), allocators, dryRun, book);
+      const claim = claims(service, old, allocators.ports, dryRun, book);
+      await allocateNodePorts(service, old, claim);
+      await allocateHealthCheckPort(service, old, claim);
     } catch (e) {
       await book.undo();
       throw e;

@@ -49,6 +49,32 @@ export const serviceCases: readonly Case[] = [
     },
   },
   {
+    name: 'share a node port between protocols of one port, and say what cannot be had',
+    async run({ core, expect }) {
+      const ports = [
+        { name: 't', port: 53 },
+        { name: 'u', port: 53, protocol: 'UDP', nodePort: 31_053 },
+      ];
+      const dns = await expect(201, 'POST', core('services'), { body: service('dns', { type: 'NodePort', ports }) });
+      assert.deepEqual(
+        dns.spec.ports.map((p: { nodePort: number }) => p.nodePort),
+        [31_053, 31_053],
+      );
+      const plain = service('plain', { ports: [{ port: 80, nodePort: 31_053 }] });
+      assertStatus(
+        await expect(422, 'POST', core('services'), { body: plain }),
+        'Invalid',
+        /nodePort: Forbidden: may not/,
+      );
+      const local = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 31_053 };
+      assertStatus(
+        await expect(500, 'POST', core('services'), { body: service('local', local) }),
+        'InternalError',
+        /failed to allocate requested HealthCheck NodePort 31053: provided port is already allocated$/,
+      );
+    },
+  },
+  {
     name: 'a dry run and a failed write hold nothing',
     async run({ core, expect }) {
       const ip = '10.96.0.77';

@@ -7,7 +7,8 @@ import { needsClusterIp, validateClusterIpsUpdate } from './cluster-ips.ts';
 import { externallyAccessible } from './defaults.ts';
 import { needsHealthCheck, validateService } from './validate.ts';
 
-const mayHaveNodePorts = (spec: ServiceSpec) => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+export const mayHaveNodePorts = (spec: ServiceSpec): boolean =>
+  spec.type === 'NodePort' || spec.type === 'LoadBalancer';
 /** Ports of the service get node ports that it does not name. */
 export const allocatesNodePorts = (spec: ServiceSpec): boolean =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
