@@ -161,6 +161,18 @@ describe('the shape of frontends', () => {
     const onlyV6 = service({ ...spec, loadBalancerSourceRanges: ['2001:db8::/32'] }, { status });
     assert.deepEqual(at(frontendsOf(onlyV6, [], here), '192.0.2.8').sources, []);
   });
+  test('source ranges are written once, without those inside others', () => {
+    const ranges = ['10.1.2.3/8', '10.1.0.0/16', ' 192.0.2.0/24 ', '10.0.0.0/8', '192.0.2.0/25', '198.51.100.0/24'];
+    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.8' }] } };
+    const made = service({ type: 'LoadBalancer', loadBalancerSourceRanges: ranges }, { status });
+    assert.deepEqual(at(frontendsOf(made, [], here), '192.0.2.8').sources, [
+      '10.0.0.0/8',
+      '192.0.2.0/24',
+      '198.51.100.0/24',
+    ]);
+    const all = service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['10.0.0.0/8', '0.0.0.0/0'] }, { status });
+    assert.deepEqual(at(frontendsOf(all, [], here), '192.0.2.8').sources, ['0.0.0.0/0']);
+  });
   test('a load balancer that terminates itself, or has a name only, is no frontend', () => {
     const status = { loadBalancer: { ingress: [{ ip: '192.0.2.8', ipMode: 'Proxy' }, { hostname: 'lb.example' }] } };
     assert.equal(frontendsOf(service({ type: 'LoadBalancer' }, { status }), [], here).length, 1);

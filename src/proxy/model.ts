@@ -2,7 +2,9 @@
  * What the proxy does with a service, as data: every address and port that clients may use (a frontend) with the endpoints behind it. Pure.
  * The choice of endpoints follows upstream's pkg/proxy/topology.go: traffic policies, topology hints, terminating endpoints.
  */
+
 import type { Endpoint, EndpointSlice, Service, ServicePort } from '../api/types/index.ts';
+import { type Cidr, cidrContains, formatCidr, parseCidr } from '../api/validation/ip.ts';
 
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
@@ -115,7 +117,7 @@ function portFrontends(
     address,
   }));
   for (const address of ofFamily(spec.externalIPs)) out.push({ ...external, address, port: port.port });
-  const sources = (spec.loadBalancerSourceRanges ?? []).filter(range => familyOf(range) === family);
+  const sources = outermost((spec.loadBalancerSourceRanges ?? []).filter(range => familyOf(range) === family));
   const restricted = (spec.loadBalancerSourceRanges ?? []).length > 0;
   for (const ingress of status?.loadBalancer?.ingress ?? []) {
     if (!ingress.ip || familyOf(ingress.ip) !== family || ingress.ipMode === 'Proxy') continue;
@@ -123,6 +125,15 @@ function portFrontends(
   }
   if (port.nodePort) out.push({ ...external, port: port.nodePort });
   return out;
+}
+
+/** Ranges without those inside another one: an nftables set takes no overlaps. What is no range permits nobody. */
+function outermost(ranges: readonly string[]): string[] {
+  const parsed = ranges.flatMap(range => parseCidr(range.trim()) ?? []);
+  const isInside = (inner: Cidr, outer: Cidr) =>
+    inner.prefix > outer.prefix && cidrContains(outer, { ...inner.address, value: inner.network });
+  const left = parsed.filter(range => !parsed.some(other => isInside(range, other)));
+  return [...new Set(left.map(formatCidr))];
 }
 
 function candidatesFor(

@@ -47,6 +47,7 @@ export interface ServiceTableOptions extends TableOptions {
   readonly run?: NftRunner;
 }
 
+type Changes = ReadonlyMap<string, readonly Frontend[]>;
 type Contribution = ReadonlyMap<MapName, ReadonlyMap<string, string>>;
 
 /** Elements of one family with the services that ask for each: the first to ask owns it, the next takes over when it goes. */
@@ -160,15 +161,52 @@ export function createServiceTable(options: ServiceTableOptions): ServiceTable {
       .join('\n');
   }
 
-  async function load(services: ReadonlyMap<string, readonly Frontend[]>): Promise<void> {
+  /** The whole table anew, with what `all` holds. */
+  async function reload(): Promise<void> {
     merged = new Map();
     chains = new Map();
-    const scripts = families.map(family => `${tableScript(family, options)}\n${scriptFor(family, services)}`);
-    await transact(scripts.join('\n'));
+    await transact(families.map(family => `${tableScript(family, options)}\n${scriptFor(family, all)}`).join('\n'));
   }
 
-  function everything(): Map<string, readonly Frontend[]> {
-    return new Map(all);
+  /** Changes in one transaction; what is remembered follows only when the kernel took them. */
+  async function commit(changes: Changes): Promise<void> {
+    const previous = new Map([...changes.keys()].map(key => [key, all.get(key) ?? []]));
+    const knownChains = new Map([...chains].map(([family, names]) => [family, new Set(names)]));
+    const script = families.map(family => scriptFor(family, changes)).join('\n');
+    try {
+      if (script.trim() !== '') await transact(script);
+    } catch (error) {
+      for (const family of families) scriptFor(family, previous);
+      chains = knownChains;
+      throw error;
+    }
+    for (const [key, frontends] of changes) {
+      if (frontends.length === 0) all.delete(key);
+      else all.set(key, frontends);
+    }
+  }
+
+  /** By halves where nft refuses changes together: a service that it cannot take must not keep the others out. Resolves with the refused. */
+  async function commitApart(changes: Changes): Promise<Map<string, unknown>> {
+    try {
+      await commit(changes);
+      return new Map();
+    } catch (error) {
+      const list = [...changes];
+      const [[key] = ['']] = list;
+      if (list.length < 2) return new Map([[key, error]]);
+      const half = list.length >> 1;
+      const first = await commitApart(new Map(list.slice(0, half)));
+      return new Map([...first, ...(await commitApart(new Map(list.slice(half))))]);
+    }
+  }
+
+  /** Throws when nothing was taken: then it is not the services. */
+  async function commitMost(changes: Changes): Promise<void> {
+    const refused = await commitApart(changes);
+    if (refused.size > 0 && refused.size === changes.size) throw [...refused.values()][0];
+    for (const [service, error] of refused)
+      log.error('the packet filter refuses a service, which stays as it was', { service, error: messageOf(error) });
   }
   const all = new Map<string, readonly Frontend[]>();
 
@@ -176,20 +214,22 @@ export function createServiceTable(options: ServiceTableOptions): ServiceTable {
     async load(services) {
       all.clear();
       for (const [key, frontends] of services) all.set(key, frontends);
-      await load(services);
+      try {
+        await reload();
+      } catch (error) {
+        log.warn('the service table cannot be loaded at once', { error: messageOf(error) });
+        all.clear();
+        await reload();
+        await commitMost(services);
+      }
     },
     async update(changes) {
-      for (const [key, frontends] of changes) {
-        if (frontends.length === 0) all.delete(key);
-        else all.set(key, frontends);
-      }
-      const script = families.map(family => scriptFor(family, changes)).join('\n');
-      if (script.trim() === '') return;
       try {
-        await transact(script);
+        await commit(changes);
       } catch (error) {
         log.warn('a change of the service table failed, loading it anew', { error: messageOf(error) });
-        await load(everything());
+        await reload();
+        await commitMost(changes);
       }
     },
     async remove() {

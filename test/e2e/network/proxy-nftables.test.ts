@@ -152,6 +152,24 @@ describe('nftables service table', { skip: root ? false : 'needs root for networ
     assert.deepEqual(await ask(1, '10.99.0.7', 80), ['timeout']);
   });
 
+  test('a service that the kernel refuses keeps no other out, neither in a batch nor at the start', async () => {
+    const bad = tcp(80, { address: '10.99.0.20', backends: backends(0), sources: ['10.0.0.0/8', '10.1.0.0/16'] });
+    const good = (i: number) => tcp(80, { address: `10.99.0.2${i}`, backends: backends(1) });
+    const services = new Map([1, 2, 3].map(i => [`a/good${i}`, [good(i)]]));
+    await table.update(new Map([...services, ['a/bad', [bad]], ['a/last', [good(4)]]]));
+    for (const i of [1, 2, 3, 4]) assert.deepEqual(names(await ask(3, `10.99.0.2${i}`, 80)), ['pod1']);
+    await assert.rejects(table.update(new Map([['a/bad', [bad]]])), /File exists/);
+    await table.update(new Map([['a/last', [tcp(80, { address: '10.99.0.24' })]]]));
+    assert.deepEqual(await ask(3, '10.99.0.24', 80), ['ECONNREFUSED']);
+    const before = new Map<string, readonly Frontend[]>([
+      ['a/web', [tcp(80, { address: '10.99.0.1', backends: backends(0, 1, 2) })]],
+      ['a/self', [tcp(80, { address: '10.99.0.2', backends: backends(0) })]],
+    ]);
+    await table.load(new Map([...before, ...services, ['a/bad', [bad]]]));
+    for (const i of [1, 2, 3]) assert.deepEqual(names(await ask(3, `10.99.0.2${i}`, 80)), ['pod1']);
+    assert.deepEqual(names(await ask(3, '10.99.0.2', 80)), ['pod0']);
+  });
+
   test('a failing transaction leads to a full load, and nothing is left after removal', async () => {
     await network.host.nft('flush ruleset');
     await table.update(new Map([['a/web', [tcp(80, { address: '10.99.0.1', backends: backends(1) })]]]));
