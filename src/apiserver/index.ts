@@ -21,7 +21,6 @@ import { apiServiceSync } from './extensions/api-services.ts';
 import { createDefinitionController } from './extensions/controller.ts';
 import { definitionHooks } from './extensions/hooks.ts';
 import { signingRequestHooks } from './registry/certificates/hooks.ts';
-import { ensureFlowControl } from './registry/flowcontrol/ensure.ts';
 import { claimHooks, claimTemplateHooks } from './registry/resource/hooks.ts';
 import type { Strategy } from './registry/strategy.ts';
 import { createBookmarks } from './server/bookmarks.ts';
@@ -170,7 +169,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await createDefinitionController({ core, client, storage, syncApiServices }).start();
       await ensureSystemNamespaces(client);
       await ensureSystemPriorityClasses(client);
-      await ensureFlowControl(client);
       await followFlowControl(options, client, fairness, stopping.signal);
       fairness.start(stopping.signal);
       await syncApiServices();

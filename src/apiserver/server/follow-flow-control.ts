@@ -4,15 +4,23 @@ import type { Client } from '../../client/contract.ts';
 import { createInformerFactory } from '../../client/index.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { withDangling } from '../registry/flowcontrol/dangling.ts';
+import { ensureFlowControl } from '../registry/flowcontrol/ensure.ts';
 import type { Fairness } from './fairness.ts';
 
-/** Keeps priority and fairness as its objects say, until the signal. Resolves when it does so for the first time. */
+const ensureEveryMs = 60_000;
+
+/**
+ * Keeps the server's own objects of priority and fairness in place, and does what all of them say, until the signal. Resolves when it
+ * does so for the first time.
+ */
 export async function followFlowControl(
   environment: Environment,
   client: Client,
   fairness: Fairness,
   signal: AbortSignal,
 ): Promise<void> {
+  await ensureFlowControl(client);
+  maintain(environment, client, signal);
   const informers = createInformerFactory(client, environment);
   const schemas = informers.informer('flowcontrol.apiserver.k8s.io/v1/flowschemas');
   const levels = informers.informer('flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations');
@@ -42,4 +50,15 @@ export async function followFlowControl(
   informers.start(signal);
   await informers.synced();
   apply();
+}
+
+function maintain({ clock, log }: Environment, client: Client, signal: AbortSignal): void {
+  const failed = (e: unknown) => log.debug('The objects of flow control are looked at again', { error: messageOf(e) });
+  const later = () => clock.setTimer(again, ensureEveryMs, { background: true });
+  let timer = later();
+  async function again(): Promise<void> {
+    await ensureFlowControl(client).catch(failed);
+    if (!signal.aborted) timer = later();
+  }
+  signal.addEventListener('abort', () => timer.cancel(), { once: true });
 }
