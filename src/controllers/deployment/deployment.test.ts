@@ -165,3 +165,22 @@ for (let seed = 1; seed <= 15; seed++) {
     await world.stop();
   });
 }
+
+test('a deployment that recreates and is resized gives up all sets that it adopted', async () => {
+  const world = await createWorld({ controllers });
+  const sets = world.client.replicasets('a');
+  for (const image of ['old', 'older'])
+    await sets.create({
+      metadata: {
+        name: `web-${image}`,
+        labels: { app: 'web' },
+        annotations: { 'deployment.kubernetes.io/desired-replicas': '2' },
+      },
+      spec: { replicas: 2, selector: { matchLabels: { app: 'web', set: image } }, template: labelled(image) },
+    });
+  await world.client.deployments('a').create(web({ strategy: { type: 'Recreate' } }));
+  await world.clock.advance(60_000);
+  assert.ok(await isDone(world, 'one', 3));
+  await world.stop();
+});
+const labelled = (set: string) => ({ ...template('zero'), metadata: { labels: { app: 'web', set } } });
