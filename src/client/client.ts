@@ -23,6 +23,8 @@ export interface ClientOptions {
   userAgent?: string;
   /** Sent with every request (authorization, for instance). */
   headers?: Record<string, string>;
+  /** Objects come with their metadata only (PartialObjectMetadata), for whoever reads many of all kinds. */
+  metadataOnly?: boolean;
   /** With a clock, answers that carry Retry-After are tried again. */
   clock?: Clock;
 }
@@ -34,24 +36,38 @@ const patchTypes: Record<PatchType, string> = {
   apply: 'application/apply-patch+yaml',
 };
 
+/** Lists and what is in them have names of their own: not every server finds the one that fits. */
+const partial = (as: string) => `application/json;as=${as};g=meta.k8s.io;v=v1,application/json`;
+const partialList = { accept: partial('PartialObjectMetadataList') };
+
 /** The generic typed client over any transport. */
 export function createClient(transport: Transport, options: ClientOptions = {}): Client {
-  const headers = { 'user-agent': options.userAgent ?? 'tsukube', ...options.headers };
+  const { metadataOnly = false } = options;
+  const headers = {
+    'user-agent': options.userAgent ?? 'tsukube',
+    ...(metadataOnly && { accept: partial('PartialObjectMetadata') }),
+    ...options.headers,
+  };
   const requester = createRequester(transport, headers, options.clock);
   const client = {
     transport,
     resource<R extends ResourceName | ResourceDescriptor>(resource: R, namespace?: string): ResourceClient<TypeOf<R>> {
-      return resourceClient<TypeOf<R>>(requester, descriptorOf(resource), namespace);
+      return resourceClient<TypeOf<R>>(requester, descriptorOf(resource), namespace, metadataOnly ? partialList : {});
     },
     request: requester.json,
     open: requester.ok,
-    with({ userAgent, impersonate, headers: extra }: Parameters<Client['with']>[0]) {
+    with({ userAgent, impersonate, headers: extra, metadataOnly: less }: Parameters<Client['with']>[0]) {
       const merged = { ...options.headers, ...extra };
       if (impersonate) {
         merged['impersonate-user'] = impersonate.user;
         if (impersonate.groups?.length) merged['impersonate-group'] = impersonate.groups.join(', ');
       }
-      return createClient(transport, { ...options, headers: merged, ...(userAgent && { userAgent }) });
+      return createClient(transport, {
+        ...options,
+        headers: merged,
+        ...(userAgent && { userAgent }),
+        ...(less && { metadataOnly: true }),
+      });
     },
   };
   const short: Record<string, (namespace?: string) => unknown> = {};
@@ -63,6 +79,7 @@ function resourceClient<T extends KubeObject>(
   requester: Requester,
   resource: ResourceDescriptor,
   namespace: string | undefined,
+  listHeaders: Record<string, string>,
 ): ResourceClient<T> {
   const base = collectionPath(resource, namespace);
   const path = (name: string, subresource = '') => {
@@ -101,7 +118,11 @@ function resourceClient<T extends KubeObject>(
         signal: options.signal,
       }),
     async list(options = {}) {
-      const list = await requester.json<List<T>>('GET', base, { query: listQuery(options), signal: options.signal });
+      const list = await requester.json<List<T>>('GET', base, {
+        query: listQuery(options),
+        headers: listHeaders,
+        signal: options.signal,
+      });
       list.items ??= [];
       if (list.kind === `${resource.kind}List`) for (const item of list.items) name(item);
       return list;

@@ -119,6 +119,8 @@ export interface Client extends Shorthands {
     userAgent?: string;
     impersonate?: { user: string; groups?: string[] };
     headers?: Record<string, string>;
+    /** Objects come with their metadata only. */
+    metadataOnly?: boolean;
   }): Client;
 }
 

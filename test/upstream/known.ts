@@ -67,6 +67,7 @@ const newer: readonly Known[] = [
   { at: /(qosClass|observedGeneration)$/, of: /pods/, original: absent, why: 'kept since 1.27, and since 1.33' },
   { at: /message|details\.kind/, of: /log$/, why: 'the node is named, not the pod' },
   { at: message, original: /pod updates may not change/, why: 'more may change, and no dump of the object follows' },
+  { at: /^outcome$/, of: /token$/, ours: /nodes/, why: 'tokens may be bound to nodes since 1.29' },
   { at: /singularName$/, original: /^""$/, why: 'named in discovery since 1.27' },
   { at: /^body\.resources\.[\w/]+$/, original: absent, why: 'resources that came since' },
   {

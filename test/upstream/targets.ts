@@ -9,10 +9,20 @@ import { createMetrics } from '../../src/base/metrics.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { runApiServer } from '../../src/cli/run/apiserver.ts';
 import { http2Transport } from '../../src/client/node/index.ts';
+import type { ClusterPki } from '../../src/pki/index.ts';
 import { createMemoryStore } from '../../src/store/memory/index.ts';
 import { serviceRange } from '../support/original/server.ts';
 
-export async function startOurs(): Promise<{ transport: Transport; close(): Promise<void> }> {
+export interface Ours {
+  readonly server: string;
+  readonly pki: ClusterPki;
+  readonly pkiFolder: string;
+  /** As the administrator. */
+  readonly transport: Transport;
+  close(): Promise<void>;
+}
+
+export async function startOurs(): Promise<Ours> {
   const folder = mkdtempSync(join(tmpdir(), 'ours-'));
   const environment = { clock: systemClock, random: systemRandom, log: silentLogger, metrics: createMetrics() };
   const server = await runApiServer({
@@ -31,6 +41,9 @@ export async function startOurs(): Promise<{ transport: Transport; close(): Prom
   const address = `https://127.0.0.1:${server.port}`;
   const transport = http2Transport({ server: address, ca: ca.certificate, cert, key });
   return {
+    server: address,
+    pki: server.pki,
+    pkiFolder: join(folder, 'pki'),
     transport,
     async close() {
       await transport.close();

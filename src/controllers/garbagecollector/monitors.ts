@@ -8,8 +8,6 @@ import { type Graph, nodeOf } from './graph.ts';
 
 /** They have owners never, and are many (upstream's DefaultIgnoredResources). */
 const ignored = new Set(['v1/events', 'events.k8s.io/v1/events']);
-const metadataOnly =
-  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 /** After so long the collector begins with what it has (upstream's initialSyncTimeout). */
 const syncTimeoutMs = 30_000;
 
@@ -28,7 +26,7 @@ export function createMonitors(
   concerned: (uids: Iterable<string>) => void,
 ): Monitors {
   const { client, clock, random, log, signal } = context;
-  const metadata = client.with({ headers: { accept: metadataOnly } });
+  const metadata = client.with({ metadataOnly: true });
   const running = new Map<string, { stop: AbortController; synced: Promise<void> }>();
   let kinds = new Map<string, DiscoveredResource>();
 

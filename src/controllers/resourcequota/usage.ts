@@ -21,15 +21,12 @@ export interface UsageSource {
   usage(quota: ResourceQuota): Promise<Record<string, string> | undefined>;
 }
 
-const metadataOnly =
-  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
-
 export function createUsageSource(context: ControllerContext, events: UsageEvents): UsageSource {
   const { client, informers, clock, random, log, signal } = context;
   const monitors = new Map<string, Promise<Informer<KubeObject> | undefined>>();
   // A cache that never fills must not keep the controller from stopping.
   const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
-  const metadata = client.with({ headers: { accept: metadataOnly } });
+  const metadata = client.with({ metadataOnly: true });
 
   function handle(informer: Informer<KubeObject>, resource: { group: string; plural: string }): Informer<KubeObject> {
     const evaluator = evaluatorFor(resource.group, resource.plural);

@@ -60,6 +60,17 @@ export const discoveryCases: readonly Case[] = [
     },
   },
   {
+    name: 'discovery in protobuf, as components ask for it',
+    async run({ ask }) {
+      const headers = { accept: 'application/vnd.kubernetes.protobuf, */*' };
+      for (const path of ['/api', '/apis', '/api/v1', '/apis/apps', '/apis/apps/v1']) {
+        const { status, bytes } = await ask('GET', path, { headers });
+        assert.equal(status, 200);
+        assert.equal(Buffer.from(bytes.subarray(0, 4)).toString('latin1'), 'k8s\0');
+      }
+    },
+  },
+  {
     name: 'health, whole and by check',
     async run({ ask }) {
       for (const path of ['/healthz', '/livez', '/readyz']) {
