@@ -23,6 +23,8 @@ describe('the command line', { skip, timeout: 240_000 }, () => {
       ['tsukube up --nodes simulated:0', /must be "real" or "simulated:N"/],
       ['tsukube up --nodes many', /must be "real" or "simulated:N"/],
       ['tsukube up --port seven', /port/],
+      ['tsukube up --cluster-cidr 10.42.0.0', /"10.42.0.0" for "--cluster-cidr"/],
+      ['tsukube up --node-ip fd00::1', /no IPv4 address/],
       ['tsukube snapshot', /usage: tsukube snapshot/],
     ] as const) {
       const { code, err } = await machine.run(`${command} --data-dir ${machine.dataDir}`);
@@ -62,6 +64,30 @@ describe('the command line', { skip, timeout: 240_000 }, () => {
     await machine.ok(`tsukube up --detach --data-dir ${machine.dataDir}`, 90);
     assert.match(await machine.ok('kubectl get deployment web'), /^web /m);
     assert.equal((await machine.run('kubectl get configmap later')).code, 1);
+    await machine.ok(`tsukube reset --data-dir ${machine.dataDir}`, 90);
+    assert.deepEqual(await machine.leftovers(), []);
+  });
+  it('makes a cluster of both families, whose ranges stay', async () => {
+    const up = `tsukube up --detach --data-dir ${machine.dataDir}`;
+    await machine.ok(
+      `${up} --cluster-cidr 10.202.0.0/16,fd20:42::/48 --service-cluster-ip-range 10.203.0.0/16,fd20:43::/112`,
+      120,
+    );
+    await machine.until('kubectl get nodes --no-headers', / Ready /, 30);
+    const ranges = await machine.ok("kubectl get nodes -o jsonpath='{.items[0].spec.podCIDRs[*]}'");
+    assert.equal(ranges.trim(), '10.202.0.0/24 fd20:42::/64');
+    const own = await machine.ok(
+      'kubectl get nodes -o jsonpath=\'{.items[0].status.addresses[?(@.type=="InternalIP")].address}\'',
+    );
+    assert.match(own.trim(), /^10\.\d+\.0\.1 fd54:[0-9a-f:]+::1$/);
+    await machine.ok('kubectl create service loadbalancer both --tcp=80');
+    await machine.ok(`kubectl patch service both -p '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}'`);
+    const ingress = "kubectl get service both -o jsonpath='{.spec.clusterIPs[*]} {.status.loadBalancer.ingress[*].ip}'";
+    await machine.until(ingress, /^10\.203\.\S+ fd20:43::\S+ 10\.\d+\.0\.2 fd54:\S+::2$/m, 20);
+    await machine.ok(`tsukube down --data-dir ${machine.dataDir}`, 90);
+    const other = await machine.run(`${up} --cluster-cidr 10.99.0.0/16`);
+    assert.equal(other.code, 2);
+    assert.match(other.err, /was made with --cluster-cidr=10\.202\.0\.0\/16,fd20:42::\/48, which cannot be changed/);
     await machine.ok(`tsukube reset --data-dir ${machine.dataDir}`, 90);
     assert.deepEqual(await machine.leftovers(), []);
   });

@@ -124,6 +124,20 @@ for (const families of [[4, 6], [6, 4], [6]] as const) {
         for (const ip of await clusterIps(name)) await hears('near', ip, 'far');
     });
 
+    test('a service gains a family and loses it again', { skip: families.length === 1 }, async () => {
+      const policy = (name: string) =>
+        kubectl('patch', 'service', 'single', '-p', JSON.stringify({ spec: { ipFamilyPolicy: name } }));
+      await policy('PreferDualStack');
+      const [first = '', second = ''] = await clusterIps('single');
+      assert.deepEqual([first, second].map(familyOf), families);
+      await hears('beside', second, 'far');
+      const one = { ipFamilyPolicy: 'SingleStack', ipFamilies: [`IPv${families[0]}`], clusterIPs: [first] };
+      await kubectl('patch', 'service', 'single', '--type=merge', '-p', JSON.stringify({ spec: one }));
+      assert.deepEqual(await clusterIps('single'), [first]);
+      await hears('beside', second, 'none');
+      await hears('beside', first, 'far');
+    });
+
     test('RequireDualStack is refused where there is one family', { skip: families.length === 2 }, async () => {
       const path = cluster.file('require.yaml', service('require', 'far', 'RequireDualStack'));
       await assert.rejects(kubectl('apply', '-f', path), /this cluster is not configured for dual-stack services/);
