@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Clock, sleep } from '../base/clock.ts';
+import { readIfPresent } from '../pki/files.ts';
 import { clusterPaths, writeFileAtomic } from './cluster.ts';
 
 export interface DaemonRecord {
@@ -30,9 +31,10 @@ function bootId(): string {
 
 /** The supervisor of the cluster in this directory, when it lives. */
 export function runningDaemon(dataDir: string): DaemonRecord | undefined {
-  const path = clusterPaths(dataDir).pid;
-  if (!existsSync(path)) return undefined;
-  const record = JSON.parse(readFileSync(path, 'utf8')) as DaemonRecord;
+  // Read at once: a supervisor that ends takes its record away.
+  const text = readIfPresent(clusterPaths(dataDir).pid);
+  if (text === undefined) return undefined;
+  const record = JSON.parse(text) as DaemonRecord;
   if (record.boot !== bootId()) return undefined;
   const ticks = startTicks(record.pid);
   // Where there is no /proc, the pid alone must do.
