@@ -10,7 +10,7 @@ import type { WriteParameters } from './options.ts';
 import type { Scope, Served } from './scope.ts';
 import { checkName, runUpdate, type UpdateOutcome } from './update.ts';
 
-function requireFieldManager(scope: Scope): void {
+export function requireFieldManager(scope: Scope): void {
   if (scope.request.query.get('fieldManager')) return;
   const message = 'Required value: is required for apply patch';
   throw errors.invalid(

@@ -1,4 +1,5 @@
 /** The scale subresource: an autoscaling/v1 Scale in front of any kind that names its paths. */
+import { applyPatch as applyTo } from '../../api/apply/index.ts';
 import { schemaOf } from '../../api/catalog/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import { formatLabelSelector, selectorFromSet } from '../../api/selectors/index.ts';
@@ -6,11 +7,13 @@ import type { ApiResponse } from '../../api/transport.ts';
 import type { LabelSelector } from '../../api/types/meta-v1.ts';
 import { errors, isNotFound } from '../../base/errors.ts';
 import { aggregate, field } from '../registry/field-errors.ts';
+import { requireFieldManager } from './apply.ts';
 import { identified, readBody } from './body.ts';
-import { decodeObjectValue } from './codec.ts';
+import { type Document, decodeObjectValue } from './codec.ts';
+import { writeContext } from './managed-fields.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { respondValue, servedObject, toServed } from './output.ts';
-import { applyPatch, type PatchType, patchDocument, patchType } from './patch.ts';
+import { applyPatch, patchDocument, patchType } from './patch.ts';
 import { groupResource, negotiated, readEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
 import { runUpdate } from './update.ts';
@@ -98,13 +101,46 @@ export async function updateScale(scope: Scope, served: Served): Promise<ApiResp
 
 export async function patchScale(scope: Scope, served: Served): Promise<ApiResponse> {
   const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'PatchOptions');
-  const type: PatchType = patchType(scope, served);
+  const type = patchType(scope, served);
   const document = patchDocument(scope, type);
+  if (type === 'apply') return applyScale(scope, served, parameters, document);
   return writeScale(scope, served, parameters, 'PatchOptions', live => {
-    const patched = applyPatch(type === 'apply' ? 'merge' : type, live, document.value, scaleSchema());
+    const patched = applyPatch(type, live, document.value, scaleSchema());
     const { object } = decodeObjectValue(patched, scaleKind, scaleSchema(), parameters.fieldValidation);
     return identified(object, scaleKind) as Scale;
   });
+}
+
+/** What is applied to the scale is applied to the field behind it: who sets the count owns that field, as the subresource's manager. */
+async function applyScale(
+  scope: Scope,
+  served: Served,
+  parameters: WriteParameters,
+  document: Document,
+): Promise<ApiResponse> {
+  requireFieldManager(scope);
+  const media = negotiated(scope, served, writeOffer);
+  const { object } = decodeObjectValue(document.value, scaleKind, scaleSchema(), parameters.fieldValidation);
+  const scale = identified(object, scaleKind) as Scale;
+  const { entry } = await runUpdate(scope, served, parameters, {
+    subresource: 'scale',
+    operationOptions: 'PatchOptions',
+    applied: true,
+    produce(copy) {
+      const live = copy();
+      checkScale(scope, served, scale, live);
+      const { name, namespace } = live.metadata;
+      const applied: Unstructured = {
+        apiVersion: live.apiVersion ?? '',
+        kind: live.kind ?? '',
+        metadata: { name, ...(namespace && { namespace }) },
+      };
+      if (scale.spec?.replicas !== undefined) setAt(applied, pathsOf(served).specReplicas, scale.spec.replicas);
+      const context = writeContext(served, parameters.fieldManager, 'scale', scope.core.clock.now());
+      return applyTo<Unstructured>({ ...context, live, applied, force: parameters.force ?? false }).object;
+    },
+  });
+  return respondValue(200, scaleOf(served, toServed(served, servedObject(served, entry))), media);
 }
 
 async function writeScale(

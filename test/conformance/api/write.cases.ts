@@ -268,4 +268,31 @@ export const writeCases: readonly Case[] = [
       assert.equal(Object.keys(json.data).length, 100);
     },
   },
+  {
+    name: 'the count of a scale has an owner when it is applied',
+    async run({ ns, expect }) {
+      const path = `/apis/apps/v1/namespaces/${ns}/replicasets`;
+      const labels = { app: 'a' };
+      const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: pod('x').spec } };
+      await expect(201, 'POST', path, {
+        body: { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'r' }, spec },
+      });
+      const scale = (replicas: number) => ({
+        body: { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'r' }, spec: { replicas } },
+        headers: applyPatch,
+      });
+      await expect(422, 'PATCH', `${path}/r/scale`, scale(2));
+      const at = (manager: string, more = '') => `${path}/r/scale?fieldManager=${manager}${more}`;
+      assert.equal((await expect(200, 'PATCH', at('one', '&force=true'), scale(2))).spec.replicas, 2);
+      const refused = await expect(409, 'PATCH', at('two'), scale(3));
+      assertStatus(refused, 'Conflict', /conflict with "one".*: \.spec\.replicas$/);
+      assert.equal((await expect(200, 'PATCH', at('two', '&force=true'), scale(3))).spec.replicas, 3);
+      const { metadata } = await expect(200, 'GET', `${path}/r`);
+      const owner = metadata.managedFields.find((entry: Json) => entry.manager === 'two');
+      assert.deepEqual(
+        [owner.operation, owner.subresource, owner.fieldsV1],
+        ['Apply', 'scale', { 'f:spec': { 'f:replicas': {} } }],
+      );
+    },
+  },
 ];
