@@ -107,12 +107,14 @@ export function createImagePuller({ runtime, clock, meters }: ImagePullerOptions
         event('Normal', 'Pulled', text);
         meters.imagePulled(found.size, (clock.monotonic() - begun) / 1000);
         backOff.reset(key);
+        lastErrors.delete(key);
         return found;
       });
     } catch (e) {
       const message = messageOf(e);
       event('Warning', 'Failed', `Failed to pull image "${request.image}": ${message}`);
       backOff.next(key, clock.now());
+      for (const other of lastErrors.keys()) if (backOff.delay(other) === 0) lastErrors.delete(other);
       lastErrors.set(key, message);
       throw new ImageError('ErrImagePull', message, Math.min(showBackOffMs, backOff.remaining(key)));
     }

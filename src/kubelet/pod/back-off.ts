@@ -27,6 +27,7 @@ export function createBackOff(clock: Clock, initialMs: number, maxMs: number): B
     isActive: key => remaining(key) > 0,
     next(key, at) {
       const entry = entries.get(key);
+      for (const [other, old] of entries) if (other !== key && expired(old, clock.now())) entries.delete(other);
       const delay = !entry || expired(entry, at) ? initialMs : Math.min(entry.delay * 2, maxMs);
       entries.set(key, { delay, updated: clock.now() });
     },

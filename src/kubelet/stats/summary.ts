@@ -210,6 +210,7 @@ export function createStats({ kubelet, host, storagePath, imagePath, ...options 
     async pod(pod) {
       const worker = kubelet.pods().find(w => uidOf(w.pod) === uidOf(pod));
       if (!worker) throw new Error(`pod "${pod.metadata.name}" is not on this node`);
+      forgetOld(kubelet.pods());
       return podSummary(worker, await sources({ [podUidLabel]: uidOf(pod) }));
     },
     async summary() {
