@@ -121,6 +121,7 @@ export function transportOptionsOf({ cluster, user }: ResolvedContext, clock: Cl
     ...(ca && { ca }),
     ...(cluster['insecure-skip-tls-verify'] && { insecureSkipTlsVerify: true }),
     ...(cluster['tls-server-name'] && { tlsServerName: cluster['tls-server-name'] }),
+    ...(cluster['proxy-url'] && { proxy: cluster['proxy-url'] }),
     ...(cert && { cert }),
     ...(key && { key }),
     ...(token && { token }),

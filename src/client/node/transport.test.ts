@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -159,4 +160,33 @@ test('kubeconfigs merge, and an exec plugin is run again after 401', async () =>
   await client.pods('a').get('x');
   assert.equal(lastAuthorization, 'Bearer fresh');
   await client.transport.close();
+});
+
+test('connections go through the proxy that is asked for', async () => {
+  const asked: string[] = [];
+  const proxy = http.createServer().on('connect', (request, socket) => {
+    asked.push(`${request.url} ${request.headers['proxy-authorization']}`);
+    const [host = '', port = ''] = (request.url ?? '').split(':');
+    const onward = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      onward.pipe(socket).pipe(onward);
+    });
+    for (const end of [onward, socket]) end.on('error', () => undefined);
+  });
+  await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as AddressInfo;
+  const transport = http2Transport({
+    server: url,
+    ca: authority.certificate,
+    proxy: `http://me:pass@127.0.0.1:${port}`,
+  });
+  try {
+    const pod = await createClient(transport).pods('n').get('p');
+    assert.equal(pod.metadata.name, '/api/v1/namespaces/n/pods/p');
+    assert.deepEqual(asked, [`${new URL(url).host} Basic ${btoa('me:pass')}`]);
+  } finally {
+    await transport.close();
+    proxy.closeAllConnections();
+    await new Promise(closed => proxy.close(closed));
+  }
 });

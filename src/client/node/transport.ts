@@ -9,6 +9,7 @@ import { readAll } from '../lines.ts';
 import { byteStreamOf } from './byte-stream.ts';
 import { authorizationOf, type CredentialSource, type Credentials, fixedCredentials } from './credentials.ts';
 import { http } from './http.ts';
+import { tunnel } from './proxy.ts';
 import { createSessionPool, isRefused, type SessionPool } from './sessions.ts';
 
 export interface TransportOptions extends Credentials {
@@ -18,6 +19,8 @@ export interface TransportOptions extends Credentials {
   readonly ca?: string;
   readonly insecureSkipTlsVerify?: boolean;
   readonly tlsServerName?: string;
+  /** "http://user:password@host:port": connections over TLS go through it. */
+  readonly proxy?: string;
   /** Asked instead of the fixed credentials. */
   readonly credentials?: CredentialSource;
   readonly clock?: Clock;
@@ -45,7 +48,13 @@ export function http2Transport(options: TransportOptions): Transport {
       if (response) return response;
     }
     const tlsOptions = url.protocol === 'https:' ? await connectOptions(options, url, source) : {};
-    return overHttp1(url, { ...tlsOptions, ...(url.protocol === 'https:' && { agent }) }, request, path, headers);
+    return overHttp1(
+      url,
+      { ...tlsOptions, ...(url.protocol === 'https:' && { agent: !options.proxy && agent }) },
+      request,
+      path,
+      headers,
+    );
   }
   return {
     async request(request) {
@@ -84,7 +93,9 @@ async function connectOptions(
 ): Promise<ConnectionOptions> {
   const { cert, key } = await source.get();
   const servername = options.tlsServerName ?? (/^[\d.]+$|:/.test(url.hostname) ? '' : url.hostname);
+  const target = `${url.hostname}:${url.port || 443}`;
   return {
+    ...(options.proxy && { socket: await tunnel(options.proxy, target) }),
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 443),
     rejectUnauthorized: !options.insecureSkipTlsVerify,
