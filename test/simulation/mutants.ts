@@ -147,12 +147,12 @@ export const mutants: readonly Mutant[] = [
     seed: 5,
   },
   {
-    name: 'the charge of a quota that another was faster to write is forgotten',
+    name: 'of requests that are judged together only the first is charged',
     file: 'apiserver/admission/resource-quota/plugin.ts',
-    find: 'if (isConflict(e) || isNotFound(e)) return false;',
-    replace: 'if (isConflict(e) || isNotFound(e)) return true;',
-    seed: 8,
-    options: { storage: 'embedded' },
+    find: 'else current = verdict.quotas;',
+    replace: 'else if (current === quotas) current = verdict.quotas;',
+    seed: 3,
+    options: { storage: 'embedded', stepMs: 5_000 },
     likes: ['quota', 'namespace', 'create-deployment', 'change-deployment', 'remove-pod', 'create-job'],
   },
   {
