@@ -36,8 +36,7 @@ wanted="$(missing containerd containerd) $(missing runc runc) $(missing '/usr/li
 if [ "${1:-}" = --test ]; then
   wanted="$wanted $(missing etcd etcd-server) $(missing etcdctl etcd-client) $(missing docker-registry docker-registry)
  $(missing kubectl kubernetes-client) $(missing chromium chromium) $(missing busybox busybox) $(missing redis-server redis-server)
- $(missing nginx nginx) $(missing curl curl) $(missing git git)
- $(missing go golang-go) $(missing dpkg-source dpkg-dev)"
+ $(missing nginx nginx) $(missing curl curl) $(missing git git)"
 fi
 # shellcheck disable=SC2086 # a list of package names
 set -- $wanted

@@ -13,7 +13,7 @@ const patterns = process.argv.slice(2);
 const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts']).sort();
 const chosen = patterns.length === 0 ? all : all.filter(file => patterns.some(p => file.includes(p)));
 const heavy = (file: string) => /^test\/(e2e|faults)\//.test(file);
-/** Against the original, which may have to be built first. */
+/** Against the original's own programs. */
 const foreign = (file: string) => /^test\/upstream\/(?!replay)/.test(file);
 
 let passed = 0;

@@ -110,7 +110,7 @@ async function startScheduler(path: string, kubeconfig: string, folder: string):
   return startProgram(path, [`--config=${configuration}`, '--secure-port=0'], folder);
 }
 
-const found = await originalBinaries(['kube-controller-manager', 'kube-scheduler']);
+const found = originalBinaries(['kube-controller-manager', 'kube-scheduler']);
 const missing = 'missing' in found && found.missing;
 
 describe('the original’s controllers and scheduler on our API server', { skip: missing, timeout: 400_000 }, () => {

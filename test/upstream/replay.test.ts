@@ -1,6 +1,6 @@
 /**
  * Our API server against the original's recorded answers: the same requests, and the answers may differ only where `known.ts` says so.
- * `UPDATE_GOLDEN=1 TSUKUBE_UPSTREAM=build npm test -- upstream/replay` asks the original again.
+ * `UPDATE_GOLDEN=1 TSUKUBE_UPSTREAM_BIN=DIR npm test -- upstream/replay` asks the original again.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

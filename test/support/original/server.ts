@@ -35,7 +35,7 @@ export const serviceRange = '10.96.0.0/16';
 export async function startOriginal(): Promise<Original | { missing: string }> {
   const noEtcd = await etcdMissing();
   if (noEtcd) return { missing: noEtcd };
-  const found = await originalBinaries(['kube-apiserver']);
+  const found = originalBinaries(['kube-apiserver']);
   if ('missing' in found) return found;
   const folder = mkdtempSync(join(tmpdir(), 'original-'));
   const etcd = await startEtcd();
@@ -144,7 +144,7 @@ export async function startComponents(
   components: Partial<Record<Component, readonly string[]>>,
   cwd: string,
 ): Promise<Program[] | { missing: string }> {
-  const found = await originalBinaries(Object.keys(components) as Component[]);
+  const found = originalBinaries(Object.keys(components) as Component[]);
   if ('missing' in found) return found;
   return Object.entries(components).map(([name, args]) => startProgram(found.paths[name as Component], args, cwd));
 }
