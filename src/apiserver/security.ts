@@ -3,6 +3,7 @@ import { type KubeObject, keyOf, type Unstructured } from '../api/object.ts';
 import type {
   AuthenticationTokenRequest,
   ClusterRole,
+  ClusterRoleBinding,
   LocalSubjectAccessReview,
   RoleBinding,
   SelfSubjectAccessReview,
@@ -36,7 +37,7 @@ import {
   type TokenRequestOptions,
   type TokenSigner,
 } from './auth/index.ts';
-import { defaultPolicy } from './auth/rbac/bootstrap/reconcile.ts';
+import { type DefaultPolicy, defaultPolicy } from './auth/rbac/bootstrap/reconcile.ts';
 import { checkBinding, checkRole } from './auth/rbac/escalation.ts';
 import type { RbacSource } from './auth/rbac/source.ts';
 import type { Security } from './index.ts';
@@ -56,6 +57,8 @@ export interface SecurityOptions {
   /** Names of plugins to switch on or off besides their defaults. */
   readonly enableAdmission?: readonly string[];
   readonly disableAdmission?: readonly string[];
+  /** Part of the default policy besides upstream's: kept up to date, and in force before the server lets anybody in. */
+  readonly grants?: readonly ClusterRoleBinding[];
 }
 
 /** For `ApiServerOptions.security`. */
@@ -71,6 +74,7 @@ export function createSecurity(options: SecurityOptions): (environment: Environm
     const plugins = choosePlugins(options).map(factory =>
       factory.create({ ...environment, client, informers: admissionInformers, authorizer }),
     );
+    const policy = policyWith(options.grants);
     const tokenOptions: TokenRequestOptions = { ...authentication.serviceAccounts, random };
     return {
       authenticate: request => authentication.authenticate(request),
@@ -96,19 +100,24 @@ export function createSecurity(options: SecurityOptions): (environment: Environm
         graphInformers.start(stopping.signal);
         admissionInformers.start(stopping.signal);
         await informers.synced();
-        await reconcileDefaultPolicy(client);
+        await reconcileDefaultPolicy(client, policy);
         if (options.authenticationInfo) await ensureAuthenticationInfo(client, options.authenticationInfo);
         await admissionInformers.synced();
-        await policySeen(informers);
+        await policySeen(informers, policy);
       },
       close: () => stopping.abort(new Error('the server is stopping')),
     };
   };
 }
 
+function policyWith(grants: readonly ClusterRoleBinding[] = []): DefaultPolicy {
+  const policy = defaultPolicy();
+  return { ...policy, clusterRoleBindings: [...policy.clusterRoleBindings, ...grants] };
+}
+
 /** Until the caches show the default policy, nobody but system:masters could do all that it grants. */
-async function policySeen(informers: InformerFactory): Promise<void> {
-  const { clusterRoles, clusterRoleBindings, roles, roleBindings } = defaultPolicy();
+async function policySeen(informers: InformerFactory, policy: DefaultPolicy): Promise<void> {
+  const { clusterRoles, clusterRoleBindings, roles, roleBindings } = policy;
   const at = (plural: string) => informers.informer(`rbac.authorization.k8s.io/v1/${plural}` as ResourceName);
   await Promise.all([
     allSeen(at('clusterroles'), clusterRoles),

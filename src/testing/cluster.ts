@@ -86,6 +86,7 @@ async function start(store: MemoryStore, clock: Clock, options: ClusterOptions):
     issuers: [audience],
     audiences: [audience],
     admission: admissionPlugins,
+    ...((options.nodes ?? 1) > 0 && { grants: [simulatedNodesBinding] }),
   });
   let nodes: SimulatedNodes | undefined;
   const dialer = simulatedDialer(() => nodes?.nodes ?? []);
@@ -143,7 +144,6 @@ async function startParts(
   const { nodes: count = 1 } = options;
   let nodes: SimulatedNodes | undefined;
   if (count > 0) {
-    await clientFor(masters).clusterrolebindings().apply(simulatedNodesBinding, { fieldManager: 'tsukube' });
     const client = clientFor(simulatedNodesUser, 'kubelet');
     nodes = keep(createSimulatedNodes({ count, client, environment, ...options.nodeOptions }));
   }
