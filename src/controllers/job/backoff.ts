@@ -11,11 +11,26 @@ interface Record {
 }
 export interface JobBackoff {
   /** Ended pods, in any order; each counts once. A success starts over. */
-  note(key: string, ended: readonly { uid: string; at: number; success: boolean }[]): void;
+  note(key: string, ended: readonly End[]): void;
   /** Milliseconds to wait before the next creation. */
   remaining(key: string, now: number): number;
   forget(key: string): void;
 }
+
+/** Milliseconds to wait after so many failures in a row, the last one at `lastFailure`. */
+export function backoffLeft(failures: number, lastFailure: number, now: number): number {
+  if (failures === 0) return 0;
+  const wait = Math.min(baseMs * 2 ** Math.min(failures - 1, 20), maxMs);
+  return Math.max(0, lastFailure + wait - now);
+}
+
+interface End {
+  readonly uid: string;
+  readonly at: number;
+  readonly success: boolean;
+}
+/** A failure at the moment of a success does not outlast it. */
+const byEnd = (a: End, b: End) => a.at - b.at || Number(a.success) - Number(b.success);
 
 /** Held in memory, like upstream's: after a restart of the manager a failing job gets one quick try. */
 export function createJobBackoff(): JobBackoff {
@@ -25,7 +40,7 @@ export function createJobBackoff(): JobBackoff {
       if (ended.length === 0) return;
       const record = records.get(key) ?? { failures: 0, lastFailure: 0, seen: new Set<string>() };
       records.set(key, record);
-      for (const { uid, at, success } of [...ended].sort((a, b) => a.at - b.at)) {
+      for (const { uid, at, success } of [...ended].sort(byEnd)) {
         if (record.seen.has(uid)) continue;
         record.seen.add(uid);
         record.failures = success ? 0 : record.failures + 1;
@@ -34,9 +49,7 @@ export function createJobBackoff(): JobBackoff {
     },
     remaining(key, now) {
       const record = records.get(key);
-      if (!record || record.failures === 0) return 0;
-      const wait = Math.min(baseMs * 2 ** Math.min(record.failures - 1, 20), maxMs);
-      return Math.max(0, record.lastFailure + wait - now);
+      return record ? backoffLeft(record.failures, record.lastFailure, now) : 0;
     },
     forget: key => void records.delete(key),
   };

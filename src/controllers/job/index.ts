@@ -11,13 +11,13 @@ import { conditionOf, withCondition } from '../support/conditions.ts';
 import { createOwnedPods, type OwnedPods } from '../support/owned-pods.ts';
 import { selectorFor } from '../support/ownership.ts';
 import { settleAll, slowStart } from '../support/pod-control.ts';
-import { deletionOrder } from '../support/pods.ts';
+import { isPodReady } from '../support/pods.ts';
 import { createJobBackoff, type JobBackoff } from './backoff.ts';
+import { failuresOfIndex, indexBackoffLeft, pendingIndexes, podsToRemove, wantedActive } from './plan.ts';
 import {
   endedAt,
   failed,
   hasTracking,
-  indexOf,
   isIndexed,
   kind,
   newPod,
@@ -25,17 +25,7 @@ import {
   succeeded,
   trackingFinalizer,
 } from './pods.ts';
-import {
-  deadlineIn,
-  failuresOfIndex,
-  finishedCondition,
-  type JobState,
-  pendingIndexes,
-  stateOf,
-  type Verdict,
-  verdictOf,
-  wantedActive,
-} from './state.ts';
+import { deadlineIn, finishedCondition, type JobState, stateOf, type Verdict, verdictOf } from './state.ts';
 
 /** Creations and deletions per reconcile: upstream's MaxPodCreateDeletePerSync. */
 const burst = 500;
@@ -80,150 +70,150 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   const pods = await own.claim(job);
   const now = context.clock.now();
   noteEnds(all, key, job, pods);
-  const state = stateOf(job, pods);
-  const verdict = verdictOf(job, state, now);
-  const unsuspended = await applySuspension(all, job);
-  let outcome: Outcome = { wait: undefined, failure: undefined, terminated: 0 };
-  if (!job.metadata.deletionTimestamp && settled) outcome = await manage(all, key, unsuspended, pods, state, verdict);
-  const status = statusAfter(unsuspended, state, verdict, outcome.terminated, settled, now);
+  const seen = stateOf(job, pods);
+  const verdict = verdictOf(job, seen, now);
+  const started = withStart(job, now);
+  const acts = settled && (verdict !== undefined || !job.metadata.deletionTimestamp);
+  const outcome = acts ? await manage(all, key, started, seen, verdict) : nothing;
+  // An end is announced once all pods have been told; else the next look decides again.
+  const end = settled && outcome.failure === undefined ? verdict : undefined;
+  const state = end ? stateOf(job, pods, end.type) : seen;
+  const current = acts && !verdict ? applySuspension(all, started) : started;
+  const counts = settled ? countsAfter(state, outcome) : {};
+  const status = { ...statusAfter(current, state, end, now), ...counts };
   const written = await writeStatus(all, job, status);
   await releasePods(all, state.releasable);
-  if (written) announce(all, written, verdict);
+  if (written) announce(all, written, end);
   if (outcome.failure !== undefined) throw outcome.failure;
   if (!settled) return { requeueAfter: 1_000 };
-  const waits = [outcome.wait, deadlineIn(unsuspended, now)].filter(ms => ms !== undefined && ms > 0);
+  const waits = [outcome.wait, deadlineIn(current, now)].filter(ms => ms !== undefined && ms > 0);
   if (waits.length > 0) return { requeueAfter: Math.min(...(waits as number[])) };
 }
 
 function noteEnds(all: Deps, key: string, job: Job, pods: readonly Pod[]): void {
-  const now = all.context.clock.now();
   const ended = pods.filter(p => hasTracking(p) && (succeeded(p) || failed(job, p)));
   all.backoff.note(
     key,
-    ended.map(p => ({ uid: p.metadata.uid ?? '', at: endedAt(p, now), success: succeeded(p) })),
+    ended.map(p => ({ uid: p.metadata.uid ?? '', at: endedAt(p), success: succeeded(p) })),
   );
 }
 
-/** The job with its suspension and start time as they are to be. Written with the rest of the status. */
-async function applySuspension({ context }: Deps, job: Job): Promise<Job> {
-  const now = context.clock.now();
+function withStart(job: Job, now: number): Job {
+  if (job.status?.startTime || job.spec?.suspend) return job;
+  return { ...job, status: { ...job.status, startTime: rfc3339(now) } };
+}
+
+/** The job with its suspension as it is to be; the time of a suspended job starts anew. Written with the rest of the status. */
+function applySuspension({ context }: Deps, job: Job): Job {
+  const { clock, recorder } = context;
+  const now = clock.now();
+  const suspend = job.spec?.suspend === true;
   const known = conditionOf(job.status?.conditions, 'Suspended');
-  const status: JobStatus = { ...job.status };
-  const set = (value: string, reason: string, message: string) => {
-    status.conditions = withCondition(
-      status.conditions,
-      { type: 'Suspended', status: value, reason, message, lastProbeTime: rfc3339(now) },
-      now,
-    );
-  };
-  if (job.spec?.suspend) {
-    if (known?.status === 'True') return job;
-    set('True', 'JobSuspended', 'Job suspended');
-    delete status.startTime;
-    context.recorder.event(job, 'Normal', 'Suspended', 'Job suspended');
-  } else {
-    if (known?.status === 'True') {
-      set('False', 'JobResumed', 'Job resumed');
-      context.recorder.event(job, 'Normal', 'Resumed', 'Job resumed');
-    }
-    status.startTime ??= rfc3339(now);
-  }
-  return { ...job, status };
+  if (suspend === (known?.status === 'True')) return job;
+  const { startTime: _before, ...rest } = job.status ?? {};
+  const [value, reason, message] = suspend
+    ? ['True', 'JobSuspended', 'Job suspended']
+    : ['False', 'JobResumed', 'Job resumed'];
+  recorder.event(job, 'Normal', suspend ? 'Suspended' : 'Resumed', message);
+  const condition = { type: 'Suspended', status: value, reason, message, lastProbeTime: rfc3339(now) };
+  const conditions = withCondition(rest.conditions, condition, now);
+  return { ...job, status: { ...rest, conditions, ...(!suspend && { startTime: rfc3339(now) }) } };
 }
 
 interface Outcome {
   /** Milliseconds until the back-off ends. */
-  wait: number | undefined;
-  failure: unknown;
+  readonly wait?: number;
+  readonly failure?: unknown;
+  readonly created?: number;
   /** Pods that were active and have been told to go. */
-  terminated: number;
+  readonly removed?: readonly Pod[];
 }
+const nothing: Outcome = {};
 
 async function manage(
   all: Deps,
   key: string,
   job: Job,
-  pods: readonly Pod[],
   state: JobState,
   verdict: Verdict | undefined,
 ): Promise<Outcome> {
+  const now = all.context.clock.now();
   const wanted = verdict ? 0 : wantedActive(job, state);
-  const surplus = state.active.length - wanted;
-  if (surplus > 0) {
-    const victims = surplusPods(all, job, state, surplus);
-    const failure = await settleAll(victims.map(pod => remove(all, job, pod, verdict?.type === 'Failed'))).then(
-      () => undefined,
-      e => e,
-    );
-    return { wait: undefined, failure, terminated: failure === undefined ? victims.length : 0 };
-  }
-  const nothing: Outcome = { wait: undefined, failure: undefined, terminated: 0 };
+  const victims = podsToRemove(job, state.active, state.active.length - wanted, now);
+  // All go when the job ends, however many; what goes on is not to starve other jobs.
+  if (victims.length > 0)
+    return removeAll(all, job, verdict ? victims : victims.slice(0, burst), verdict?.type === 'Failed');
   if (verdict || job.spec?.suspend) return nothing;
   const leaving = replacesFailedOnly(job) ? state.terminating : 0;
-  const missing = wanted - state.active.length - leaving;
+  const missing = Math.min(wanted - state.active.length - leaving, burst);
   if (missing <= 0) return nothing;
-  const wait = all.backoff.remaining(key, all.context.clock.now());
-  if (wait > 0) return { ...nothing, wait };
-  const failure = await create(all, job, pods, state, Math.min(missing, burst)).then(
+  const { backoffLimitPerIndex } = job.spec ?? {};
+  const wait = backoffLimitPerIndex === undefined ? all.backoff.remaining(key, now) : 0;
+  if (wait > 0) return { wait };
+  return isIndexed(job) ? createIndexes(all, job, state, missing) : createPods(all, job, state, missing);
+}
+
+async function removeAll(all: Deps, job: Job, pods: readonly Pod[], countAsFailed: boolean): Promise<Outcome> {
+  const removed: Pod[] = [];
+  const each = async (pod: Pod) => {
+    // Pods given up by a job that goes on, or has succeeded, are no failures: without finalizer they are not counted.
+    if (!countAsFailed) await dropFinalizer(all.context, pod);
+    await all.own.delete(pod, job);
+    removed.push(pod);
+  };
+  return { removed, failure: await failureOf(settleAll(pods.map(each))) };
+}
+
+/** Only indexes whose own back-off is over. */
+async function createIndexes(all: Deps, job: Job, state: JobState, count: number): Promise<Outcome> {
+  const now = all.context.clock.now();
+  const waits = new Map(pendingIndexes(job, state, count).map(i => [i, indexBackoffLeft(state.records.get(i), now)]));
+  const due = [...waits.keys()].filter(i => waits.get(i) === 0);
+  if (due.length === 0) return waits.size > 0 ? { wait: Math.min(...waits.values()) } : nothing;
+  return createPods(all, job, state, due.length, due);
+}
+
+async function createPods(
+  all: Deps,
+  job: Job,
+  state: JobState,
+  count: number,
+  indexes: readonly number[] = [],
+): Promise<Outcome> {
+  let created = 0;
+  const creating = slowStart(count, async i => {
+    const index = indexes[i];
+    const record = index === undefined ? undefined : state.records.get(index);
+    await all.own.create(newPod(job, index, failuresOfIndex(job, record)), job);
+    created += 1;
+  });
+  const failure = await failureOf(creating);
+  return { created, failure };
+}
+
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
     () => undefined,
     e => e,
   );
-  return { ...nothing, failure };
-}
 
-/** Indexed pods that double an index go first. */
-function surplusPods({ context }: Deps, job: Job, state: JobState, surplus: number): Pod[] {
-  const ordered = deletionOrder(state.active, () => 0, context.clock.now());
-  if (isIndexed(job)) {
-    const seen = new Set<number>();
-    const doubled = (pod: Pod) => {
-      const known = seen.has(indexOf(pod));
-      seen.add(indexOf(pod));
-      return known;
-    };
-    const twice = new Set([...ordered].reverse().filter(doubled));
-    ordered.sort((a, b) => Number(twice.has(b)) - Number(twice.has(a)));
-  }
-  return ordered.slice(0, Math.min(surplus, burst));
-}
+/** With what was just done, before the cache shows it; while it does not show it, the counts stay as they were written. */
+const countsAfter = (state: JobState, { created = 0, removed = [] }: Outcome) => ({
+  active: state.active.length + created - removed.length,
+  ready: state.ready - removed.filter(isPodReady).length,
+  terminating: state.terminating + removed.length,
+});
 
-/** Pods given up by a job that goes on, or has succeeded, are no failures: without finalizer they are not counted. */
-async function remove(all: Deps, job: Job, pod: Pod, countsAsFailed: boolean): Promise<void> {
-  if (!countsAsFailed) await dropFinalizer(all.context, pod);
-  await all.own.delete(pod, job);
-}
-
-async function create(all: Deps, job: Job, pods: readonly Pod[], state: JobState, count: number): Promise<void> {
-  const indexes = isIndexed(job) ? pendingIndexes(job, pods, state, count) : undefined;
-  await slowStart(indexes?.length ?? count, async i => {
-    const index = indexes?.[i];
-    const failures = index === undefined ? 0 : failuresOfIndex(job, pods, index);
-    await all.own.create(newPod(job, index, failures), job);
-  });
-}
-
-/** The whole status. A verdict is announced first, and becomes final when no pod is left. */
-function statusAfter(
-  job: Job,
-  state: JobState,
-  verdict: Verdict | undefined,
-  terminated: number,
-  settled: boolean,
-  now: number,
-): JobStatus {
-  const active = state.active.length - terminated;
-  const terminating = state.terminating + terminated;
+/** The status but for pods at work. A verdict is announced first, and becomes final when no pod is left. */
+function statusAfter(job: Job, state: JobState, verdict: Verdict | undefined, now: number): JobStatus {
   let conditions = job.status?.conditions ?? [];
   if (verdict) conditions = withVerdict(conditions, verdict, now);
-  const ended = verdict && settled && state.active.length === 0 && state.terminating === 0 && allNoted(state);
+  const ended = verdict && state.active.length === 0 && state.terminating === 0 && allNoted(state);
   if (ended) conditions = withFinal(conditions, verdict, now);
   const complete = ended && verdict.type !== 'Failed';
   return {
     ...job.status,
     ...state.accounting,
-    active,
-    ready: Math.min(state.ready, active),
-    terminating,
     ...(conditions.length > 0 && { conditions }),
     ...(complete && { completionTime: rfc3339(now) }),
   };

@@ -1,10 +1,11 @@
 /** Sets of completion indexes as the status writes them: "0,2-4,7". */
 
-export function parseIndexes(text: string | undefined): Set<number> {
+/** Those below `limit`: a job that was made smaller forgets the rest. */
+export function parseIndexes(text: string | undefined, limit: number): Set<number> {
   const out = new Set<number>();
   for (const part of (text ?? '').split(',').filter(Boolean)) {
     const [first = '', last = first] = part.split('-');
-    for (let i = Number(first); i <= Number(last); i++) out.add(i);
+    for (let i = Number(first); i <= Math.min(Number(last), limit - 1); i++) out.add(i);
   }
   return out;
 }

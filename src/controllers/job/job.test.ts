@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createWorld, runningStatus, setStatus, type World } from '../../../test/support/control.ts';
-import type { Job, JobSpec } from '../../api/types/batch-v1.ts';
+import type { Job, JobSpec, JobStatus } from '../../api/types/batch-v1.ts';
 import type { Pod } from '../../api/types/core-v1.ts';
 import { ttlAfterFinishedController } from '../ttl-after-finished/index.ts';
 import { jobController } from './index.ts';
 import { formatIndexes, parseIndexes } from './indexes.ts';
+import { podsToRemove } from './plan.ts';
+import { stateOf, verdictOf } from './state.ts';
 
 const controllers = [jobController, ttlAfterFinishedController];
 const job = (spec: Partial<JobSpec> = {}) => ({
@@ -189,12 +191,135 @@ for (let seed = 1; seed <= 12; seed++) {
   });
 }
 
+const indexed = (name: string, index: number | undefined, more: Partial<Pod> = {}): Pod => ({
+  spec: { containers: [], nodeName: 'n' },
+  ...more,
+  metadata: {
+    name,
+    uid: name,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+    finalizers: ['batch.kubernetes.io/job-tracking'],
+    ...more.metadata,
+    annotations: {
+      ...(index !== undefined && { 'batch.kubernetes.io/job-completion-index': String(index) }),
+      ...more.metadata?.annotations,
+    },
+  },
+  status: { phase: 'Running', ...more.status },
+});
+const specOf = (spec: Partial<JobSpec>, status: JobStatus = {}): Job => ({ ...job(spec), status }) as Job;
+
+test("of an indexed job, pods whose index is another one's or none of the job's go, and count for the surplus", () => {
+  const table: [string, number, (number | undefined)[], number, string[]][] = [
+    ['nothing to do', 2, [0, 1], 0, []],
+    ['a double, though the number is right', 2, [0, 0], 0, ['p0']],
+    ['made smaller', 2, [0, 3, 1, 2], 2, ['p1', 'p3']],
+    ['without index', 3, [undefined, 1], 0, ['p0']],
+    ['a double and one more', 3, [0, 0, 1, 2], 2, ['p0', 'p1']],
+  ];
+  for (const [title, completions, indexes, surplus, gone] of table) {
+    const pods = indexes.map((index, i) => indexed(`p${i}`, index));
+    const spec = specOf({ completionMode: 'Indexed', completions });
+    const names = podsToRemove(spec, pods, surplus, Date.parse('2026-01-01T00:01:00Z')).map(p => p.metadata.name);
+    assert.deepEqual(names.sort(), gone, title);
+  }
+});
+
+test('a job that could end in several ways ends in the one that upstream looks for first', () => {
+  const at = Date.parse('2026-01-01T00:10:00Z');
+  const ended = (name: string, index: number, phase: string) => indexed(name, index, { status: { phase } });
+  const base: Partial<JobSpec> = { completionMode: 'Indexed', completions: 2, backoffLimit: 6 };
+  const policy = { successPolicy: { rules: [{ succeededIndexes: '0' }] } };
+  const met = { type: 'SuccessCriteriaMet', status: 'True', reason: 'SuccessPolicy', message: 'm' };
+  const target = { type: 'FailureTarget', status: 'True', reason: 'DeadlineExceeded', message: 'm' };
+  const started = { startTime: '2026-01-01T00:00:00Z' };
+  const table: [string, Partial<JobSpec>, JobStatus, Pod[], string | undefined][] = [
+    ['goes on', {}, {}, [ended('a', 0, 'Succeeded')], undefined],
+    ['success policy', policy, {}, [ended('a', 0, 'Succeeded')], 'SuccessPolicy'],
+    [
+      'too many failures',
+      { ...policy, backoffLimit: 0 },
+      {},
+      [ended('a', 0, 'Succeeded'), ended('b', 1, 'Failed')],
+      'BackoffLimitExceeded',
+    ],
+    ['late', { ...policy, activeDeadlineSeconds: 60 }, started, [ended('a', 0, 'Succeeded')], 'DeadlineExceeded'],
+    [
+      'index failed',
+      { ...policy, backoffLimitPerIndex: 0 },
+      {},
+      [ended('a', 0, 'Succeeded'), ended('b', 1, 'Failed')],
+      'FailedIndexes',
+    ],
+    ['success stands', { backoffLimit: 0 }, { conditions: [met], failed: 3 }, [], 'SuccessPolicy'],
+    ['failure stands', {}, { conditions: [target], completedIndexes: '0,1' }, [], 'DeadlineExceeded'],
+    ['made smaller', { completions: 1 }, { completedIndexes: '0,5' }, [], 'CompletionsReached'],
+    ['indexes of no account', { ...policy, completions: 3 }, { completedIndexes: '7' }, [], undefined],
+  ];
+  for (const [title, spec, status, pods, reason] of table) {
+    const one = specOf({ ...base, ...spec }, status);
+    assert.equal(verdictOf(one, stateOf(one, pods), at)?.reason, reason, title);
+  }
+});
+
+test('each index backs off by its own failures, those that a policy ignores too', async () => {
+  const world = await createWorld({ controllers, nodes: false });
+  const rules = [{ action: 'Ignore', onExitCodes: { operator: 'In', values: [7] } }];
+  await world.client
+    .jobs('a')
+    .create(
+      job({
+        completionMode: 'Indexed',
+        completions: 2,
+        parallelism: 2,
+        backoffLimitPerIndex: 5,
+        podFailurePolicy: { rules },
+      }),
+    );
+  await world.clock.advance(100);
+  const at = (pods: readonly Pod[], index: number) =>
+    live(pods).find(p => p.metadata.name.startsWith(`work-${index}-`));
+  const counts = (pod: Pod | undefined) =>
+    ['failure', 'ignored-failure'].map(k => pod?.metadata.annotations?.[`batch.kubernetes.io/job-index-${k}-count`]);
+  const expected = [
+    { code: 1, wait: 10_000, counts: ['1', undefined] },
+    { code: 7, wait: 20_000, counts: ['1', '1'] },
+    { code: 1, wait: 40_000, counts: ['2', '1'] },
+  ];
+  for (const { code, wait, counts: wanted } of expected) {
+    const before = at(await world.pods(), 0);
+    assert.ok(before);
+    await end(world, before, 'Failed', code);
+    await world.clock.advance(wait - 2_000);
+    assert.equal(at(await world.pods(), 0), undefined, `no pod before ${wait} ms`);
+    await world.clock.advance(4_000);
+    assert.deepEqual(counts(at(await world.pods(), 0)), wanted);
+  }
+  assert.deepEqual(counts(at(await world.pods(), 1)), ['0', undefined]);
+  await world.stop();
+});
+
+test('pods that are at work when a job fails have failed, and the counts are there at once', async () => {
+  const world = await createWorld({ controllers, nodes: false });
+  const rules = [{ action: 'FailJob', onExitCodes: { operator: 'In', values: [42] } }];
+  await world.client.jobs('a').create(job({ parallelism: 3, completions: 3, podFailurePolicy: { rules } }));
+  await world.clock.settle();
+  const [first] = await world.pods();
+  assert.ok(first);
+  assert.equal((await world.client.jobs('a').get('work')).status?.active, 3);
+  await end(world, first, 'Failed', 42);
+  await world.clock.advance(60_000);
+  const { status } = await world.client.jobs('a').get('work');
+  assert.deepEqual([status?.failed, status?.succeeded ?? 0, status?.active ?? 0], [3, 0, 0]);
+  await world.stop();
+});
+
 test('index sets survive writing and reading', () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.nat(50)), indexes => {
       const set = new Set(indexes);
       assert.deepEqual(
-        [...parseIndexes(formatIndexes(set))].sort((a, b) => a - b),
+        [...parseIndexes(formatIndexes(set), 51)].sort((a, b) => a - b),
         indexes.sort((a, b) => a - b),
       );
     }),

@@ -46,15 +46,15 @@ function matchConditions({ onPodConditions: patterns = [] }: PodFailurePolicyRul
 
 /** The message of the first success rule that the completed indexes meet. */
 export function judgeSuccess(job: Job, completed: ReadonlySet<number>): string | undefined {
-  for (const [index, rule] of (job.spec?.successPolicy?.rules ?? []).entries()) {
-    const counted =
-      rule.succeededIndexes === undefined ? completed : intersection(parseIndexes(rule.succeededIndexes), completed);
-    const needed =
-      rule.succeededCount ??
-      (rule.succeededIndexes === undefined ? Number.POSITIVE_INFINITY : parseIndexes(rule.succeededIndexes).size);
-    if (counted.size >= needed) return `Matched rules at index ${index}`;
+  if (completed.size === 0) return undefined;
+  const { completions = 0, successPolicy } = job.spec ?? {};
+  for (const [index, { succeededIndexes, succeededCount }] of (successPolicy?.rules ?? []).entries()) {
+    const wanted = succeededIndexes === undefined ? undefined : parseIndexes(succeededIndexes, completions);
+    // All the indexes of a rule are beyond a job that was made smaller.
+    if (wanted?.size === 0) continue;
+    const met = wanted ? [...wanted].filter(i => completed.has(i)).length : completed.size;
+    const needed = Math.min(succeededCount ?? Number.POSITIVE_INFINITY, wanted?.size ?? Number.POSITIVE_INFINITY);
+    if (met >= needed) return `Matched rules at index ${index}`;
   }
   return undefined;
 }
-
-const intersection = (a: ReadonlySet<number>, b: ReadonlySet<number>) => new Set([...a].filter(i => b.has(i)));

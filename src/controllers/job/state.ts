@@ -4,7 +4,7 @@ import type { Pod } from '../../api/types/core-v1.ts';
 import { conditionOf } from '../support/conditions.ts';
 import { isActive, isPodReady, isTerminating } from '../support/pods.ts';
 import { formatIndexes, parseIndexes } from './indexes.ts';
-import { failed, failuresBefore, hasTracking, indexOf, isIndexed, succeeded } from './pods.ts';
+import { endedAt, failed, failuresBefore, hasTracking, indexOf, isIndexed, succeeded } from './pods.ts';
 import { judgeFailure, judgeSuccess } from './policies.ts';
 
 /** Uncounted pods written in one go (upstream's MaxUncountedPods). */
@@ -18,6 +18,8 @@ export type Verdict =
 export interface JobState {
   readonly active: readonly Pod[];
   readonly terminating: number;
+  /** Of pods at work, and of those whose end is waited for before they are replaced. */
+  readonly busyIndexes: ReadonlySet<number>;
   readonly ready: number;
   /** With those that are noted in the status but not counted yet. */
   readonly succeeded: number;
@@ -33,6 +35,11 @@ export interface JobState {
     JobStatus,
     'succeeded' | 'failed' | 'uncountedTerminatedPods' | 'completedIndexes' | 'failedIndexes'
   >;
+  /**
+   * With a limit per index: the pod that an index failed with last. Its annotations are the record of the index's failures, so it keeps its
+   * finalizer, uncounted, until another takes over.
+   */
+  readonly records: ReadonlyMap<number, Pod>;
   /** A failure that ends the job, by policy. */
   readonly failJob: string | undefined;
 }
@@ -41,7 +48,8 @@ export function finishedCondition(job: Job): { type: string; status: string } | 
   return job.status?.conditions?.find(c => (c.type === 'Complete' || c.type === 'Failed') && c.status === 'True');
 }
 
-export function stateOf(job: Job, pods: readonly Pod[]): JobState {
+/** `end`: the job is ending so. Then no index is tried again, and of a job that fails whatever has not succeeded has failed. */
+export function stateOf(job: Job, pods: readonly Pod[], end?: Verdict['type']): JobState {
   const { status = {} } = job;
   const byUid = new Map(pods.map(pod => [pod.metadata.uid ?? '', pod]));
   // What was noted is counted for good when the pod's finalizer is gone; the pod itself may be gone, too.
@@ -52,44 +60,46 @@ export function stateOf(job: Job, pods: readonly Pod[]): JobState {
   const { succeeded: notedOk = [], failed: notedBad = [] } = status.uncountedTerminatedPods ?? {};
   const heldOk = notedOk.filter(stillHeld);
   const heldBad = notedBad.filter(stillHeld);
-  let okCount = (status.succeeded ?? 0) + notedOk.length - heldOk.length;
-  const badCount = (status.failed ?? 0) + notedBad.length - heldBad.length;
-  const completedIndexes = parseIndexes(status.completedIndexes);
-  const failedIndexes = parseIndexes(status.failedIndexes);
   const known = new Set([...notedOk, ...notedBad]);
-  const noted: Pod[] = [];
-  const releasable: Pod[] = pods.filter(p => known.has(p.metadata.uid ?? '') && hasTracking(p));
-  let failJob: string | undefined;
+  const tracked = pods.filter(hasTracking);
   const active = pods.filter(isActive);
-  const busy = new Set(active.map(indexOf));
-  for (const pod of pods) {
+  const indexes = indexesOf(job, tracked);
+  const records = end ? new Map<number, Pod>() : recordsOf(job, tracked, active, indexes);
+  const isBad = (pod: Pod) => end === 'Failed' || failed(job, pod);
+  const counts = (pod: Pod) => judgeFailure(job, pod).action !== 'Ignore' && countable(job, pod);
+  const leaving = pods.filter(isTerminating);
+  const noted: Pod[] = [];
+  let failJob: string | undefined;
+  for (const pod of tracked) {
     const uid = pod.metadata.uid ?? '';
-    if (!hasTracking(pod) || known.has(uid)) continue;
+    if (known.has(uid)) continue;
     if (heldOk.length + heldBad.length >= maxUncounted) break;
     if (succeeded(pod)) {
       if (!isIndexed(job)) heldOk.push(uid);
-      else if (validIndex(job, indexOf(pod))) completedIndexes.add(indexOf(pod));
       noted.push(pod);
-    } else if (failed(job, pod)) {
+    } else if (isBad(pod)) {
       const verdict = judgeFailure(job, pod);
       if (verdict.action === 'FailJob') failJob ??= verdict.message;
-      // The record of an index's failures is on its last pod, which stays until another takes over.
-      if (keepsRecord(job, pod, verdict.action, pods, busy, failedIndexes, completedIndexes)) continue;
-      if (verdict.action !== 'Ignore') heldBad.push(uid);
+      if (records.get(indexOf(pod)) === pod) continue;
+      if (counts(pod)) heldBad.push(uid);
       noted.push(pod);
     }
   }
-  if (isIndexed(job)) okCount = completedIndexes.size;
+  const okCount = isIndexed(job)
+    ? indexes.completed.size
+    : (status.succeeded ?? 0) + notedOk.length - notedOk.filter(stillHeld).length;
+  const badCount = (status.failed ?? 0) + notedBad.length - notedBad.filter(stillHeld).length;
   return {
     active,
-    terminating: pods.filter(isTerminating).length,
+    terminating: leaving.length,
+    busyIndexes: new Set([...active, ...leaving.filter(pod => !failed(job, pod))].map(indexOf)),
     ready: active.filter(isPodReady).length,
-    succeeded: okCount + (isIndexed(job) ? 0 : heldOk.length),
-    failed: badCount + heldBad.length,
-    completedIndexes,
-    failedIndexes,
+    succeeded: okCount + heldOk.length,
+    failed: badCount + heldBad.length + [...records.values()].filter(counts).length,
+    completedIndexes: indexes.completed,
+    failedIndexes: indexes.failed,
     noted,
-    releasable: [...releasable, ...noted],
+    releasable: [...tracked.filter(pod => known.has(pod.metadata.uid ?? '')), ...noted],
     accounting: {
       succeeded: okCount,
       failed: badCount,
@@ -97,81 +107,108 @@ export function stateOf(job: Job, pods: readonly Pod[]): JobState {
         ...(heldOk.length > 0 && { succeeded: heldOk }),
         ...(heldBad.length > 0 && { failed: heldBad }),
       },
-      ...(isIndexed(job) && { completedIndexes: formatIndexes(completedIndexes) }),
-      ...(job.spec?.backoffLimitPerIndex !== undefined && { failedIndexes: formatIndexes(failedIndexes) }),
+      ...(isIndexed(job) && { completedIndexes: formatIndexes(indexes.completed) }),
+      ...(hasLimitPerIndex(job) && { failedIndexes: formatIndexes(indexes.failed) }),
     },
+    records,
     failJob,
   };
 }
 
-/** With a limit per index: decides whether the index has failed, and whether the pod has to stay as its record. */
-function keepsRecord(
-  job: Job,
-  pod: Pod,
-  action: string,
-  pods: readonly Pod[],
-  busy: ReadonlySet<number>,
-  failedIndexes: Set<number>,
-  completed: ReadonlySet<number>,
-): boolean {
-  const limit = job.spec?.backoffLimitPerIndex;
-  const index = indexOf(pod);
-  if (limit === undefined || !validIndex(job, index)) return false;
-  if (action === 'FailIndex' || (action !== 'Ignore' && failuresBefore(pod) >= limit)) {
-    failedIndexes.add(index);
-    return false;
-  }
-  if (busy.has(index) || completed.has(index) || failedIndexes.has(index) || finishedCondition(job)) return false;
-  const newer = pods.some(p => p !== pod && indexOf(p) === index && failuresBefore(p) > failuresBefore(pod));
-  return !newer;
+const hasLimitPerIndex = (job: Job): boolean => job.spec?.backoffLimitPerIndex !== undefined;
+/** A pod of no index of an indexed job is nobody's failure. */
+const countable = (job: Job, pod: Pod): boolean => !isIndexed(job) || isIndexIn(job, indexOf(pod));
+
+interface Indexes {
+  readonly completed: ReadonlySet<number>;
+  readonly failed: ReadonlySet<number>;
 }
 
-function validIndex(job: Job, index: number): boolean {
+/** From the status, and from pods that are not counted yet. */
+function indexesOf(job: Job, tracked: readonly Pod[]): Indexes {
+  const { completions = 0, backoffLimitPerIndex: limit } = job.spec ?? {};
+  const completed = parseIndexes(job.status?.completedIndexes, completions);
+  const bad = parseIndexes(job.status?.failedIndexes, completions);
+  if (!isIndexed(job)) return { completed, failed: bad };
+  for (const pod of tracked) {
+    const index = indexOf(pod);
+    if (!isIndexIn(job, index)) continue;
+    if (succeeded(pod)) completed.add(index);
+    else if (limit !== undefined && failed(job, pod)) {
+      const { action } = judgeFailure(job, pod);
+      if (action === 'FailIndex' || (action !== 'Ignore' && failuresBefore(pod).counted >= limit)) bad.add(index);
+    }
+  }
+  return { completed, failed: bad };
+}
+
+/** Upstream's getPodsWithDelayedDeletionPerIndex. */
+function recordsOf(job: Job, tracked: readonly Pod[], active: readonly Pod[], indexes: Indexes): Map<number, Pod> {
+  const out = new Map<number, Pod>();
+  if (!hasLimitPerIndex(job) || job.metadata.deletionTimestamp) return out;
+  const busy = new Set(active.map(indexOf));
+  const total = (pod: Pod) => failuresBefore(pod).counted + failuresBefore(pod).ignored;
+  for (const pod of tracked) {
+    const index = indexOf(pod);
+    const open = !busy.has(index) && !indexes.completed.has(index) && !indexes.failed.has(index);
+    if (!open || !isIndexIn(job, index) || !failed(job, pod)) continue;
+    const other = out.get(index);
+    if (!other || (total(other) <= total(pod) && endedAt(other) <= endedAt(pod))) out.set(index, pod);
+  }
+  return out;
+}
+
+export function isIndexIn(job: Job, index: number): boolean {
   return index >= 0 && index < (job.spec?.completions ?? 0);
 }
 
-/** How often an index has failed so far: what its next pod is told. */
-export function failuresOfIndex(job: Job, pods: readonly Pod[], index: number): number {
-  const ended = pods.filter(p => indexOf(p) === index && failed(job, p));
-  return Math.max(0, ...ended.map(p => failuresBefore(p) + (judgeFailure(job, p).action === 'Ignore' ? 0 : 1)));
-}
-
-/** Whether the job is to end, and how. Undefined: it goes on. */
+/** Whether the job is to end, and how: what was decided before stands, then failures come before successes. Undefined: it goes on. */
 export function verdictOf(job: Job, state: JobState, now: number): Verdict | undefined {
-  const { spec } = job;
-  if (!spec) return undefined;
-  const before = conditionOf(job.status?.conditions, 'FailureTarget');
-  if (before?.status === 'True') return { type: 'Failed', reason: before.reason ?? '', message: before.message ?? '' };
-  const met = conditionOf(job.status?.conditions, 'SuccessCriteriaMet');
-  if (met?.status === 'True')
-    return { type: 'SuccessCriteriaMet', reason: met.reason ?? '', message: met.message ?? '' };
-  if (state.failJob) return { type: 'Failed', reason: 'PodFailurePolicy', message: state.failJob };
-  const success = judgeSuccess(job, state.completedIndexes);
-  if (success) return { type: 'SuccessCriteriaMet', reason: 'SuccessPolicy', message: success };
-  const limit = spec.backoffLimit ?? 6;
-  if (state.failed > limit || (spec.template.spec?.restartPolicy === 'OnFailure' && restartsReach(state.active, limit)))
-    return { type: 'Failed', reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' };
-  if (deadlineIn(job, now) === 0)
-    return { type: 'Failed', reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' };
-  const { maxFailedIndexes } = spec;
-  if (maxFailedIndexes !== undefined && state.failedIndexes.size > maxFailedIndexes)
-    return {
-      type: 'Failed',
-      reason: 'MaxFailedIndexesExceeded',
-      message: 'Job has exceeded the specified maximal number of failed indexes',
-    };
-  return completion(job, state);
+  return decided(job) ?? failure(job, state, now) ?? indexFailure(job, state) ?? success(job, state);
 }
 
-function completion(job: Job, state: JobState): Verdict | undefined {
+function decided({ status }: Job): Verdict | undefined {
+  const standing = (type: string) => {
+    const condition = conditionOf(status?.conditions, type);
+    return condition?.status === 'True' ? condition : undefined;
+  };
+  const met = standing('SuccessCriteriaMet');
+  const doomed = met ? undefined : standing('FailureTarget');
+  const { reason = '', message = '' } = met ?? doomed ?? {};
+  if (met) return { type: 'SuccessCriteriaMet', reason, message };
+  return doomed && { type: 'Failed', reason, message };
+}
+
+const failedFor = (reason: string, message: string): Verdict => ({ type: 'Failed', reason, message });
+
+function failure(job: Job, state: JobState, now: number): Verdict | undefined {
+  const { backoffLimit: limit = 6, template } = job.spec ?? {};
+  if (state.failJob) return failedFor('PodFailurePolicy', state.failJob);
+  const restarted = template?.spec?.restartPolicy === 'OnFailure' && restartsReach(state.active, limit);
+  if (state.failed > limit || restarted)
+    return failedFor('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
+  if (deadlineIn(job, now) === 0) return failedFor('DeadlineExceeded', 'Job was active longer than specified deadline');
+  return undefined;
+}
+
+function indexFailure(job: Job, { failedIndexes, completedIndexes }: JobState): Verdict | undefined {
+  const { maxFailedIndexes, completions = 0 } = job.spec ?? {};
+  if (!hasLimitPerIndex(job)) return undefined;
+  if (maxFailedIndexes !== undefined && failedIndexes.size > maxFailedIndexes)
+    return failedFor('MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes');
+  if (failedIndexes.size > 0 && failedIndexes.size + completedIndexes.size >= completions)
+    return failedFor('FailedIndexes', 'Job has failed indexes');
+  return undefined;
+}
+
+function success(job: Job, state: JobState): Verdict | undefined {
   const { completions } = job.spec ?? {};
-  if (completions === undefined)
-    return state.succeeded > 0 && state.active.length === 0
-      ? { type: 'Complete', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' }
-      : undefined;
-  if (state.failedIndexes.size > 0 && state.failedIndexes.size + state.succeeded >= completions)
-    return { type: 'Failed', reason: 'FailedIndexes', message: 'Job has failed indexes' };
-  if (state.succeeded < completions) return undefined;
+  const message = isIndexed(job) ? judgeSuccess(job, state.completedIndexes) : undefined;
+  if (message) return { type: 'SuccessCriteriaMet', reason: 'SuccessPolicy', message };
+  // Without a number, one success is enough once the others have ended, too.
+  const enough =
+    completions === undefined ? state.succeeded > 0 && state.active.length === 0 : state.succeeded >= completions;
+  if (!enough) return undefined;
   return { type: 'Complete', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' };
 }
 
@@ -190,24 +227,4 @@ export function deadlineIn(job: Job, now: number): number | undefined {
   const { startTime } = job.status ?? {};
   if (activeDeadlineSeconds === undefined || !startTime || suspend) return undefined;
   return Math.max(0, Date.parse(startTime) + activeDeadlineSeconds * 1000 - now);
-}
-
-/** How many pods should be active now. Never so many that more than the completions could succeed. */
-export function wantedActive(job: Job, state: JobState): number {
-  const { parallelism = 1, completions, suspend } = job.spec ?? {};
-  if (suspend) return 0;
-  if (completions === undefined) return state.succeeded > 0 ? Math.min(state.active.length, parallelism) : parallelism;
-  return Math.max(0, Math.min(completions - state.succeeded - state.failedIndexes.size, parallelism));
-}
-
-/** The lowest indexes that have neither ended nor a pod at work. */
-export function pendingIndexes(job: Job, pods: readonly Pod[], state: JobState, count: number): number[] {
-  // A pod that succeeded but could not be noted yet (the note is full) holds its index as well.
-  const taken = new Set(
-    pods.filter(p => isActive(p) || succeeded(p) || (isTerminating(p) && !failed(job, p))).map(indexOf),
-  );
-  const out: number[] = [];
-  for (let i = 0; i < (job.spec?.completions ?? 0) && out.length < count; i++)
-    if (!taken.has(i) && !state.completedIndexes.has(i) && !state.failedIndexes.has(i)) out.push(i);
-  return out;
 }
