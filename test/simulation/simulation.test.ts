@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { replayArguments, simulate } from '../../src/testing/simulation/index.ts';
-import { storageOf } from './seeds.ts';
+import { newSeeds, storageOf } from './seeds.ts';
 
 /**
  * Each once found a defect, which is named. What a seed leads to changes with the code and the workload, so `mutants.ts` plants again what
@@ -20,8 +20,8 @@ const regressions: readonly (readonly [number, string])[] = [
   [5011, 'a pod past its deletion time was counted against a quota'],
   [7006, 'a job without indexes succeeded once more than asked'],
 ];
-/** For so long seeds that nobody tried are tried, besides the fixed ones. A failing one is printed with the command that replays it. */
-const newSeedsMs = Number(process.env['TSUKUBE_NEW_SEEDS_SECONDS'] ?? 60) * 1_000;
+/** For so long the seeds of this commit are tried, besides the fixed ones. A failing one is told with the command that replays it. */
+const newSeedsMs = Number(process.env['TSUKUBE_NEW_SEEDS_SECONDS'] ?? 45) * 1_000;
 
 test('a seed is a history: every request, answer and stored byte comes again', async () => {
   const first = await simulate({ seed: 7, steps: 40 });
@@ -47,13 +47,22 @@ for (const [seed, what] of regressions)
     assert.deepEqual(findings, [], `npm run simulate -- ${replayArguments(options)}`);
   });
 
-test('seeds that nobody tried hold', {
+test('each commit has seeds of its own', () => {
+  const commit = '82ea597d5c0f4c1b9a3e6d7f8091a2b3c4d5e6f7';
+  assert.deepEqual(newSeeds(undefined, commit), { first: 35_345_935, from: 'commit 82ea597d5c0f' });
+  assert.notEqual(newSeeds(undefined, `1${commit}`).first, newSeeds(undefined, commit).first);
+  assert.deepEqual(newSeeds('17', commit), { first: 17, from: 'as given' });
+  assert.throws(() => newSeeds('1e9', commit), /at most nine digits/);
+});
+
+test('the seeds of this commit hold', {
   skip: newSeedsMs > 0 ? false : 'TSUKUBE_NEW_SEEDS_SECONDS is 0',
 }, async t => {
-  const start = Math.floor(Date.now() / 1000) % 1_000_000_000;
+  const { first, from } = newSeeds(process.env['TSUKUBE_NEW_SEEDS']);
+  t.diagnostic(`seeds from ${first} on (${from}); again with TSUKUBE_NEW_SEEDS=${first}`);
   const began = performance.now();
   let hours = 0;
-  let seed = start;
+  let seed = first;
   for (; performance.now() - began < newSeedsMs; seed++) {
     const options = { seed, storage: storageOf(seed) };
     const report = await simulate(options);
@@ -61,5 +70,5 @@ test('seeds that nobody tried hold', {
     assert.deepEqual(report.findings, [], `npm run simulate -- ${replayArguments(options)}`);
   }
   const rate = (hours * 60_000) / (performance.now() - began);
-  t.diagnostic(`${seed - start} seeds from ${start} on; ${rate.toFixed(1)} simulated cluster-hours per real minute`);
+  t.diagnostic(`${seed - first} seeds hold; ${rate.toFixed(1)} simulated cluster-hours per real minute`);
 });
