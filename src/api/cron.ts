@@ -145,7 +145,8 @@ function parseNumber(text: string): number {
 /** Milliseconds to add to an instant to get the wall clock's time, as if that were UTC. */
 type Offset = (instant: number) => number;
 
-function zoneOffsets(timeZone: string): Offset {
+/** @throws RangeError for an unknown time zone. */
+export function zoneOffsets(timeZone: string): Offset {
   if (timeZone === 'UTC' || timeZone === 'Etc/UTC') return () => 0;
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,

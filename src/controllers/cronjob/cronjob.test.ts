@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { createWorld } from '../../../test/support/control.ts';
 import type { CronJob, CronJobSpec } from '../../api/types/batch-v1.ts';
 import { cronJobController } from './index.ts';
-import { dueSlot, scheduleOf } from './schedule.ts';
+import { dueSlot, scheduleOf, slotText } from './schedule.ts';
 
 const cron = (spec: Partial<CronJobSpec> = {}) => ({
   metadata: { name: 'tick', namespace: 'a' },
@@ -71,6 +71,59 @@ test('a schedule that nobody can read is told by an event', async () => {
   await world.clock.advance(minutes(1));
   assert.deepEqual(await world.events(), []);
   await world.stop();
+});
+
+test('a job made by hand from a CronJob is told, and holds up no slot', async () => {
+  const world = await createWorld({ controllers: [cronJobController] });
+  const made = await world.client.cronjobs('a').create(cron({ concurrencyPolicy: 'Forbid' }));
+  const { uid = '' } = made.metadata;
+  const owner = { apiVersion: 'batch/v1', kind: 'CronJob', name: 'tick', uid, controller: true };
+  const spec = made.spec.jobTemplate.spec ?? { template: {} };
+  await world.client
+    .jobs('a')
+    .create({ metadata: { name: 'by-hand', namespace: 'a', ownerReferences: [owner] }, spec });
+  await world.clock.advance(minutes(11));
+  const { items } = await world.client.jobs('a').list();
+  assert.equal(items.length, 2);
+  const { status } = await world.client.cronjobs('a').get('tick');
+  assert.deepEqual(
+    status?.active?.map(ref => ref.name),
+    items.map(j => j.metadata.name).filter(name => name !== 'by-hand'),
+  );
+  const told = 'Warning UnexpectedJob Saw a job that the controller did not create or forgot: by-hand';
+  assert.ok((await world.events()).includes(told));
+  await world.stop();
+});
+
+test("what is wrong with a schedule is told in upstream's words", async () => {
+  const table: [Partial<CronJobSpec>, string | undefined][] = [
+    [
+      { schedule: '59 23 31 2 *' },
+      'InvalidSchedule invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second',
+    ],
+    [{ schedule: '59 23 31 2 *', suspend: true }, undefined],
+    [{ schedule: '0 9 * * *' }, undefined],
+  ];
+  for (const [spec, event] of table) {
+    const world = await createWorld({ controllers: [cronJobController] });
+    await world.client.cronjobs('a').create(cron(spec));
+    await world.clock.advance(minutes(1));
+    assert.deepEqual(await world.events(), event ? [`Warning ${event}`] : []);
+    await world.stop();
+  }
+});
+
+test('a job says its slot in the time zone of the CronJob', () => {
+  const slot = Date.UTC(2026, 0, 1, 12, 30);
+  const table = {
+    '': '2026-01-01T12:30:00Z',
+    'Etc/UTC': '2026-01-01T12:30:00Z',
+    'Europe/London': '2026-01-01T12:30:00Z',
+    'America/New_York': '2026-01-01T07:30:00-05:00',
+    'Asia/Kolkata': '2026-01-01T18:00:00+05:30',
+  };
+  for (const [timeZone, text] of Object.entries(table))
+    assert.equal(slotText({ ...cron({ timeZone }), metadata: { name: 'tick' } }, slot), text);
 });
 
 for (let seed = 1; seed <= 10; seed++) {

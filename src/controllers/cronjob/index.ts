@@ -1,4 +1,4 @@
-import { CronError } from '../../api/cron.ts';
+import { type Schedule, zoneOffsets } from '../../api/cron.ts';
 import { controllerOf, type Draft, keyOf } from '../../api/object.ts';
 import type { CronJob, CronJobStatus, Job } from '../../api/types/batch-v1.ts';
 import type { ObjectReference } from '../../api/types/core-v1.ts';
@@ -9,7 +9,7 @@ import type { Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
 import { controllerRef, isNamespaceTerminating } from '../support/pod-control.ts';
-import { dueSlot, scheduleOf } from './schedule.ts';
+import { dueSlot, scheduleOf, slotText } from './schedule.ts';
 
 const kind = { apiVersion: 'batch/v1', kind: 'CronJob' };
 const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp';
@@ -55,58 +55,65 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
   const cj = all.cronJobs.store.get(key);
   if (!cj) return;
   const owned = all.jobs.store.byIndex('owner', cj.metadata.uid ?? '');
-  const status = await updateActive(all, cj, owned);
-  await cleanUp(all, cj, owned);
-  const result = cj.metadata.deletionTimestamp ? undefined : await runDue(all, cj, status);
+  const status: CronJobStatus = { ...cj.status, active: [...(cj.status?.active ?? [])] };
+  const cleaning = await cleanUp(all, cj, status, owned).then(
+    () => undefined,
+    e => e,
+  );
+  await updateActive(all, cj, status, owned);
+  const run = cj.metadata.deletionTimestamp ? undefined : await runDue(all, cj, status);
   await writeStatus(all, cj, status);
-  if (result?.failure !== undefined) throw result.failure;
-  if (result?.next !== undefined)
-    return { requeueAfter: Math.max(0, result.next - all.context.clock.now()) + nextScheduleDeltaMs };
+  const failure = run?.failure ?? cleaning;
+  if (failure !== undefined) throw failure;
+  if (run?.next !== undefined)
+    return { requeueAfter: Math.max(0, run.next - all.context.clock.now()) + nextScheduleDeltaMs };
 }
 
-/** Brings the list of active jobs up to date with the jobs there are. */
-async function updateActive(all: Deps, cj: CronJob, owned: readonly Job[]): Promise<CronJobStatus> {
+const isListed = (status: CronJobStatus | undefined, uid: string | undefined) =>
+  status?.active?.some(ref => ref.uid === uid) === true;
+const unlist = (status: CronJobStatus, uid: string | undefined) => {
+  status.active = (status.active ?? []).filter(ref => ref.uid !== uid);
+};
+
+/** Brings the list of active jobs up to date with the jobs there are. Changes `status` in place. */
+async function updateActive(all: Deps, cj: CronJob, status: CronJobStatus, owned: readonly Job[]): Promise<void> {
   const { recorder, client } = all.context;
-  const status: CronJobStatus = { ...cj.status, active: [...(cj.status?.active ?? [])] };
-  const without = (uid: string | undefined) => (status.active ?? []).filter(ref => ref.uid !== uid);
   for (const job of owned) {
     const { uid, name } = job.metadata;
-    const listed = status.active?.some(ref => ref.uid === uid);
     const end = endOf(job);
-    if (listed && end) {
-      status.active = without(uid);
+    if (end && isListed(status, uid)) {
+      unlist(status, uid);
       recorder.event(cj, 'Normal', 'SawCompletedJob', `Saw completed job: ${name}, condition: ${end}`);
-    } else if (!listed && !end && !job.metadata.deletionTimestamp) {
-      status.active = [...(status.active ?? []), referenceTo(job)];
-      // The status may not show yet what this controller started last.
-      const slot = job.metadata.annotations?.[scheduledAnnotation];
-      if (!slot)
-        recorder.event(
-          cj,
-          'Warning',
-          'UnexpectedJob',
-          `Saw a job that the controller did not create or forgot: ${name}`,
-        );
-    }
+    } else if (!end && !isListed(status, uid)) await noteStranger(all, cj, status, job);
     const { completionTime } = job.status ?? {};
     if (end === 'Complete' && completionTime && completionTime > (status.lastSuccessfulTime ?? ''))
       status.lastSuccessfulTime = completionTime;
   }
   for (const ref of status.active ?? []) {
     if (owned.some(job => job.metadata.uid === ref.uid)) continue;
-    const live = await client
-      .jobs(cj.metadata.namespace)
-      .get(ref.name ?? '')
-      .catch(e => {
-        if (isNotFound(e)) return undefined;
-        throw e;
-      });
+    const live = await found(client.jobs(cj.metadata.namespace).get(ref.name ?? ''));
     if (live?.metadata.uid === ref.uid) continue;
-    status.active = without(ref.uid);
+    unlist(status, ref.uid);
     recorder.event(cj, 'Normal', 'MissingJob', `Active job went missing: ${ref.name}`);
   }
-  return status;
 }
+
+/** A job that the cache does not list: listed by now, or none of a slot's, such as one made by hand. That one holds up no slot. */
+async function noteStranger({ context }: Deps, cj: CronJob, status: CronJobStatus, job: Job): Promise<void> {
+  const live = await found(context.client.cronjobs(cj.metadata.namespace).get(cj.metadata.name));
+  if (isListed(live?.status, job.metadata.uid)) {
+    Object.assign(status, live?.status);
+    return;
+  }
+  const message = `Saw a job that the controller did not create or forgot: ${job.metadata.name}`;
+  context.recorder.event(cj, 'Warning', 'UnexpectedJob', message);
+}
+
+const found = <T>(reading: Promise<T>): Promise<T | undefined> =>
+  reading.catch(e => {
+    if (isNotFound(e)) return undefined;
+    throw e;
+  });
 
 function referenceTo(job: Job): ObjectReference {
   const { namespace, name, uid, resourceVersion } = job.metadata;
@@ -120,19 +127,22 @@ function referenceTo(job: Job): ObjectReference {
   };
 }
 
-/** Deletes the oldest finished jobs beyond the history limits. */
-async function cleanUp(all: Deps, cj: CronJob, owned: readonly Job[]): Promise<void> {
+/** Deletes the oldest finished jobs beyond the history limits; they are active no more. */
+async function cleanUp(all: Deps, cj: CronJob, status: CronJobStatus, owned: readonly Job[]): Promise<void> {
   const { successfulJobsHistoryLimit = 3, failedJobsHistoryLimit = 1 } = cj.spec;
+  const started = (job: Job) => job.status?.startTime ?? '\uffff';
+  const order = (a: Job, b: Job) =>
+    started(a) === started(b) ? (a.metadata.name < b.metadata.name ? -1 : 1) : started(a) < started(b) ? -1 : 1;
   const surplus = (type: string, limit: number) => {
     const ended = owned.filter(job => endOf(job) === type && !job.metadata.deletionTimestamp);
-    const byStart = (a: Job, b: Job) => ((a.status?.startTime ?? '') < (b.status?.startTime ?? '') ? -1 : 1);
-    return ended.sort(byStart).slice(0, Math.max(0, ended.length - limit));
+    return ended.sort(order).slice(0, Math.max(0, ended.length - limit));
   };
-  for (const job of [
+  for (const { metadata } of [
     ...surplus('Complete', successfulJobsHistoryLimit),
     ...surplus('Failed', failedJobsHistoryLimit),
   ]) {
-    await deleteJob(all, cj, job.metadata.name);
+    await deleteJob(all, cj, metadata.name);
+    unlist(status, metadata.uid);
   }
 }
 
@@ -156,9 +166,13 @@ interface Run {
 async function runDue(all: Deps, cj: CronJob, status: CronJobStatus): Promise<Run> {
   const { clock, recorder } = all.context;
   const schedule = scheduleOrEvent(all, cj);
-  if (!schedule || cj.spec.suspend) return { next: undefined };
+  if (!schedule) return { next: undefined };
   const now = clock.now();
-  const { slot, next, tooManyMissed } = dueSlot({ ...cj, status }, schedule, now);
+  const { slot, next, tooManyMissed, never } = dueSlot({ ...cj, status }, schedule, now);
+  if (never) {
+    const message = `invalid schedule: ${cj.spec.schedule} : time difference between two schedules is less than 1 second`;
+    recorder.event(cj, 'Warning', 'InvalidSchedule', message);
+  }
   if (tooManyMissed)
     recorder.event(
       cj,
@@ -220,11 +234,13 @@ async function startJob(
   } catch (e) {
     if (isNamespaceTerminating(e)) return;
     const ours = isAlreadyExists(e) ? await client.jobs(cj.metadata.namespace).get(name) : undefined;
-    // Made before a crash, or by a request whose answer was lost: the slot has run.
-    if (!ours || controllerOf(ours)?.uid !== cj.metadata.uid) {
+    if (!ours) {
       recorder.event(cj, 'Warning', 'FailedCreate', `Error creating job: ${messageOf(e)}`);
       throw e;
     }
+    // Somebody else's, who is taken to know why.
+    if (controllerOf(ours)?.uid !== cj.metadata.uid) return;
+    // Made before a crash, or by a request whose answer was lost: the slot has run.
     if (!endOf(ours) && !status.active?.some(ref => ref.uid === ours.metadata.uid))
       status.active = [...(status.active ?? []), referenceTo(ours)];
   }
@@ -238,32 +254,33 @@ function jobFor(cj: CronJob, name: string, slot: number): Draft<Job> {
       name,
       namespace: cj.metadata.namespace ?? '',
       labels: { ...metadata?.labels },
-      annotations: { ...metadata?.annotations, [scheduledAnnotation]: rfc3339(slot) },
+      annotations: { ...metadata?.annotations, [scheduledAnnotation]: slotText(cj, slot) },
       ownerReferences: [controllerRef(kind, cj)],
     },
     spec: spec ?? { template: {} },
   };
 }
 
-function scheduleOrEvent({ context }: Deps, cj: CronJob) {
+/** Undefined when nothing is to run: suspended, or told by an event why. */
+function scheduleOrEvent({ context }: Deps, cj: CronJob): Schedule | undefined {
+  const { schedule, timeZone, suspend } = cj.spec;
+  const warn = (reason: string, message: string) => context.recorder.event(cj, 'Warning', reason, message);
+  try {
+    zoneOffsets(timeZone || 'UTC');
+  } catch {
+    warn('UnknownTimeZone', `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`);
+    return undefined;
+  }
+  if (suspend) return undefined;
+  if (schedule.includes('TZ')) {
+    const page = 'https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/';
+    const which = `CRON_TZ or TZ used in schedule ${JSON.stringify(schedule)}`;
+    warn('UnsupportedSchedule', `${which} is not officially supported, see ${page} for more details`);
+  }
   try {
     return scheduleOf(cj);
   } catch (e) {
-    const { schedule, timeZone } = cj.spec;
-    if (e instanceof CronError)
-      context.recorder.event(
-        cj,
-        'Warning',
-        'UnparseableSchedule',
-        `unparseable schedule: ${JSON.stringify(schedule)} : ${messageOf(e)}`,
-      );
-    else
-      context.recorder.event(
-        cj,
-        'Warning',
-        'UnknownTimeZone',
-        `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`,
-      );
+    warn('UnparseableSchedule', `unparseable schedule: ${JSON.stringify(schedule)} : ${messageOf(e)}`);
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /** Which slot of a CronJob is due: pure. Rules of pkg/controller/cronjob/utils.go of v1.35. */
-import { parseSchedule, type Schedule } from '../../api/cron.ts';
+import { parseSchedule, type Schedule, zoneOffsets } from '../../api/cron.ts';
 import type { CronJob } from '../../api/types/batch-v1.ts';
 
 /** Missed slots above this are reported. */
@@ -11,6 +11,17 @@ export interface Due {
   /** The next slot in the future. */
   readonly next: number | undefined;
   readonly tooManyMissed: boolean;
+  /** The schedule can be read, but no calendar has such a day. */
+  readonly never?: boolean;
+}
+
+/** A slot in the CronJob's time zone, in RFC 3339. */
+export function slotText({ spec }: CronJob, slot: number): string {
+  const offset = zoneOffsets(spec.timeZone || 'UTC')(slot);
+  const wall = new Date(slot + offset).toISOString().slice(0, 19);
+  const minutes = Math.abs(offset) / 60_000;
+  const two = (n: number) => String(Math.floor(n)).padStart(2, '0');
+  return offset === 0 ? `${wall}Z` : `${wall}${offset < 0 ? '-' : '+'}${two(minutes / 60)}:${two(minutes % 60)}`;
 }
 
 export const scheduleOf = (cj: CronJob): Schedule => parseSchedule(cj.spec.schedule, cj.spec.timeZone || 'UTC');
@@ -25,11 +36,12 @@ export function dueSlot(cj: CronJob, schedule: Schedule, now: number): Due {
   if (schedule.everyMs !== undefined) return dueEvery(anchor, earliest, schedule.everyMs, now);
   const first = schedule.next(earliest);
   const next = schedule.next(now);
-  if (first === undefined || first > now) return { slot: undefined, next, tooManyMissed: false };
+  if (first === undefined || first > now)
+    return { slot: undefined, next, tooManyMissed: false, never: first === undefined };
   return {
     slot: latestSlot(schedule, first, now),
     next,
-    tooManyMissed: countMissed(schedule, first, now) > manyMissed,
+    tooManyMissed: missedAbout(schedule, first, now) > manyMissed,
   };
 }
 
@@ -61,9 +73,8 @@ function walk(schedule: Schedule, from: number, now: number): number {
   for (let next = schedule.next(at); next !== undefined && next <= now; next = schedule.next(at)) at = next;
   return at;
 }
-function countMissed(schedule: Schedule, first: number, now: number): number {
-  let count = 0;
-  for (let at: number | undefined = first; at !== undefined && at <= now && count <= manyMissed; at = schedule.next(at))
-    count++;
-  return count;
+/** Upstream's estimate: as if all slots were as far apart as the first two. */
+function missedAbout(schedule: Schedule, first: number, now: number): number {
+  const second = schedule.next(first);
+  return second === undefined || second > now ? 1 : Math.floor((now - first) / (second - first)) + 1;
 }
