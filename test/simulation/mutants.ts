@@ -134,7 +134,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a job runs one pod too many at a time',
-    file: 'controllers/job/state.ts',
+    file: 'controllers/job/plan.ts',
     find: 'completions - state.succeeded - state.failedIndexes.size, parallelism)',
     replace: 'completions - state.succeeded - state.failedIndexes.size, parallelism + 1)',
     seed: 4,
@@ -212,8 +212,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a job counts a pod again until its finalizer is gone',
     file: 'controllers/job/state.ts',
-    find: 'if (!hasTracking(pod) || known.has(uid)) continue;',
-    replace: 'if (!hasTracking(pod)) continue;',
+    find: '    if (known.has(uid)) continue;\n',
+    replace: '',
     seed: 32,
     options: { faults: { watchDelay: 0.2 } },
     likes: ['create-job', 'change-job', 'remove-pod'],
