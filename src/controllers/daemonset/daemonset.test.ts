@@ -142,3 +142,41 @@ function pod(index: number, ready: boolean, hash: string, going: boolean): Pod {
     },
   };
 }
+
+test('what becomes of the pods on one node', () => {
+  const now = Date.parse('2026-01-01T01:00:00Z');
+  const times = { creationTimestamp: '2026-01-01T00:00:00Z' };
+  const pod = (
+    name: string,
+    hash: string,
+    ready: boolean,
+    more: Partial<Pod['metadata']> = {},
+    phase = 'Running',
+  ): Pod => ({
+    metadata: { name, uid: name, ...times, labels: { 'controller-revision-hash': hash }, ...more },
+    spec: { nodeName: 'n', containers: [] },
+    status: {
+      phase,
+      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: times.creationTimestamp }],
+    },
+  });
+  const leaving = { deletionTimestamp: '2026-01-01T00:59:00Z' };
+  const surge = { maxSurge: 1, maxUnavailable: 0 };
+  const inPlace = { maxUnavailable: 1 };
+  const table: [string, object, Pod[], { create?: string[]; remove?: string[]; ended?: string[] }][] = [
+    ['none', inPlace, [], { create: ['n'] }],
+    ['the last one is going', inPlace, [pod('a', 'h', false, leaving)], {}],
+    ['the last one is going, with surge', surge, [pod('a', 'h', false, leaving)], { create: ['n'] }],
+    ['ended, held by a finalizer', inPlace, [pod('a', 'h', false, leaving, 'Failed')], { create: ['n'] }],
+    ['old and ready beside new', surge, [pod('a', 'old', true), pod('b', 'h', false)], {}],
+    ['old and not ready beside new', surge, [pod('a', 'old', false), pod('b', 'h', false)], { remove: ['a'] }],
+    ['old beside new and ready', surge, [pod('a', 'old', true), pod('b', 'h', true)], { remove: ['a'] }],
+    ['failed', inPlace, [pod('a', 'h', false, {}, 'Failed')], { ended: ['a'] }],
+  ];
+  for (const [title, rollingUpdate, pods, { create = [], remove = [], ended = [] }] of table) {
+    const set = agent({ updateStrategy: { type: 'RollingUpdate', rollingUpdate } }) as DaemonSet;
+    const plan = planDaemons(set, [node('n')], pods, 'h', now);
+    const names = (list: Pod[]) => list.map(p => p.metadata.name);
+    assert.deepEqual([plan.create, names(plan.remove), names(plan.ended)], [create, remove, ended], title);
+  }
+});

@@ -12,7 +12,7 @@ import { createOwnedPods, type OwnedPods } from '../support/owned-pods.ts';
 import { indexOrphans, selectorFor } from '../support/ownership.ts';
 import { settleAll, slowStart } from '../support/pod-control.ts';
 import { availableInMs, isPodAvailable, isPodReady } from '../support/pods.ts';
-import { type DaemonPlan, hashOfPod, planDaemons, podsByNode } from './plan.ts';
+import { type DaemonPlan, hashOfPod, older, planDaemons, podsByNode } from './plan.ts';
 import { fitOf, kind, newPod, targetNode } from './pods.ts';
 
 /** Creations and deletions per reconcile: upstream's BurstReplicas. */
@@ -53,7 +53,7 @@ interface Deps {
   readonly own: OwnedPods<DaemonSet>;
   readonly nodes: Informer<Node>;
   readonly revisions: Informer<ControllerRevision>;
-  /** When a pod that ended on a node may be replaced again, by set and node. */
+  /** When a pod that failed on a node may be replaced again, by set and node. */
   readonly endings: Map<string, { backoff: ReturnType<typeof createBackoff>; until: number }>;
 }
 
@@ -117,43 +117,39 @@ async function act(
   return { failure, wait: due.wait };
 }
 
-/** A daemon that keeps ending is replaced more and more slowly: 1 s to 15 min per node. */
+/** A daemon that keeps failing is replaced more and more slowly: 1 s to 15 min per node. One that succeeded is replaced at once. */
 function dueEndings(all: Deps, key: string, set: DaemonSet, ended: readonly Pod[]): { pods: Pod[]; wait: number } {
-  const { clock, random, recorder } = all.context;
   const pods: Pod[] = [];
-  let wait = 0;
+  const waits: number[] = [];
   for (const pod of ended) {
+    const { namespace, name } = pod.metadata;
     const node = targetNode(pod) ?? '';
-    const id = `${key}/${node}`;
-    const known = all.endings.get(id) ?? {
-      backoff: createBackoff(clock, random, { initialMs: 1_000, maxMs: 900_000, resetMs: 1_800_000 }),
-      until: 0,
-    };
-    all.endings.set(id, known);
-    const left = known.until - clock.monotonic();
-    if (left > 0) {
-      wait = wait === 0 ? left : Math.min(wait, left);
+    const failed = pod.status?.phase === 'Failed';
+    const wait = failed ? failureWait(all, `${key}/${node}`) : 0;
+    if (wait > 0) {
+      waits.push(wait);
       continue;
     }
-    known.until = clock.monotonic() + known.backoff.next();
-    const { namespace, name } = pod.metadata;
-    if (pod.status?.phase === 'Failed')
-      recorder.event(
-        set,
-        'Warning',
-        'FailedDaemonPod',
-        `Found failed daemon pod ${namespace}/${name} on node ${node}, will try to kill it`,
-      );
-    else
-      recorder.event(
-        set,
-        'Normal',
-        'SucceededDaemonPod',
-        `Found succeeded daemon pod ${namespace}/${name} on node ${node}, will try to delete it`,
-      );
+    const found = `Found ${failed ? 'failed' : 'succeeded'} daemon pod ${namespace}/${name} on node ${node}`;
+    if (failed) all.context.recorder.event(set, 'Warning', 'FailedDaemonPod', `${found}, will try to kill it`);
+    else all.context.recorder.event(set, 'Normal', 'SucceededDaemonPod', `${found}, will try to delete it`);
     pods.push(pod);
   }
-  return { pods, wait };
+  return { pods, wait: waits.length > 0 ? Math.min(...waits) : 0 };
+}
+
+/** Milliseconds; 0 takes the turn. */
+function failureWait({ context, endings }: Deps, id: string): number {
+  const { clock, random } = context;
+  const known = endings.get(id) ?? {
+    backoff: createBackoff(clock, random, { initialMs: 1_000, maxMs: 900_000, resetMs: 1_800_000 }),
+    until: 0,
+  };
+  endings.set(id, known);
+  const left = known.until - clock.monotonic();
+  if (left > 0) return left;
+  known.until = clock.monotonic() + known.backoff.next();
+  return 0;
 }
 
 async function writeStatus(
@@ -193,14 +189,12 @@ function statusOf(
       continue;
     }
     counts.desired += 1;
-    const [oldest] = [...own].sort((a, b) =>
-      (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
-    );
+    const [oldest] = [...own].sort(older);
     if (!oldest) continue;
     counts.current += 1;
-    if (own.some(isPodReady)) counts.ready += 1;
-    if (own.some(pod => isPodAvailable(pod, set.spec.minReadySeconds ?? 0, now))) counts.available += 1;
-    if (own.some(pod => hashOfPod(pod) === hash && !pod.metadata.deletionTimestamp)) counts.updated += 1;
+    if (isPodReady(oldest)) counts.ready += 1;
+    if (isPodAvailable(oldest, set.spec.minReadySeconds ?? 0, now)) counts.available += 1;
+    if (hashOfPod(oldest) === hash) counts.updated += 1;
   }
   return {
     currentNumberScheduled: counts.current,

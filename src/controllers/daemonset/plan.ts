@@ -3,7 +3,7 @@ import type { DaemonSet } from '../../api/types/apps-v1.ts';
 import type { Node, Pod } from '../../api/types/core-v1.ts';
 import { revisionHashLabel } from '../support/history.ts';
 import { scaled } from '../support/int-or-percent.ts';
-import { isPodAvailable } from '../support/pods.ts';
+import { isPodAvailable, isPodReady } from '../support/pods.ts';
 import { fitOf, targetNode } from './pods.ts';
 
 export interface DaemonPlan {
@@ -18,7 +18,9 @@ export const hashOfPod = (pod: Pod): string => pod.metadata.labels?.[revisionHas
 const going = (pod: Pod) => pod.metadata.deletionTimestamp !== undefined;
 const ended = (pod: Pod) => pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
 const isRolling = (set: DaemonSet) => (set.spec.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
-const older = (a: Pod, b: Pod) =>
+/** Those on their node first, then by age. */
+export const older = (a: Pod, b: Pod): number => Number(!a.spec.nodeName) - Number(!b.spec.nodeName) || byAge(a, b);
+const byAge = (a: Pod, b: Pod) =>
   (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '')
     ? -1
     : a.metadata.creationTimestamp === b.metadata.creationTimestamp
@@ -36,9 +38,11 @@ function limitsOf(set: DaemonSet, desired: number): { surge: number; unavailable
   return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable };
 }
 
+/** Without those that have ended and are only held by a finalizer: they are in nobody's way. */
 export function podsByNode(pods: readonly Pod[]): Map<string, Pod[]> {
   const out = new Map<string, Pod[]>();
   for (const pod of pods) {
+    if (going(pod) && ended(pod)) continue;
     const node = targetNode(pod) ?? '';
     const known = out.get(node);
     if (known) known.push(pod);
@@ -91,16 +95,19 @@ function placeOn(
   plan.ended.push(...staying.filter(ended));
   if (fit.run && pods.length === 0) plan.create.push(node);
   const running = staying.filter(pod => !ended(pod)).sort(older);
+  // With surge the next one need not wait until the last one is gone.
+  if (surge > 0 && fit.run && pods.length > 0 && running.length === 0) plan.create.push(node);
   if (running.length <= 1) return;
   if (surge === 0) {
     plan.remove.push(...running.slice(1));
     return;
   }
-  // One of each revision may stand side by side until the new one is available.
+  // One of each revision may stand side by side, as long as the old one is ready and until the new one is available.
   const [fresh, ...moreFresh] = running.filter(pod => hashOfPod(pod) === hash);
   const [stale, ...moreStale] = running.filter(pod => hashOfPod(pod) !== hash);
   plan.remove.push(...moreFresh, ...moreStale);
-  if (fresh && stale && isPodAvailable(fresh, set.spec.minReadySeconds ?? 0, now)) plan.remove.push(stale);
+  if (!fresh || !stale) return;
+  if (!isPodReady(stale) || isPodAvailable(fresh, set.spec.minReadySeconds ?? 0, now)) plan.remove.push(stale);
 }
 
 function rollInPlace(

@@ -4,7 +4,7 @@ import type { Pod } from '../../api/types/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/types/policy-v1.ts';
 import { semanticEqual } from '../../api/util/values.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import { isNotFound, messageOf } from '../../base/errors.ts';
+import { isConflict, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Controller, ControllerContext, Loop, ReconcileResult } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
 import { withCondition } from '../support/conditions.ts';
@@ -88,7 +88,8 @@ function budgetLoop(context: ControllerContext): Loop {
       try {
         return await sync(budget);
       } catch (e) {
-        await failSafe(context, budget, messageOf(e));
+        // After a conflict the next attempt knows better.
+        if (!isConflict(e)) await failSafe(context, budget, messageOf(e));
         throw e;
       }
     },

@@ -37,7 +37,7 @@ export const namespaceController: Controller = {
 };
 
 /** What one pass over the content found. */
-interface Findings {
+export interface Findings {
   /** Deletions that failed, and lists that did. */
   failures: string[];
   /** Instances that remain, by "resource.group". */
@@ -52,7 +52,9 @@ async function empty(context: ControllerContext, ns: Namespace): Promise<Reconci
   await removeContent(context.client, ns.metadata.name, findings);
   const current = await writeConditions(context, ns, findings);
   if (!current) return;
-  if (findings.failures.length > 0) throw new Error(findings.failures.join('; '));
+  // A group that cannot be seen may have content, too.
+  const obstacles = [...findings.failures, ...findings.discoveryFailures];
+  if (obstacles.length > 0) throw new Error(obstacles.join('; '));
   // What is left waits for finalizers or for graceful deletion of pods; upstream too asks again.
   if (findings.remaining.size > 0) return { requeueAfter: findings.remaining.has('pods') ? 5_000 : 1_000 };
   await finalize(context.client, current);
@@ -83,12 +85,16 @@ async function removeAll(
     const left = await deleteThem(client, namespace, resource);
     if (left.length === 0) return;
     findings.remaining.set(name, left.length);
-    for (const f of left.flatMap(o => o.metadata.finalizers ?? []))
-      findings.finalizers.set(f, (findings.finalizers.get(f) ?? 0) + 1);
+    const finalizers = left.flatMap(o => o.metadata.finalizers ?? []);
+    for (const f of finalizers) findings.finalizers.set(f, (findings.finalizers.get(f) ?? 0) + 1);
+    // Only finalizers, and the pods' time to end, hold up what has been deleted.
+    if (finalizers.length > 0 || left.some(o => (o.metadata.deletionGracePeriodSeconds ?? 0) > 0)) return;
+    const which = `${resource.group}/${resource.version}, Resource=${resource.plural}`;
+    findings.failures.push(`unexpected items still remain in namespace: ${namespace} for gvr: ${which}`);
   } catch (e) {
     // 404: the resource was unregistered meanwhile. 405: it cannot be listed or deleted after all.
     if (isApiError(e) && (e.code === 404 || e.code === 405)) return;
-    findings.failures.push(`unexpected error deleting ${name}: ${messageOf(e)}`);
+    findings.failures.push(messageOf(e));
   }
 }
 
@@ -127,7 +133,8 @@ async function writeConditions(
     });
 }
 
-function conditionsOf({ failures, remaining, finalizers, discoveryFailures }: Findings): NamespaceCondition[] {
+/** Upstream's namespaceConditionUpdater. */
+export function conditionsOf({ failures, remaining, finalizers, discoveryFailures }: Findings): NamespaceCondition[] {
   const make = (
     type: string,
     bad: boolean,
@@ -151,7 +158,7 @@ function conditionsOf({ failures, remaining, finalizers, discoveryFailures }: Fi
       ['ResourcesDiscovered', 'DiscoveryFailed'],
       [
         'All resources successfully discovered',
-        `Discovery failed for some groups, ${discoveryFailures.length} failing: ${discoveryFailures.join(', ')}`,
+        `Discovery failed for some groups, ${discoveryFailures.length} failing: unable to retrieve the complete list of server APIs: ${[...discoveryFailures].sort().join(', ')}`,
       ],
     ),
     make(
@@ -166,7 +173,7 @@ function conditionsOf({ failures, remaining, finalizers, discoveryFailures }: Fi
       ['ContentDeleted', 'ContentDeletionFailed'],
       [
         'All content successfully deleted, may be waiting on finalization',
-        `Failed to delete all resource types, ${failures.length} remaining: ${failures.join(', ')}`,
+        `Failed to delete all resource types, ${failures.length} remaining: ${[...failures].sort().join(', ')}`,
       ],
     ),
     make(

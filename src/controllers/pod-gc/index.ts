@@ -18,12 +18,15 @@ const sweep = 'all';
 
 const hasEnded = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
-/** Ended pods over the threshold, the oldest first. Pure. */
+const isEvicted = (pod: Pod) => pod.status?.phase === 'Failed' && pod.status.reason === 'Evicted';
+
+/** Ended pods over the threshold: evicted ones first, which nobody's history needs, then the oldest. Pure. */
 export function surplus(pods: readonly Pod[], threshold: number): Pod[] {
   if (threshold <= 0) return [];
   const ended = pods.filter(pod => hasEnded(pod) && !pod.metadata.deletionTimestamp);
   const byAge = ended.sort(
     (a, b) =>
+      Number(isEvicted(b)) - Number(isEvicted(a)) ||
       (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
       a.metadata.name.localeCompare(b.metadata.name),
   );

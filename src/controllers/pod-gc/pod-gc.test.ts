@@ -20,6 +20,13 @@ test('the oldest of too many ended pods go', () => {
   assert.deepEqual(names(1), ['old', 'mid']);
   assert.deepEqual(names(3), []);
   assert.deepEqual(names(0), []);
+  const [latest, ...others] = pods;
+  const evicted = { ...latest, status: { phase: 'Failed', reason: 'Evicted' } } as Pod;
+  assert.deepEqual(
+    surplus([evicted, ...others], 2).map(p => p.metadata.name),
+    ['new'],
+    'evicted ones first',
+  );
 });
 
 for (let seed = 0; seed <= 5; seed++) {
