@@ -140,7 +140,11 @@ export const customCases: readonly Case[] = [
       assertStatus(await kit.expect(422, 'POST', crds, { body: wrongName }), 'Invalid', /must be spec\.names\.plural/);
       const noSchema = definition('gizmos');
       delete noSchema.spec.versions[0].schema;
-      assertStatus(await kit.expect(422, 'POST', crds, { body: noSchema }), 'Invalid', /spec\.versions\[0\]\.schema\.openAPIV3Schema: Required value$/);
+      assertStatus(
+        await kit.expect(422, 'POST', crds, { body: noSchema }),
+        'Invalid',
+        /spec\.versions\[0\]\.schema\.openAPIV3Schema: Required value$/,
+      );
       const twoStored = definition('gizmos');
       twoStored.spec.versions[1].storage = true;
       assertStatus(
