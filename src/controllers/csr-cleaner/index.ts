@@ -15,7 +15,7 @@ export function removalTime(csr: CertificateSigningRequest): number | undefined 
   const times = [created + ages.pending].filter(() => (csr.status?.conditions ?? []).length === 0);
   for (const c of csr.status?.conditions ?? []) {
     const at = Date.parse(c.lastUpdateTime ?? csr.metadata.creationTimestamp ?? '');
-    if (c.type === 'Approved') times.push(csr.status?.certificate ? at + ages.approved : created + ages.pending);
+    if (c.type === 'Approved') times.push(at + (csr.status?.certificate ? ages.approved : ages.pending));
     if (c.type === 'Denied') times.push(at + ages.denied);
     if (c.type === 'Failed') times.push(at + ages.failed);
   }

@@ -26,7 +26,7 @@ test('when a request goes', () => {
     ['denied', { conditions: [condition('Denied', hour)] }, 2 * hour],
     ['failed', { conditions: [condition('Failed', 2 * hour)] }, 3 * hour],
     ['approved and issued', { conditions: [condition('Approved', hour)], certificate: 'bm9uZQ==' }, 2 * hour],
-    ['approved, not issued', { conditions: [condition('Approved', hour)] }, 24 * hour],
+    ['approved, not issued', { conditions: [condition('Approved', hour)] }, 25 * hour],
   ];
   for (const [name, status, after] of cases) assert.equal(removalTime(csr(status)), start + after, name);
 });

@@ -7,7 +7,7 @@ import { rfc3339 } from '../../base/clock.ts';
 import { deploymentController } from '../deployment/index.ts';
 import { replicaSetController } from '../replicaset/index.ts';
 import { desiredHealthy, disruptionsAllowed } from './budget.ts';
-import { disruptionController } from './index.ts';
+import { disruptionController, goText } from './index.ts';
 
 const controllers = [replicaSetController, deploymentController, disruptionController];
 const budget = (spec: Partial<PodDisruptionBudget['spec']>): PodDisruptionBudget => ({
@@ -55,6 +55,45 @@ const web = (replicas: number) => ({
     selector: { matchLabels: { app: 'web' } },
     template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
   },
+});
+
+test("pods that are nobody's or of two budgets are told", async () => {
+  const world = await createWorld({ controllers, nodes: false });
+  for (const name of ['first', 'second']) {
+    const { metadata, spec } = budget({ maxUnavailable: 1 });
+    await world.client.poddisruptionbudgets('a').create({ metadata: { ...metadata, name }, spec });
+  }
+  await world.clock.advance(1_000);
+  await world.client.pods('a').create({
+    metadata: { name: 'bare', labels: { app: 'web' } },
+    spec: { containers: [{ name: 'c', image: 'i' }] },
+  });
+  await world.clock.advance(5_000);
+  const events = await world.events();
+  const several =
+    /^Warning MultiplePodDisruptionBudgets Pod "a"\/"bare" matches multiple PodDisruptionBudgets\. {2}Chose "(first|second)" arbitrarily\.$/;
+  assert.ok(events.some(e => several.test(e)));
+  const selector =
+    '&LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{},}';
+  assert.ok(
+    events.some(e =>
+      e.startsWith(
+        `Warning UnmanagedPods Pods selected by this PodDisruptionBudget (selector: ${selector}) were found to be unmanaged.`,
+      ),
+    ),
+  );
+  await world.stop();
+});
+
+test('a selector is printed as Go does', () => {
+  const matchExpressions = [
+    { key: 'k', operator: 'In', values: ['a', 'b'] },
+    { key: 'e', operator: 'Exists' },
+  ];
+  assert.equal(
+    goText({ matchLabels: { z: '1', a: '2' }, matchExpressions }),
+    '&LabelSelector{MatchLabels:map[string]string{a: 2,z: 1,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[a b],},LabelSelectorRequirement{Key:e,Operator:Exists,Values:[],},},}',
+  );
 });
 
 for (let seed = 1; seed <= 5; seed++) {
@@ -109,7 +148,7 @@ test('pods without controllers, and conditions that went stale', async () => {
   assert.ok(events.includes('Normal NoPods No matching pods found'));
   assert.ok(
     events.some(e =>
-      e.startsWith('Warning UnmanagedPods Pods selected by this PodDisruptionBudget (selector: app=web)'),
+      e.startsWith('Warning UnmanagedPods Pods selected by this PodDisruptionBudget (selector: &LabelSelector{'),
     ),
   );
   await clock.advance(130_000);

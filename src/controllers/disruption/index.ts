@@ -1,6 +1,7 @@
 /** Keeps the status of disruption budgets, which evictions go by (pkg/controller/disruption of v1.35). */
 import { keyOf, splitKey } from '../../api/object.ts';
 import type { Pod } from '../../api/types/core-v1.ts';
+import type { LabelSelector } from '../../api/types/meta-v1.ts';
 import type { PodDisruptionBudget } from '../../api/types/policy-v1.ts';
 import { semanticEqual } from '../../api/util/values.ts';
 import { rfc3339 } from '../../base/clock.ts';
@@ -30,7 +31,7 @@ function budgetLoop(context: ControllerContext): Loop {
     if (!needsScale(budget)) return matching.length;
     const { expected, unmanaged } = await findScale(matching);
     if (unmanaged.length > 0) {
-      const selector = selectorFor(budget.spec.selector).toString();
+      const selector = goText(budget.spec.selector);
       recorder.event(
         budget,
         'Warning',
@@ -69,18 +70,24 @@ function budgetLoop(context: ControllerContext): Loop {
     if (disrupted.recheckAt !== undefined) return { requeueAfter: disrupted.recheckAt - now + 1 };
   }
 
+  const budgetsOf = ({ metadata }: Pod) =>
+    budgets.store
+      .byIndex('namespace', metadata.namespace ?? '')
+      .filter(({ spec }) => selectorFor(spec.selector).matches(metadata.labels));
+
   return {
     sources: [
       watch<'policy/v1/poddisruptionbudgets'>(budgets, budget => [keyOf(budget)]),
-      watch<'v1/pods'>(pods, (pod, old) =>
-        budgets.store
-          .byIndex('namespace', pod.metadata.namespace ?? '')
-          .filter(({ spec }) => {
-            const selector = selectorFor(spec.selector);
-            return selector.matches(pod.metadata.labels) || (old && selector.matches(old.metadata.labels));
-          })
-          .map(keyOf),
-      ),
+      watch<'v1/pods'>(pods, (pod, old, kind) => {
+        const concerned = budgetsOf(pod);
+        const [first] = concerned;
+        if (first && concerned.length > 1 && kind !== 'delete') {
+          const { namespace, name } = pod.metadata;
+          const message = `Pod "${namespace}"/"${name}" matches multiple PodDisruptionBudgets.  Chose "${first.metadata.name}" arbitrarily.`;
+          recorder.event(pod, 'Warning', 'MultiplePodDisruptionBudgets', message);
+        }
+        return new Set([...concerned, ...(old ? budgetsOf(old) : [])].map(keyOf));
+      }),
     ],
     async reconcile(key) {
       const budget = budgets.store.get(key);
@@ -94,6 +101,17 @@ function budgetLoop(context: ControllerContext): Loop {
       }
     },
   };
+}
+
+/** A selector as upstream's message has it: printed by Go. */
+export function goText({ matchLabels = {}, matchExpressions = [] }: LabelSelector = {}): string {
+  const labels = Object.entries(matchLabels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const expressions = matchExpressions.map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  );
+  const map = labels.map(([key, value]) => `${key}: ${value},`).join('');
+  return `&LabelSelector{MatchLabels:map[string]string{${map}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
 }
 
 type Counts = Omit<NonNullable<PodDisruptionBudget['status']>, 'conditions' | 'observedGeneration'>;

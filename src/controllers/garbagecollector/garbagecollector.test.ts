@@ -55,6 +55,20 @@ test('an owner that never was, or was replaced, counts as lost; one of an unknow
   await world.stop();
 });
 
+test('an owner in another namespace is told to be none', async () => {
+  const world = await createWorld({ controllers });
+  await world.client.namespaces().create({ metadata: { name: 'b' }, spec: {} });
+  const far = await world.client.configmaps('b').create({ metadata: { name: 'far', namespace: 'b' } });
+  await world.clock.advance(5_000);
+  await make(world, 'lost', [owner(far)]);
+  await world.clock.advance(5_000);
+  assert.deepEqual(await names(world), []);
+  const which = `[v1/ConfigMap, namespace: a, name: far, uid: ${far.metadata.uid}]`;
+  const told = `Warning OwnerRefInvalidNamespace ownerRef ${which} does not exist in namespace "a"`;
+  assert.deepEqual(await world.events(), [told]);
+  await world.stop();
+});
+
 test('foreground deletion waits for the dependents that block it', async () => {
   const world = await createWorld({ controllers });
   const one = await make(world, 'one');

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
+import { apiVersionOf } from '../../api/schema.ts';
 import type { OwnerReference } from '../../api/types/meta-v1.ts';
 import { isApiError, isConflict, isNotFound } from '../../base/errors.ts';
 import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
@@ -156,6 +157,7 @@ async function classify(all: Deps, node: GraphNode, references: readonly OwnerRe
     const known = all.graph.get(ref.uid);
     if (known && sameScope(known, node, ref)) (isForeground(known) ? owners.waiting : owners.solid).push(ref);
     else {
+      if (known) tellStranger(all, known, node, ref);
       const state = await askServer(all, node, ref);
       if (state === 'unresolved') owners.unresolved = true;
       else owners[state].push(ref);
@@ -168,6 +170,20 @@ async function classify(all: Deps, node: GraphNode, references: readonly OwnerRe
 function sameScope(owner: GraphNode, dependent: GraphNode, ref: OwnerReference): boolean {
   const scoped = !owner.resource.namespaced || owner.namespace === dependent.namespace;
   return scoped && owner.resource.kind === ref.kind && owner.name === ref.name;
+}
+
+/** Such an owner is looked for in the dependent's own namespace, and its dependents may go: their author is told why. */
+function tellStranger({ context }: Deps, owner: GraphNode, dependent: GraphNode, ref: OwnerReference): void {
+  if (!owner.resource.namespaced || owner.namespace === dependent.namespace) return;
+  const { resource, name, uid, namespace } = dependent;
+  const about = {
+    apiVersion: apiVersionOf(resource),
+    kind: resource.kind,
+    metadata: { name, uid, ...(namespace && { namespace }) },
+  };
+  const which = `[${ref.apiVersion}/${ref.kind}, namespace: ${namespace}, name: ${ref.name}, uid: ${ref.uid}]`;
+  const message = `ownerRef ${which} does not exist in namespace ${JSON.stringify(namespace)}`;
+  context.recorder.event(about, 'Warning', 'OwnerRefInvalidNamespace', message);
 }
 
 async function askServer(

@@ -98,7 +98,22 @@ test('zones, silence and time to live', () => {
       'PIDPressure Unknown NodeStatusNeverUpdated',
     ],
   );
-  assert.deepEqual([1, 100, 101, 501, 1001, 5000].map(ttlFor), [0, 0, 15, 30, 60, 300]);
+  const sizes: [number, number, number][] = [
+    // Size, seconds before, seconds.
+    [1, 0, 0],
+    [100, 0, 0],
+    [101, 0, 15],
+    [95, 15, 15],
+    [89, 15, 0],
+    [501, 15, 30],
+    [1001, 30, 60],
+    [1900, 300, 300],
+    [1799, 300, 60],
+    [5000, 0, 300],
+    [3, 300, 0],
+  ];
+  for (const [nodes, before, seconds] of sizes)
+    assert.equal(ttlFor(nodes, before), seconds, `${nodes} after ${before}`);
 });
 
 const controllers = [nodeLifecycleController(), taintEvictionController, ttlController];
