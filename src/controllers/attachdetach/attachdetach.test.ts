@@ -6,7 +6,7 @@ import { createWorld } from '../../../test/support/control.ts';
 import { persistentVolumeBinder } from '../persistentvolume-binder/index.ts';
 import { sha256Hex } from '../support/sha256.ts';
 import { attachDetachController } from './index.ts';
-import { attachmentName } from './plan.ts';
+import { attachmentName, conflictText } from './plan.ts';
 
 test('digests are those of the host', () => {
   fc.assert(
@@ -57,11 +57,16 @@ test('a volume is attached for its pod, reported, kept while mounted, and detach
   assert.deepEqual((await client.nodes().get('n1')).status?.volumesAttached, [{ name: volume, devicePath: '' }]);
   await client.nodes().patch('n1', 'merge', { status: { volumesInUse: [volume] } }, { subresource: 'status' });
   await client.pods('a').create(pod('q', 'n2'));
+  await clock.advance(1_000);
+  const used = 'Warning FailedAttachVolume Multi-Attach error for volume "v" Volume is already used by pod(s) p';
+  assert.ok((await world.events()).includes(used));
   await client.pods('a').delete('p', { gracePeriodSeconds: 0 });
   await clock.advance(30_000);
   const names = async () => (await client.volumeattachments().list()).items.map(a => a.metadata.name);
   assert.deepEqual(await names(), [name], 'still mounted');
-  assert.ok((await world.events()).some(e => e.includes('Multi-Attach error for volume "v"')));
+  const attached =
+    'Warning FailedAttachVolume Multi-Attach error for volume "v" Volume is already exclusively attached to one node and can\'t be attached to another';
+  assert.ok((await world.events()).includes(attached));
   await client.nodes().patch('n1', 'merge', { status: { volumesInUse: null } }, { subresource: 'status' });
   await clock.advance(30_000);
   assert.deepEqual(await names(), [attachmentName('d.example.com', 'h', 'n2')]);
@@ -69,4 +74,40 @@ test('a volume is attached for its pod, reported, kept while mounted, and detach
     (await world.events()).includes('Normal SuccessfulAttachVolume AttachVolume.Attach succeeded for volume "v" '),
   );
   await world.stop();
+});
+
+test('a pod is told who holds its volume, but no names of other namespaces', () => {
+  const pod = (namespace: string, name: string) => ({ metadata: { namespace, name }, spec: { containers: [] } });
+  const table: [[string, string][], string][] = [
+    [[], "Volume is already exclusively attached to one node and can't be attached to another"],
+    [
+      [
+        ['a', 'x'],
+        ['a', 'y'],
+      ],
+      'Volume is already used by pod(s) x, y',
+    ],
+    [
+      [
+        ['a', 'x'],
+        ['b', 'y'],
+      ],
+      'Volume is already used by pod(s) x and 1 pod(s) in different namespaces',
+    ],
+    [
+      [
+        ['b', 'x'],
+        ['c', 'y'],
+      ],
+      'Volume is already used by 2 pod(s) in different namespaces',
+    ],
+  ];
+  for (const [holders, text] of table) {
+    const told = conflictText(
+      'v',
+      pod('a', 'p'),
+      holders.map(([namespace, name]) => pod(namespace, name)),
+    );
+    assert.equal(told, `Multi-Attach error for volume "v" ${text}`);
+  }
 });

@@ -10,6 +10,7 @@ import { claimKeysOf } from '../support/volumes.ts';
 import {
   attachmentName,
   conflicting,
+  conflictText,
   detachIn,
   managedAnnotation,
   uniqueVolumeName,
@@ -110,7 +111,10 @@ export const attachDetachController: Controller = {
           const existing = attachments.store.get(attachmentName(want.driver, want.handle, name));
           if (!existing && others.length > 0) {
             blocked = true;
-            reportConflict(context, want);
+            const holders = others.flatMap(({ spec }) =>
+              pods.store.byIndex('node', spec.nodeName).filter(pod => volumesOf(pod).includes(want.volume)),
+            );
+            reportConflict(context, want, holders);
           } else if (!existing) await attach(context, want, name);
         }
         const next = [again, blocked ? retryMs : undefined].filter(isPresent);
@@ -188,7 +192,9 @@ async function reportAttached(
     );
 }
 
-function reportConflict({ recorder }: ControllerContext, { volume, pods }: Wanted): void {
-  const message = `Multi-Attach error for volume "${volume.metadata.name}" Volume is already exclusively attached to one node and can't be attached to another`;
-  for (const pod of pods) recorder.event(pod, 'Warning', 'FailedAttachVolume', message);
+function reportConflict({ recorder }: ControllerContext, { volume, pods }: Wanted, holders: readonly Pod[]): void {
+  for (const pod of pods) {
+    const message = conflictText(volume.metadata.name, pod, holders);
+    recorder.event(pod, 'Warning', 'FailedAttachVolume', message);
+  }
 }

@@ -55,6 +55,19 @@ export function conflicting(
   return attachments.filter(a => a.spec.nodeName !== node);
 }
 
+/** What a pod is told whose volume others hold, at the nodes that have it. Names of other namespaces are none of its author's business. */
+export function conflictText(volume: string, pod: Pod, holders: readonly Pod[]): string {
+  const local = holders.filter(p => p.metadata.namespace === pod.metadata.namespace).map(p => p.metadata.name);
+  const far = holders.length - local.length;
+  const elsewhere = far > 0 ? [`${far} pod(s) in different namespaces`] : [];
+  const who = [...(local.length > 0 ? [`pod(s) ${local.join(', ')}`] : []), ...elsewhere].join(' and ');
+  const why =
+    who === ''
+      ? "Volume is already exclusively attached to one node and can't be attached to another"
+      : `Volume is already used by ${who}`;
+  return `Multi-Attach error for volume "${volume}" ${why}`;
+}
+
 /** May an attachment that nobody wants be undone? Else milliseconds to wait, or undefined: until the node says that it is unmounted. */
 export function detachIn(node: Node | undefined, volumeName: string, unwantedForMs: number): number | undefined {
   if (!node?.status?.volumesInUse?.includes(volumeName)) return 0;

@@ -201,11 +201,15 @@ test('never out of bounds, whatever is asked for', () => {
 
 test('an autoscaler scales a deployment up at once, down after its window, and tells both', async () => {
   let perPod = 900;
+  let looks = 0;
   const metrics: MetricsSource = {
-    resource: async () =>
-      new Map(
-        (await world.pods()).map(p => [p.metadata.name, { value: perPod, at: world.clock.now(), windowMs: 30_000 }]),
-      ),
+    async resource() {
+      // The target is written between the reading of its scale and the writing: that is no failure.
+      const annotations = { look: `${looks++}` };
+      await world.client.deployments('a').patch('web', 'merge', { metadata: { annotations } });
+      const measured = { value: perPod, at: world.clock.now(), windowMs: 30_000 };
+      return new Map((await world.pods()).map(p => [p.metadata.name, measured]));
+    },
     pods: async () => new Map(),
     object: async () => 0,
     external: async () => {
@@ -256,6 +260,7 @@ test('an autoscaler scales a deployment up at once, down after its window, and t
     ),
   );
   assert.ok(events.includes('Normal SuccessfulRescale New size: 1; reason: All metrics below target'));
+  assert.ok(!events.some(e => e.includes('FailedRescale')));
   const external = { metric: { name: 'q' }, target: { type: 'Value', value: '5' } };
   await client
     .horizontalpodautoscalers('a')

@@ -9,7 +9,7 @@ import type {
 } from '../../api/types/autoscaling-v2.ts';
 import { semanticEqual } from '../../api/util/values.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import { messageOf } from '../../base/errors.ts';
+import { isConflict, messageOf } from '../../base/errors.ts';
 import { type DiscoveredResource, discover } from '../../client/index.ts';
 import type { Controller, ControllerContext, Loop } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
@@ -17,6 +17,9 @@ import { withCondition } from '../support/conditions.ts';
 import { type History, noHistory, normalize, withScaleEvent } from './limits.ts';
 import { apiMetricsSource, type MetricsSource } from './metrics.ts';
 import { MetricError, type Proposal, propose, type Target } from './propose.ts';
+
+/** Upstream's retry.DefaultRetry. */
+const updateAttempts = 5;
 
 export interface HorizontalPodAutoscalerOptions {
   /** Default: the metrics APIs, through the API server. */
@@ -264,6 +267,19 @@ function createPass(context: ControllerContext, hpa: HorizontalPodAutoscaler) {
     return { desired: normal.replicas, why, statuses };
   }
 
+  /** What else changes the target meanwhile, such as its own controller's status, is no reason to give up. */
+  async function putScale(scale: Scale, desired: number, scales: Scales): Promise<void> {
+    for (let left = updateAttempts, at = scale; ; left--) {
+      try {
+        await scales.put(hpa, { ...at, spec: { ...at.spec, replicas: desired } });
+        return;
+      } catch (e) {
+        if (!isConflict(e) || left <= 1) throw e;
+      }
+      at = await scales.get(hpa);
+    }
+  }
+
   async function rescale(
     scale: Scale,
     current: number,
@@ -271,7 +287,7 @@ function createPass(context: ControllerContext, hpa: HorizontalPodAutoscaler) {
     { key, scales, histories }: Surroundings,
   ) {
     try {
-      await scales.put(hpa, { ...scale, spec: { ...scale.spec, replicas: desired } });
+      await putScale(scale, desired, scales);
     } catch (e) {
       warn('FailedRescale', `New size: ${desired}; reason: ${why}; error: ${messageOf(e)}`);
       set(
