@@ -85,6 +85,29 @@ test("pods that are nobody's or of two budgets are told", async () => {
   await world.stop();
 });
 
+test('a pod whose controller cannot be scaled closes the budget, and says why', async () => {
+  const table = [
+    { kind: 'ConfigMap', why: 'configmaps does not implement the scale subresource' },
+    { kind: 'Nothing', why: 'no matches for kind "Nothing" in version "v1"' },
+  ];
+  for (const { kind, why } of table) {
+    const world = await createWorld({ controllers, nodes: false });
+    const ownerReferences = [{ apiVersion: 'v1', kind, name: 'x', uid: 'u', controller: true }];
+    const spec = { containers: [{ name: 'c', image: 'i' }] };
+    await world.client.pods('a').create({ metadata: { name: 'p', labels: { app: 'web' }, ownerReferences }, spec });
+    await world.client.poddisruptionbudgets('a').create(budget({ maxUnavailable: 1 }));
+    await world.clock.advance(5_000);
+    const told = `Failed to calculate the number of expected pods: ${why}`;
+    assert.ok((await world.events()).includes(`Warning CalculateExpectedPodCountFailed ${told}`));
+    const { status } = await world.client.poddisruptionbudgets('a').get('b');
+    assert.deepEqual(
+      status?.conditions?.map(c => [c.type, c.status, c.reason, c.message]),
+      [['DisruptionAllowed', 'False', 'SyncFailed', why]],
+    );
+    await world.stop();
+  }
+});
+
 test('a selector is printed as Go does', () => {
   const matchExpressions = [
     { key: 'k', operator: 'In', values: ['a', 'b'] },

@@ -46,14 +46,15 @@ export function createScaleFinder(context: ControllerContext): ScaleFinder {
   }
 
   async function askScale(ref: OwnerReference, namespace: string) {
-    const { group, version } = parseApiVersion(ref.apiVersion);
+    const { group } = parseApiVersion(ref.apiVersion);
     const find = () => known.find(r => r.group === group && r.kind === ref.kind);
     if (!find()) known = (await discover(client, { allVersions: true, signal: context.signal })).resources;
     const resource = find();
-    if (!resource?.subresources.includes('scale'))
-      throw new Error(
-        `${group === '' ? 'core' : group}/${version} ${ref.kind} does not implement the scale subresource`,
-      );
+    if (!resource) throw new Error(`no matches for kind "${ref.kind}" in version "${ref.apiVersion}"`);
+    if (!resource.subresources.includes('scale')) {
+      const name = group === '' ? resource.plural : `${resource.plural}.${group}`;
+      throw new Error(`${name} does not implement the scale subresource`);
+    }
     try {
       const scale = await client
         .resource(resource, namespace)

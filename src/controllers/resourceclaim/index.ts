@@ -5,12 +5,13 @@ import type { ResourceClaim } from '../../api/types/resource-v1.ts';
 import { isNotFound, messageOf } from '../../base/errors.ts';
 import type { Controller, ControllerContext, Loop } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
-import { controllerRef } from '../support/pod-control.ts';
 import { isFinished } from '../support/pods.ts';
 
 const claimAnnotation = 'resource.kubernetes.io/pod-claim-name';
 const finalizer = 'resource.kubernetes.io/delete-protection';
-const podKind = { apiVersion: 'v1', kind: 'Pod' };
+
+/** Leaves room for a dash and five characters of 63. */
+const maxPrefix = 57;
 
 const nameInStatus = (pod: Pod, name: string) => pod.status?.resourceClaimStatuses?.find(s => s.name === name);
 const wantsClaims = (pod: Pod) => !isFinished(pod) && !pod.metadata.deletionTimestamp;
@@ -23,6 +24,14 @@ export const resourceClaimController: Controller = {
   component: 'resource_claim',
   setUp: context => [podLoop(context), claimLoop(context)],
 };
+
+/** A name's part before its random end: both names, cut in proportion when they are too long together. */
+export function claimPrefix(pod: string, claim: string): string {
+  const whole = `${pod}-${claim}-`;
+  if (whole.length <= maxPrefix) return whole;
+  const cut = (text: string) => text.slice(0, Math.floor((text.length * maxPrefix) / whole.length));
+  return `${cut(pod)}-${cut(claim)}`;
+}
 
 function podLoop({ informers, client, recorder }: ControllerContext): Loop {
   const pods = informers.informer('v1/pods');
@@ -54,11 +63,12 @@ function podLoop({ informers, client, recorder }: ControllerContext): Loop {
     const { labels, annotations } = template.spec.metadata ?? {};
     const made = await client.resourceclaims(namespace).create({
       metadata: {
-        generateName: `${pod.metadata.name}-${name}-`,
+        generateName: claimPrefix(pod.metadata.name, name),
         namespace,
         ...(labels && { labels }),
         annotations: { ...annotations, [claimAnnotation]: name },
-        ownerReferences: [controllerRef(podKind, pod)],
+        // Nobody waits for a claim: the reference does not block its pod.
+        ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name, uid, controller: true }],
       },
       spec: template.spec.spec,
     });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createWorld } from '../../../test/support/control.ts';
-import { resourceClaimController } from './index.ts';
+import { claimPrefix, resourceClaimController } from './index.ts';
 
 const devices = { requests: [{ name: 'r', exactly: { deviceClassName: 'gpu' } }] };
 
@@ -43,3 +43,10 @@ for (let seed = 0; seed <= 5; seed++) {
     await world.stop();
   });
 }
+
+test('of long names a claim keeps some of both', () => {
+  assert.equal(claimPrefix('pod', 'gpu'), 'pod-gpu-');
+  const cut = claimPrefix('p'.repeat(60), 'c'.repeat(30));
+  assert.equal(cut, `${'p'.repeat(37)}-${'c'.repeat(18)}`);
+  assert.ok(cut.length <= 57);
+});
