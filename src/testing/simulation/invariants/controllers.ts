@@ -164,17 +164,21 @@ export function targetNode(pod: Pod): string | undefined {
   return pod.spec.nodeName ?? required?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0];
 }
 
-/** Of a cron job that forbids it, no two jobs run. */
+/**
+ * Of a cron job that forbids it, no job starts beside one that its status lists. One whose creation nobody heard of is not listed until its
+ * slot is looked at again, and when that is past, holds up nobody (pkg/controller/cronjob/cronjob_controllerv2.go, syncCronJob).
+ */
 export const cronForbids: Invariant = {
   name: 'cron jobs keep their concurrency policy',
   *onChange({ kind, before, after }, view) {
     const ref = kind === 'batch/jobs' && after && !before ? controllerOf(after) : undefined;
     const cron = ref && view.get<CronJob>('batch/cronjobs', `${after?.metadata.namespace}/${ref.name}`);
     if (!cron || cron.metadata.uid !== ref.uid || cron.spec.concurrencyPolicy !== 'Forbid') return;
+    const listed = new Set(cron.status?.active?.map(active => active.uid));
     const running = view
       .list<Job>('batch/jobs', cron.metadata.namespace)
-      .filter(job => controllerOf(job)?.uid === ref.uid && !isOver(job) && !job.metadata.deletionTimestamp);
-    if (running.length > 1) yield `cron job ${idOf(cron)} runs ${running.length} jobs and forbids it`;
+      .filter(job => listed.has(job.metadata.uid) && !isOver(job) && !job.metadata.deletionTimestamp);
+    if (running.length > 0) yield `cron job ${idOf(cron)} runs ${running.length + 1} jobs and forbids it`;
   },
 };
 

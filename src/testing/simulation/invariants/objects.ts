@@ -34,23 +34,29 @@ function observedGeneration(obj: Unstructured): number {
   return observed;
 }
 
+/** So long a request may be on its way from the server to the store. */
+const underWayMs = 5_000;
+/** Of the server itself: a deletion that asks for another policy takes them away (rest/store.go, deletionFinalizersForGarbageCollection). */
+const ofPolicy = new Set(['orphan', 'foregroundDeletion']);
+
 /** Nothing goes while a finalizer stands: only an update, which may take the last one away, removes such an object; never a deletion. */
 export function finalizers(): Invariant {
-  const last = new Map<string, string>();
+  const updated = new Map<string, number>();
   return {
     name: 'finalizers are respected',
-    onRequest({ method, path }) {
-      if (method !== 'GET' && method !== 'POST') last.set(objectPath(path), method);
+    onRequest({ method, path }, { elapsed }) {
+      if (method === 'PUT' || method === 'PATCH') updated.set(objectPath(path), elapsed);
       return undefined;
     },
-    *onChange({ kind, key, before, after }) {
+    *onChange({ kind, key, before, after }, { elapsed }) {
       if (after || !before?.metadata) return;
-      const { finalizers: held = [], namespace, name } = before.metadata;
+      const { finalizers: all = [], namespace, name } = before.metadata;
+      const held = all.filter(finalizer => !ofPolicy.has(finalizer));
       const { finalizers: ofSpec = [] } = (before['spec'] ?? {}) as { finalizers?: string[] };
       if (held.length === 0 && !(kind === 'namespaces' && ofSpec.length > 0)) return;
       const path = `${namespace ? `${namespace}/` : ''}${kind.split('/').pop()}/${name}`;
-      const isUpdate = last.get(path) === 'PUT' || last.get(path) === 'PATCH';
-      if (!isUpdate) yield `${kind} ${key} was removed with finalizers ${[...held, ...ofSpec].join(', ')}`;
+      const since = elapsed - (updated.get(path) ?? Number.NEGATIVE_INFINITY);
+      if (since > underWayMs) yield `${kind} ${key} was removed with finalizers ${[...held, ...ofSpec].join(', ')}`;
     },
   };
 }
