@@ -265,17 +265,15 @@ test('a job that could end in several ways ends in the one that upstream looks f
 test('each index backs off by its own failures, those that a policy ignores too', async () => {
   const world = await createWorld({ controllers, nodes: false });
   const rules = [{ action: 'Ignore', onExitCodes: { operator: 'In', values: [7] } }];
-  await world.client
-    .jobs('a')
-    .create(
-      job({
-        completionMode: 'Indexed',
-        completions: 2,
-        parallelism: 2,
-        backoffLimitPerIndex: 5,
-        podFailurePolicy: { rules },
-      }),
-    );
+  await world.client.jobs('a').create(
+    job({
+      completionMode: 'Indexed',
+      completions: 2,
+      parallelism: 2,
+      backoffLimitPerIndex: 5,
+      podFailurePolicy: { rules },
+    }),
+  );
   await world.clock.advance(100);
   const at = (pods: readonly Pod[], index: number) =>
     live(pods).find(p => p.metadata.name.startsWith(`work-${index}-`));
