@@ -20,6 +20,7 @@ const regressions: readonly (readonly [number, string])[] = [
   [5011, 'a pod past its deletion time was counted against a quota'],
   [531_380_829, 'a deletion in the background of what waits in the foreground was held against the server'],
   [261_045_584, 'a cron job was held to what its status does not list'],
+  [695_835_745, 'a commit was torn from the log after its writer had been told'],
   [7006, 'a job without indexes succeeded once more than asked'],
 ];
 /** For so long the seeds of this commit are tried, besides the fixed ones. A failing one is told with the command that replays it. */

@@ -84,7 +84,8 @@ function createLife(options: StorageOptions, log: string): Life {
     const deliver = () => {
       if (inbox.length === 0) return;
       if (clock.monotonic() < busyUntil) return later(deliver, busyUntil - clock.monotonic());
-      if (outbox.length === 0) synced = lengthOf();
+      // The work before this took its time: it is on disk, even if the word of it is still on its way.
+      synced = lengthOf();
       busyUntil = clock.monotonic() + diskMs();
       const first = inbox.shift();
       if (first) toWorker(first);
