@@ -156,6 +156,15 @@ export const mutants: readonly Mutant[] = [
     likes: ['quota', 'namespace', 'create-deployment', 'change-deployment', 'remove-pod', 'create-job'],
   },
   {
+    name: 'a charge that comes too late for its quota is taken for made',
+    file: 'apiserver/admission/resource-quota/plugin.ts',
+    find: 'if (isConflict(e) || isNotFound(e)) return false;',
+    replace: 'if (isConflict(e) || isNotFound(e)) return true;',
+    seed: 3,
+    options: { stepMs: 1_000, faults: { slowWrite: 0.3 } },
+    likes: ['quota', 'namespace', 'create-deployment', 'change-deployment', 'remove-pod', 'create-job'],
+  },
+  {
     name: 'the revision that an update names is not compared',
     file: 'apiserver/server/update.ts',
     find: 'if (resourceVersion && resourceVersion !== live.metadata.resourceVersion)',

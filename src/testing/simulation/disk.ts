@@ -11,10 +11,12 @@ export interface Disk {
 export interface DiskOptions {
   /** The error with which a write is refused. */
   refusal?(): StoreError | undefined;
+  /** The way of a write to the store, when it takes long: later ones overtake it. */
+  delay(): Promise<void> | undefined;
   watched(watch: Watch, range: KeyRange, options: WatchOptions): Watch;
 }
 
-export function attachDisk(inner: Store, { refusal, watched }: DiskOptions): Disk {
+export function attachDisk(inner: Store, { refusal, delay, watched }: DiskOptions): Disk {
   const watches = new Set<Watch>();
   let detached = false;
   const check = () => {
@@ -35,6 +37,11 @@ export function attachDisk(inner: Store, { refusal, watched }: DiskOptions): Dis
       const writes = [...txn.success, ...(txn.failure ?? [])].some(op => op.type !== 'range');
       const refused = writes ? refusal?.() : undefined;
       if (refused) throw refused;
+      const late = writes ? delay() : undefined;
+      if (late) {
+        await late;
+        check();
+      }
       return inner.txn(txn);
     }),
     watch(range, options = {}) {

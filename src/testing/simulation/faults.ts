@@ -26,6 +26,8 @@ export interface FaultRates {
   readonly diskError: number;
   /** Chance per step of one of the life-cycle faults in `lifeFaults`. */
   readonly life: number;
+  /** A write takes up to a second from the server to the store; others overtake it. */
+  readonly slowWrite: number;
 }
 
 /** Crashes, partitions and the like: actions of the simulation, one at a time. */
@@ -53,6 +55,7 @@ export const defaultFaults: FaultRates = {
   slowNode: 0.05,
   diskError: 0.002,
   life: 0.15,
+  slowWrite: 0,
 };
 
 export const noFaults: FaultRates = {
@@ -68,4 +71,5 @@ export const noFaults: FaultRates = {
   slowNode: 0,
   diskError: 0,
   life: 0,
+  slowWrite: 0,
 };

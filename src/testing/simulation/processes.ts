@@ -55,6 +55,14 @@ export interface ServerProcess {
   crash(): Promise<void>;
 }
 
+function slowWrites({ seed, clock, network }: Site, generation: number): DiskOptions['delay'] {
+  const random = namedRandom(seed, `writes/${generation}`);
+  return () => {
+    const { slowWrite } = network.rates();
+    return slowWrite > 0 && random.next() < slowWrite ? sleep(clock, random.int(1_000)) : undefined;
+  };
+}
+
 export interface ServerOptions {
   readonly storage: Storage;
   readonly watched: DiskOptions['watched'];
@@ -78,7 +86,7 @@ export function createServerProcess(site: Site, { storage, watched, opened }: Se
       const store = await storage.open();
       await opened(store);
       const refusal = () => storage.refusal?.();
-      const disk = attachDisk(store, { refusal, watched });
+      const disk = attachDisk(store, { refusal, delay: slowWrites(site, generation), watched });
       const security = createSecurity({
         signer: lazyTokenSigner(),
         issuers: [audience],
