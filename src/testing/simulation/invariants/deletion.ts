@@ -3,7 +3,7 @@ import { controllerOf } from '../../../api/object.ts';
 import type { StatefulSet } from '../../../api/types/apps-v1.ts';
 import type { Pod } from '../../../api/types/core-v1.ts';
 import type { Invariant } from '../contract.ts';
-import { idOf, isActive, podsOf } from './support.ts';
+import { idOf, isActive, objectPath, pathOf, podsOf, underWayMs } from './support.ts';
 
 /** How long a controller's cache may be behind what was made. */
 const lateMs = 60_000;
@@ -37,14 +37,24 @@ export function podsGoFirst(): Invariant {
   };
 }
 
-/** Who is deleted in the foreground outlives the dependents that block it (pkg/controller/garbagecollector). */
+/**
+ * Whom the collector lets go after a deletion in the foreground has outlived the dependents that block it (pkg/controller/garbagecollector).
+ * A deletion that asks for another policy, such as that of all in a namespace, does not wait.
+ */
 export function foreground(): Invariant {
   const age = ages();
+  const released = new Map<string, number>();
   return {
     name: 'foreground deletion waits for dependents',
+    onRequest({ method, part, path }, { elapsed }) {
+      if (method === 'PATCH' && part === 'generic-garbage-collector') released.set(objectPath(path), elapsed);
+      return undefined;
+    },
     *onChange({ kind, key, before, after }, view) {
       if (after && !before) age.see(after.metadata?.uid, view.elapsed);
       if (after || !before?.metadata?.finalizers?.includes('foregroundDeletion')) return;
+      const since = view.elapsed - (released.get(pathOf(kind, before.metadata)) ?? Number.NEGATIVE_INFINITY);
+      if (since > underWayMs) return;
       const { uid, namespace } = before.metadata;
       for (const other of view.kinds())
         for (const obj of view.list(other, namespace)) {

@@ -1,7 +1,7 @@
 /** What holds for every object and every answer of the server. */
 import type { Unstructured } from '../../../api/object.ts';
 import type { Invariant } from '../contract.ts';
-import { canonical, isTerminal, podChange } from './support.ts';
+import { canonical, isTerminal, objectPath, pathOf, podChange, underWayMs } from './support.ts';
 
 /** An object's identity never changes, its generation counts changes of its spec, and what was observed is not ahead of it. */
 export const identity: Invariant = {
@@ -34,8 +34,6 @@ function observedGeneration(obj: Unstructured): number {
   return observed;
 }
 
-/** So long a request may be on its way from the server to the store. */
-const underWayMs = 5_000;
 /** Of the server itself: a deletion that asks for another policy takes them away (rest/store.go, deletionFinalizersForGarbageCollection). */
 const ofPolicy = new Set(['orphan', 'foregroundDeletion']);
 
@@ -50,22 +48,14 @@ export function finalizers(): Invariant {
     },
     *onChange({ kind, key, before, after }, { elapsed }) {
       if (after || !before?.metadata) return;
-      const { finalizers: all = [], namespace, name } = before.metadata;
+      const { finalizers: all = [] } = before.metadata;
       const held = all.filter(finalizer => !ofPolicy.has(finalizer));
       const { finalizers: ofSpec = [] } = (before['spec'] ?? {}) as { finalizers?: string[] };
       if (held.length === 0 && !(kind === 'namespaces' && ofSpec.length > 0)) return;
-      const path = `${namespace ? `${namespace}/` : ''}${kind.split('/').pop()}/${name}`;
-      const since = elapsed - (updated.get(path) ?? Number.NEGATIVE_INFINITY);
+      const since = elapsed - (updated.get(pathOf(kind, before.metadata)) ?? Number.NEGATIVE_INFINITY);
       if (since > underWayMs) yield `${kind} ${key} was removed with finalizers ${[...held, ...ofSpec].join(', ')}`;
     },
   };
-}
-
-/** "namespace/plural/name" or "plural/name", without subresource. */
-function objectPath(path: string): string {
-  const parts = path.split('/').slice(path.startsWith('/api/') ? 3 : 4);
-  if (parts[0] !== 'namespaces' || parts.length < 4) return parts.slice(0, 2).join('/');
-  return parts[2] === 'finalize' || parts[2] === 'status' ? parts.slice(0, 2).join('/') : parts.slice(1, 4).join('/');
 }
 
 /** Nothing is left in a namespace that is gone. */

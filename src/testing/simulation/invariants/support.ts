@@ -63,3 +63,21 @@ export function scaled(value: number | string | undefined, of: number, round: 'u
   const exact = (Number.parseInt(value, 10) * of) / 100;
   return round === 'up' ? Math.ceil(exact) : Math.floor(exact);
 }
+
+/** So long a request may be on its way from the server to the store. */
+export const underWayMs = 5_000;
+
+/** Which object a request's path names: "namespace/plural/name" or "plural/name", without subresource. */
+export function objectPath(path: string): string {
+  const parts = path.split('/').slice(path.startsWith('/api/') ? 3 : 4);
+  if (parts[0] !== 'namespaces' || parts.length < 4) return parts.slice(0, 2).join('/');
+  return parts[2] === 'finalize' || parts[2] === 'status' ? parts.slice(0, 2).join('/') : parts.slice(1, 4).join('/');
+}
+
+/** The same of an object of the store. */
+export function pathOf(
+  kind: string,
+  { namespace, name }: { readonly namespace?: string; readonly name?: string },
+): string {
+  return `${namespace ? `${namespace}/` : ''}${kind.split('/').pop()}/${name}`;
+}
