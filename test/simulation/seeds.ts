@@ -15,21 +15,22 @@ export interface NewSeeds {
   readonly from: string;
 }
 
-/** Seeds that depend on the commit alone: each commit tries others, and whoever has the commit tries the same. */
-export function newSeeds(given: string | undefined, commit = commitHere()): NewSeeds {
+/** Seeds that depend on the sources alone: each state of them tries others, and whoever has the same sources tries the same. */
+export function newSeeds(given: string | undefined, sources = sourcesHere()): NewSeeds {
   if (given !== undefined && given !== '') {
     if (!/^\d{1,9}$/.test(given)) throw new Error(`a seed is a number of at most nine digits, not "${given}"`);
     return { first: Number(given), from: 'as given' };
   }
-  if (commit) return { first: Number.parseInt(commit.slice(0, 12), 16) % seeds, from: `commit ${commit.slice(0, 12)}` };
-  return { first: randomInt(seeds), from: 'at random, for want of a commit' };
+  if (sources)
+    return { first: Number.parseInt(sources.slice(0, 12), 16) % seeds, from: `sources ${sources.slice(0, 12)}` };
+  return { first: randomInt(seeds), from: 'at random, for want of a checkout' };
 }
 const seeds = 1_000_000_000;
 
-/** Undefined without git, or outside a checkout. */
-function commitHere(): string | undefined {
+/** What git calls the committed sources by. Undefined without git, or outside a checkout. */
+function sourcesHere(): string | undefined {
   try {
-    const text = execFileSync('git', ['rev-parse', 'HEAD'], {
+    const text = execFileSync('git', ['rev-parse', 'HEAD:src'], {
       cwd: import.meta.dirname,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
