@@ -22,6 +22,7 @@ const regressions: readonly (readonly [number, string])[] = [
   [261_045_584, 'a cron job was held to what its status does not list'],
   [695_835_745, 'a commit was torn from the log after its writer had been told'],
   [7006, 'a job without indexes succeeded once more than asked'],
+  [155_367_432, 'a recount from a cache older than the quota gave back what was charged'],
   [57_831_787, 'a deletion in the foreground was overtaken by that of its namespace'],
 ];
 /** For so long, and so many at most, seeds of these sources are tried. A failing one is told with the command that replays it. */

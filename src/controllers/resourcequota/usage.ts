@@ -1,6 +1,13 @@
 /** Objects that quotas count, from caches that are made when the first quota asks for a resource. */
 import type { KubeObject } from '../../api/object.ts';
-import { evaluatorFor, type QuotaEvaluator, resourceOfQuotaName, totalUsage } from '../../api/quota/index.ts';
+import { compareQuantity } from '../../api/quantity.ts';
+import {
+  evaluatorFor,
+  type QuotaEvaluator,
+  type ResourceList,
+  resourceOfQuotaName,
+  totalUsage,
+} from '../../api/quota/index.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../api/types/core-v1.ts';
 import type { ResourceClaim } from '../../api/types/resource-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
@@ -21,9 +28,15 @@ export interface UsageSource {
   usage(quota: ResourceQuota): Promise<Record<string, string> | undefined>;
 }
 
+/** A resource's cache, and the way past it. */
+interface Monitor {
+  readonly informer: Informer<KubeObject>;
+  list(namespace: string): Promise<readonly KubeObject[]>;
+}
+
 export function createUsageSource(context: ControllerContext, events: UsageEvents): UsageSource {
   const { client, informers, clock, random, log, signal } = context;
-  const monitors = new Map<string, Promise<Informer<KubeObject> | undefined>>();
+  const monitors = new Map<string, Promise<Monitor | undefined>>();
   // A cache that never fills must not keep the controller from stopping.
   const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
   const metadata = client.with({ metadataOnly: true });
@@ -43,34 +56,53 @@ export function createUsageSource(context: ControllerContext, events: UsageEvent
     return informer;
   }
 
-  async function open(group: string, plural: string): Promise<Informer<KubeObject> | undefined> {
+  async function open(group: string, plural: string): Promise<Monitor | undefined> {
     const whole = wholeObjects[`${group}/${plural}`];
-    if (whole) return handle(informers.informer(whole) as unknown as Informer<KubeObject>, { group, plural });
+    if (whole)
+      return {
+        informer: handle(informers.informer(whole) as unknown as Informer<KubeObject>, { group, plural }),
+        list: async namespace => (await client.resource(whole, namespace).list({ signal })).items,
+      };
     const { resources } = await discover(client, { signal });
     const found = resources.find(r => r.group === group && r.plural === plural && r.namespaced);
     if (!found?.verbs.includes('watch')) return undefined;
     const informer = createInformer(metadata.resource(found), {}, { clock, random, log });
     void informer.run(signal);
-    return handle(informer, { group, plural });
+    return {
+      informer: handle(informer, { group, plural }),
+      list: async namespace => (await metadata.resource(found, namespace).list({ signal })).items,
+    };
   }
 
   /** Resources that are not served (yet) are asked for again the next time. */
-  async function monitor(group: string, plural: string): Promise<Informer<KubeObject> | undefined> {
+  async function monitor({ group, plural }: Counted): Promise<Monitor | undefined> {
     const key = `${group}/${plural}`;
     const opening = monitors.get(key) ?? open(group, plural);
     monitors.set(key, opening);
-    const informer = await opening.catch(e => {
+    const opened = await opening.catch(e => {
       monitors.delete(key);
       throw e;
     });
-    if (!informer) monitors.delete(key);
-    if (informer) await Promise.race([informer.synced(), stopped]);
-    return informer;
+    if (!opened) monitors.delete(key);
+    if (opened) await Promise.race([opened.informer.synced(), stopped]);
+    return opened;
+  }
+  async function count(quota: ResourceQuota, counted: Counted): Promise<Record<string, string>> {
+    const { namespace = '', resourceVersion } = quota.metadata;
+    const evaluator = evaluatorFor(counted.group, counted.plural);
+    const total = (objects: readonly KubeObject[]) => totalUsage(evaluator, quota, objects, clock.now());
+    const opened = await monitor(counted);
+    if (!opened) return total([]);
+    const { informer } = opened;
+    const used = total(informer.store.byIndex('namespace', namespace));
+    // A cache that is older than the quota may miss what the quota was charged for: to give anything back takes a list.
+    const isBehind = Number(informer.revision) < Number(resourceVersion);
+    if (signal.aborted || !isBehind || !isLess(used, quota.status?.used ?? {})) return used;
+    return total(await opened.list(namespace));
   }
 
   return {
     async usage(quota) {
-      const { namespace = '' } = quota.metadata;
       const wanted = new Map(
         Object.keys(quota.spec.hard ?? {}).flatMap(name => {
           const resource = resourceOfQuotaName(name);
@@ -78,16 +110,22 @@ export function createUsageSource(context: ControllerContext, events: UsageEvent
         }),
       );
       const used: Record<string, string> = {};
-      for (const { group, plural } of wanted.values()) {
-        const informer = await monitor(group, plural);
+      for (const counted of wanted.values()) {
+        Object.assign(used, await count(quota, counted));
         if (signal.aborted) return undefined;
-        const objects = informer?.store.byIndex('namespace', namespace) ?? [];
-        Object.assign(used, totalUsage(evaluatorFor(group, plural), quota, objects, clock.now()));
       }
       return used;
     },
   };
 }
+
+interface Counted {
+  readonly group: string;
+  readonly plural: string;
+}
+
+const isLess = (used: ResourceList, before: ResourceList): boolean =>
+  Object.entries(used).some(([name, amount]) => compareQuantity(amount, before[name] ?? '0') < 0);
 
 /** Resources whose usage depends on more than their number. */
 const wholeObjects: Readonly<Record<string, ResourceName>> = {
