@@ -1,15 +1,9 @@
 /** An API server in memory behind TLS, and the real kubectl as its administrator. */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../../src/base/clock.ts';
-import { silentLogger } from '../../src/base/log.ts';
-import { createMetrics } from '../../src/base/metrics.ts';
-import { systemRandom } from '../../src/base/random.ts';
-import { runApiServer } from '../../src/cli/run/apiserver.ts';
 import { kubeconfig } from '../../src/pki/index.ts';
-import { createMemoryStore } from '../../src/store/memory/index.ts';
+import { startTlsServer } from './tls-server.ts';
 
 export interface KubectlOutput {
   readonly code: number;
@@ -35,25 +29,15 @@ export function whyNoKubectl(): string | false {
 }
 
 export async function startKubectlServer(): Promise<KubectlServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'kubectl-server-'));
-  const environment = { clock: systemClock, random: systemRandom, log: silentLogger, metrics: createMetrics() };
-  const server = await runApiServer({
-    environment,
-    store: createMemoryStore({ clock: systemClock }),
-    storeDirectory: join(folder, 'store'),
-    pkiDirectory: join(folder, 'pki'),
-    bindAddresses: ['127.0.0.1'],
-    port: 0,
+  const { address, pki, folder, close } = await startTlsServer({
     advertiseAddress: '127.0.0.1',
     serviceCidrs: ['10.96.0.0/16'],
-    clusterDomain: 'cluster.local',
   });
-  const { pki } = server;
   const config = join(folder, 'config');
   writeFileSync(
     config,
     kubeconfig({
-      server: `https://127.0.0.1:${server.port}`,
+      server: address,
       authority: pki.ca.certificate,
       user: 'admin',
       credentials: pki.clients.admin,
@@ -74,9 +58,6 @@ export async function startKubectlServer(): Promise<KubectlServer> {
       if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}:\n${out}${err}`);
       return out;
     },
-    async close() {
-      await server.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }
