@@ -48,7 +48,7 @@ let lastText = '';
 export function rfc3339(ms: number): string {
   const second = Math.floor(ms / 1_000);
   if (second !== lastSecond) {
-    lastText = `${new Date(ms).toISOString().slice(0, 19)}Z`;
+    lastText = new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
     lastSecond = second;
   }
   return lastText;

@@ -70,9 +70,12 @@ function childIndex(keys: readonly string[], key: string, exact: boolean): numbe
   return keys[at] === key || at === 0 ? at : at - 1;
 }
 
+/** By hand: `splice` would make room for many more. */
 function withInserted<T>(items: readonly T[], index: number, item: T): T[] {
-  const copy = items.slice();
-  copy.splice(index, 0, item);
+  const copy = new Array<T>(items.length + 1);
+  for (let i = 0; i < index; i++) copy[i] = items[i] as T;
+  copy[index] = item;
+  for (let i = index; i < items.length; i++) copy[i + 1] = items[i] as T;
   return copy;
 }
 function withReplaced<T>(items: readonly T[], index: number, item: T): T[] {

@@ -9,13 +9,29 @@ export interface Random {
 
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** Where the groups of a UUID's bytes begin and end. */
+const groups = [
+  [0, 4],
+  [4, 6],
+  [6, 8],
+  [8, 10],
+  [10, 16],
+] as const;
+
 /** A version 4 UUID. */
 export function uuid(random: Random): string {
   const b = random.bytes(16);
   b[6] = ((b[6] ?? 0) & 0x0f) | 0x40;
   b[8] = ((b[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(b, x => x.toString(16).padStart(2, '0')).join('');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  // Joined rather than added up: the engine encodes an object twice as fast when its texts are in one piece.
+  return groups
+    .map(([start, end]) => {
+      let text = '';
+      for (let i = start; i < end; i++) text += hexOfByte[b[i] as number];
+      return text;
+    })
+    .join('-');
 }
 
 /** Lower-case letters without vowels, and digits: what generateName and pod-template hashes use. */

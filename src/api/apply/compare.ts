@@ -132,9 +132,9 @@ function isSilent(schema: TypedSchema, key: string, value: unknown): boolean {
 
 /** The paths of a value that is added or removed as a whole, itself included unless `silent`. */
 function treeOf(schema: TypedSchema, value: unknown, removing: boolean, silent: boolean): MutableFieldSet {
-  const node: MutableFieldSet = {};
   const shape = shapeOf(schema, value);
-  if (shape === 'leaf') return node;
+  // The element that stands for the node itself comes first, as it does on the wire.
+  const node: MutableFieldSet = silent || shape === 'leaf' ? {} : { '.': {} };
   if (shape === 'fields') {
     const object = value as JsonObject;
     for (const key in object) {
@@ -142,15 +142,18 @@ function treeOf(schema: TypedSchema, value: unknown, removing: boolean, silent: 
       if (field === undefined) continue;
       node[`f:${key}`] = treeOf(fieldSchema(schema, key), field, removing, !removing && isSilent(schema, key, field));
     }
-  } else {
+  } else if (shape === 'items') {
     const list = schema as ListSchema;
     for (const item of value as readonly unknown[]) {
       const element = elementOf(list, item);
       if (element !== undefined) node[element] = element in node ? {} : treeOf(list.items, item, removing, false);
     }
   }
-  if (!silent && !isEmptySet(node)) node['.'] = {};
-  return node;
+  return hasChildren(node) ? node : {};
+}
+function hasChildren(node: FieldSet): boolean {
+  for (const key in node) if (key !== '.') return true;
+  return false;
 }
 
 function group(schema: ListSchema, list: readonly unknown[]): Map<string, unknown[]> {

@@ -210,15 +210,20 @@ export function pathsOf(set: FieldSet): string[][] {
   return out;
 }
 
-/** The wire form with sorted elements. */
+/** The wire form, with sorted elements. Gives the set itself when it is in order, as parts nearly always are. */
 export function encodeFieldSet(set: FieldSet): FieldSet {
-  const keys = Object.keys(set);
-  if (keys.length === 0) return leaf;
-  // They nearly always are in order, and sorting allocates.
-  if (keys.some((key, i) => i > 0 && key < (keys[i - 1] as string))) keys.sort();
+  if (isOrdered(set)) return set;
   const out: MutableFieldSet = {};
-  for (const key of keys) out[key] = encodeFieldSet(set[key] as FieldSet) as MutableFieldSet;
+  for (const key of Object.keys(set).sort()) out[key] = encodeFieldSet(set[key] as FieldSet) as MutableFieldSet;
   return out;
+}
+function isOrdered(set: FieldSet): boolean {
+  let last = '';
+  for (const key in set) {
+    if (key < last || !isOrdered(set[key] as FieldSet)) return false;
+    last = key;
+  }
+  return true;
 }
 
 /** A path as messages show it: `.spec.containers[name="x"].image`. */

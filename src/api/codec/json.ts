@@ -80,14 +80,17 @@ export function otherKind(body: GroupVersionKind, expected: GroupVersionKind): A
 function bodyKind(value: unknown, expected: GroupVersionKind): GroupVersionKind {
   if (typeof value !== 'object' || value === null) return expected;
   const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
-  for (const [name, found] of Object.entries({ kind, apiVersion }))
-    if (found !== undefined && found !== null && typeof found !== 'string') {
-      const what = Array.isArray(found) ? 'array' : typeof found === 'boolean' ? 'bool' : typeof found;
-      const why = `${jsonPrefix}json: cannot unmarshal ${what} into Go struct field .${name} of type string`;
-      throw errors.badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why}`);
-    }
+  checkIsText('kind', kind, expected);
+  checkIsText('apiVersion', apiVersion, expected);
   const gv = typeof apiVersion === 'string' && apiVersion ? parseApiVersion(apiVersion) : expected;
   return { group: gv.group, version: gv.version, kind: typeof kind === 'string' && kind ? kind : expected.kind };
+}
+
+function checkIsText(name: string, found: unknown, expected: GroupVersionKind): void {
+  if (found === undefined || found === null || typeof found === 'string') return;
+  const what = Array.isArray(found) ? 'array' : typeof found === 'boolean' ? 'bool' : typeof found;
+  const why = `${jsonPrefix}json: cannot unmarshal ${what} into Go struct field .${name} of type string`;
+  throw errors.badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why}`);
 }
 
 function cannotHandle(body: GroupVersionKind, expected: GroupVersionKind, why: string): ApiError {

@@ -39,9 +39,10 @@ export function eachEntry<T>(
   path: string,
   check: (value: T, path: string, key: string) => Errors,
 ): Errors {
-  return Object.keys(map ?? {})
-    .sort()
-    .flatMap(key => check((map as Record<string, T>)[key] as T, `${path}[${key}]`, key));
+  if (!map) return [];
+  const keys = Object.keys(map);
+  if (keys.length > 1) keys.sort();
+  return keys.flatMap(key => check(map[key] as T, `${path}[${key}]`, key));
 }
 
 /** Runs `check` only on a value that is set. */

@@ -28,15 +28,16 @@ export const validateLabelName: Check<string | undefined> = (name = '', path): E
   invalidAll(path, name, isLabelKey(name));
 
 export function validateLabels(labels: Labels | undefined, path: string): Errors {
-  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
-    ...validateLabelName(key, path),
-    ...invalidAll(path, value, isLabelValue(value)),
-  ]);
+  const errors: Errors = [];
+  for (const [key, value] of Object.entries(labels ?? {}))
+    errors.push(...validateLabelName(key, path), ...invalidAll(path, value, isLabelValue(value)));
+  return errors;
 }
 
 /** Keys are qualified names in any case; keys and values together are limited to 256 KiB. */
 export function validateAnnotations(annotations: Labels | undefined, path: string): Errors {
-  const entries = Object.entries(annotations ?? {});
+  if (!annotations) return [];
+  const entries = Object.entries(annotations);
   const size = entries.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(value), 0);
   return [
     ...entries.flatMap(([key]) => invalidAll(path, key, isQualifiedName(key.toLowerCase()))),
