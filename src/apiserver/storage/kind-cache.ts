@@ -10,8 +10,8 @@ export interface CacheEvent {
   readonly entry: Entry;
   readonly previous: Entry | undefined;
   readonly deleted: boolean;
-  /** All objects after this event. */
-  readonly root: PersistentMap<Entry>;
+  /** All objects after this event; kept with one event of `snapshotEvery`. */
+  readonly snapshot: PersistentMap<Entry> | undefined;
   /** Memo: encoded watch frames, by encoder name and event type. */
   frames: Map<string, Uint8Array> | undefined;
 }
@@ -64,12 +64,30 @@ function metadataFields(obj: Unstructured): Record<string, string> {
   return namespace ? { 'metadata.name': name, 'metadata.namespace': namespace } : { 'metadata.name': name };
 }
 
+/** Each snapshot holds the paths that were copied since the one before; states between them are made again when somebody asks. */
+const snapshotEvery = 64;
+
+function replay(root: PersistentMap<Entry>, { entry, deleted }: CacheEvent): PersistentMap<Entry> {
+  return deleted ? root.delete(entry.key) : root.set(entry.key, entry);
+}
+
 /** A queue of events that forgets the oldest when it is full, by count or by bytes. */
 function eventWindow(limits: WindowLimits) {
+  /** What was there before the first of `events`. */
+  let base = PersistentMap.empty<Entry>();
   let events: CacheEvent[] = [];
+  /** Those before are forgotten, and only here until there are enough to be worth a copy. */
   let head = 0;
   let size = 0;
   const weight = (e: CacheEvent) => e.entry.value.length;
+
+  function forget(): void {
+    let cut = head;
+    while (cut > 0 && !events[cut - 1]?.snapshot) cut -= 1;
+    base = events[cut - 1]?.snapshot ?? base;
+    events = events.slice(cut);
+    head -= cut;
+  }
   return {
     push(event: CacheEvent, dropped: (event: CacheEvent) => void) {
       events.push(event);
@@ -80,15 +98,19 @@ function eventWindow(limits: WindowLimits) {
         head += 1;
         dropped(oldest);
       }
-      if (head > 1024 && head * 2 > events.length) {
-        events = events.slice(head);
-        head = 0;
-      }
+      if (head > 1024 && head * 4 > events.length) forget();
     },
-    clear() {
+    clear(root: PersistentMap<Entry>) {
+      base = root;
       events = [];
       head = 0;
       size = 0;
+    },
+    /** All objects as they were before the event of this index. */
+    rootBefore(index: number): PersistentMap<Entry> {
+      let from = index;
+      while (from > 0 && !events[from - 1]?.snapshot) from -= 1;
+      return events.slice(from, index).reduce(replay, events[from - 1]?.snapshot ?? base);
     },
     /** Index of the first event whose revision is greater. */
     after(revision: number): number {
@@ -101,7 +123,7 @@ function eventWindow(limits: WindowLimits) {
       }
       return low;
     },
-    at: (index: number): CacheEvent | undefined => (index < head ? undefined : events[index]),
+    at: (index: number): CacheEvent | undefined => events[index],
     from: (index: number): readonly CacheEvent[] => events.slice(index),
   };
 }
@@ -109,8 +131,7 @@ function eventWindow(limits: WindowLimits) {
 export function createKindCache(prefix: string, revision: number, limits: WindowLimits = defaultWindow): KindCache {
   const byKey = new Map<string, Entry>();
   let root = PersistentMap.empty<Entry>();
-  /** What `root` was before the first event of the window. */
-  let baseRoot = root;
+  let untilSnapshot = snapshotEvery;
   let oldest = revision;
   let fieldsOf: FieldsOf = () => ({});
   const window = eventWindow(limits);
@@ -120,10 +141,12 @@ export function createKindCache(prefix: string, revision: number, limits: Window
     labels: obj.metadata.labels ?? noLabels,
     fields: { ...metadataFields(obj), ...fieldsOf(obj) },
   });
-  function publish(event: CacheEvent): void {
+  function publish(change: Omit<CacheEvent, 'snapshot' | 'frames'>): void {
+    untilSnapshot = untilSnapshot > 1 ? untilSnapshot - 1 : snapshotEvery;
+    const snapshot = untilSnapshot === snapshotEvery ? root : undefined;
+    const event: CacheEvent = { ...change, snapshot, frames: undefined };
     window.push(event, dropped => {
       oldest = dropped.revision;
-      baseRoot = dropped.root;
     });
     for (const listener of listeners) listener.onEvent(event);
     // Watchers hold the frames they wait with; those that come later make their own.
@@ -141,8 +164,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
     rootAt(at) {
       if (at < oldest) return undefined;
       const index = window.after(at);
-      if (!window.at(index)) return root;
-      return window.at(index - 1)?.root ?? baseRoot;
+      return window.at(index) ? window.rootBefore(index) : root;
     },
     eventsAfter: at => window.from(window.after(at)),
     subscribe(listener) {
@@ -155,7 +177,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
       const entry = new Entry(key, kv, hint && describe(hint.object));
       byKey.set(key, entry);
       root = root.set(key, entry);
-      publish({ revision: kv.modRevision, entry, previous, deleted: false, root, frames: undefined });
+      publish({ revision: kv.modRevision, entry, previous, deleted: false });
       return entry;
     },
     remove(key, at) {
@@ -164,17 +186,16 @@ export function createKindCache(prefix: string, revision: number, limits: Window
       byKey.delete(key);
       root = root.delete(key);
       const entry = previous.at(at);
-      publish({ revision: at, entry, previous, deleted: true, root, frames: undefined });
+      publish({ revision: at, entry, previous, deleted: true });
     },
     reset(kvs, at) {
       byKey.clear();
-      window.clear();
       for (const kv of kvs) {
         const key = kv.key.slice(prefix.length);
         byKey.set(key, new Entry(key, kv));
       }
       root = PersistentMap.fromSorted([...byKey]);
-      baseRoot = root;
+      window.clear(root);
       oldest = at;
       const ended = [...listeners];
       listeners.clear();

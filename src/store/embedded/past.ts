@@ -38,8 +38,8 @@ export class Past {
   }
 
   append(commit: Commit): void {
-    this.#recent.append({ state: commit.state, events: commit.events });
-    this.#bytes += sizeOf(commit);
+    this.#recent.append(commit);
+    this.#bytes += sizeOf(commit.events);
     while (
       this.#recent.length > 1 &&
       (this.#recent.length > this.#bounds.revisions || this.#bytes > this.#bounds.bytes)
@@ -56,8 +56,7 @@ export class Past {
 
   #dropOldest(): void {
     const { oldest } = this.#recent;
-    const commit = this.#recent.at(oldest);
-    if (commit) this.#bytes -= sizeOf(commit);
+    this.#bytes -= sizeOf(this.#recent.eventsAt(oldest) ?? []);
     this.#recent.dropBefore(oldest + 1);
   }
 
@@ -65,14 +64,14 @@ export class Past {
   stateAt(revision: number, newest: number): State | Promise<State> {
     if (revision > newest) throw futureError();
     if (revision < this.#compacted) throw compactedError(this.#compacted);
-    return this.#recent.at(revision)?.state ?? this.#rebuild(revision);
+    return this.#recent.stateAt(revision) ?? this.#rebuild(revision);
   }
 
   /** Undoes, change by change, what lies between the oldest state in memory and the one asked for. */
   async #rebuild(revision: number): Promise<State> {
     const known = this.#rebuilt;
     if (known?.revision === revision) return known;
-    const oldest = this.#recent.at(this.#recent.oldest)?.state as State;
+    const oldest = this.#recent.stateAt(this.#recent.oldest) as State;
     const from = known && known.revision > revision && known.revision < oldest.revision ? known : oldest;
     let { keys } = from;
     const changes: OldChange[] = [];
@@ -101,8 +100,8 @@ export class Past {
     const through = Math.min(from + commitsAtOnce - 1, newest);
     const batches: WatchBatch[] = [];
     for (let revision = from; revision <= through; revision++) {
-      const commit = this.#recent.at(revision);
-      const batch = commit && batchOf(revision, commit.events, range, prevKv);
+      const events = this.#recent.eventsAt(revision);
+      const batch = events && batchOf(revision, events, range, prevKv);
       if (batch) batches.push(batch);
     }
     return { batches, through };
@@ -119,9 +118,9 @@ export class Past {
   }
 }
 
-function sizeOf(commit: Commit): number {
+function sizeOf(events: readonly WatchEvent[]): number {
   let bytes = 200;
-  for (const { kv, prevKv } of commit.events) bytes += 200 + kv.key.length + (prevKv?.value.length ?? 0);
+  for (const { kv, prevKv } of events) bytes += 200 + kv.key.length + (prevKv?.value.length ?? 0);
   return bytes;
 }
 

@@ -206,15 +206,15 @@ class InMemory implements MemoryStore {
   #stateAt(revision: number): State {
     if (revision <= 0 || revision === this.#state.revision) return this.#state;
     if (revision > this.#state.revision) throw futureError();
-    const commit = revision < this.#compacted ? undefined : this.#history.at(revision);
-    if (!commit) throw compactedError(this.#compacted);
-    return commit.state;
+    const state = revision < this.#compacted ? undefined : this.#history.stateAt(revision);
+    if (!state) throw compactedError(this.#compacted);
+    return state;
   }
 
   #commit(commit: Commit): void {
     this.#state = commit.state;
     if (commit.events.length === 0) return;
-    this.#history.append({ state: commit.state, events: commit.events });
+    this.#history.append(commit);
     this.#watchers.publish(commit);
     // A quarter more than asked for, so that the work is done rarely.
     if (this.#history.length > this.#retain * 1.25) this.#compactTo(this.#state.revision - this.#retain);
@@ -230,8 +230,8 @@ class InMemory implements MemoryStore {
     const through = Math.min(from + catchUpCommits - 1, this.#state.revision);
     const batches: WatchBatch[] = [];
     for (let revision = from; revision <= through; revision++) {
-      const commit = this.#history.at(revision);
-      const batch = commit && batchOf(revision, commit.events, range, prevKv);
+      const events = this.#history.eventsAt(revision);
+      const batch = events && batchOf(revision, events, range, prevKv);
       if (batch) batches.push(batch);
     }
     return { batches, through };

@@ -6,25 +6,34 @@ export const compactedError = (oldest: number) =>
   new StoreError('compacted', 'required revision has been compacted', oldest);
 export const futureError = () => new StoreError('future-revision', 'required revision is a future revision');
 
+/** A state holds the paths that its change copied, so one in so many is kept, and those between are made again when somebody asks. */
+const stateEvery = 64;
+
+/** A revision as it is kept. */
+interface Kept extends Omit<State, 'keys'> {
+  readonly events: readonly WatchEvent[];
+  readonly keys: State['keys'] | undefined;
+}
+
 /**
- * The commits of consecutive revisions, newest last. A fork shares the array: whoever appends to a part that another has already
- * extended copies it first.
+ * The changes of consecutive revisions, newest last, and the states they led to. A fork shares the array: whoever appends to a part that
+ * another has already extended copies it first.
  */
 export class History {
-  #commits: Commit[];
+  #kept: Kept[];
   #first: number;
   #start: number;
   #end: number;
 
-  private constructor(commits: Commit[], first: number, start: number, end: number) {
-    this.#commits = commits;
+  private constructor(kept: Kept[], first: number, start: number, end: number) {
+    this.#kept = kept;
     this.#first = first;
     this.#start = start;
     this.#end = end;
   }
 
   static startingAt(state: State): History {
-    return new History([{ state, events: [] }], state.revision, 0, 1);
+    return new History([{ ...state, events: [] }], state.revision, 0, 1);
   }
 
   /** The oldest revision whose state is kept. */
@@ -38,14 +47,33 @@ export class History {
     return this.#end - this.#start;
   }
 
-  at(revision: number): Commit | undefined {
-    const index = revision - this.#first;
-    return index >= this.#start && index < this.#end ? this.#commits[index] : undefined;
+  /** What a revision changed. */
+  eventsAt(revision: number): readonly WatchEvent[] | undefined {
+    return this.#has(revision) ? this.#kept[revision - this.#first]?.events : undefined;
   }
 
-  append(commit: Commit): void {
-    if (this.#commits.length !== this.#end) this.#trim();
-    this.#commits.push(commit);
+  stateAt(revision: number): State | undefined {
+    if (!this.#has(revision)) return undefined;
+    const at = revision - this.#first;
+    let from = at;
+    while (!this.#kept[from]?.keys) from -= 1;
+    let { keys, ...state } = this.#kept[from] as Kept & State;
+    for (const kept of this.#kept.slice(from + 1, at + 1)) {
+      keys = kept.events.reduce(
+        (map, { type, kv }) => (type === 'put' ? map.set(kv.key, kv) : map.delete(kv.key)),
+        keys,
+      );
+      state = kept;
+    }
+    const { leases, leaseKeys } = state;
+    return { revision, keys, leases, leaseKeys };
+  }
+
+  append({ state, events }: Commit): void {
+    if (this.#kept.length !== this.#end) this.#trim();
+    const { revision, leases, leaseKeys } = state;
+    const keys = revision % stateEvery === 0 ? state.keys : undefined;
+    this.#kept.push({ revision, keys, leases, leaseKeys, events });
     this.#end += 1;
   }
 
@@ -55,8 +83,14 @@ export class History {
     if (this.#start > 1024 && this.#start * 2 > this.#end) this.#trim();
   }
 
+  #has(revision: number): boolean {
+    return revision >= this.oldest && revision <= this.newest;
+  }
+
   #trim(): void {
-    this.#commits = this.#commits.slice(this.#start, this.#end);
+    const [oldest, ...later] = this.#kept.slice(this.#start, this.#end);
+    const { events } = oldest as Kept;
+    this.#kept = [{ ...(this.stateAt(this.oldest) as State), events }, ...later];
     this.#first += this.#start;
     this.#end -= this.#start;
     this.#start = 0;
@@ -64,7 +98,7 @@ export class History {
 
   /** A history that ends at `revision` and goes its own way from there. */
   fork(revision = this.newest): History {
-    return new History(this.#commits, this.#first, this.#start, revision - this.#first + 1);
+    return new History(this.#kept, this.#first, this.#start, revision - this.#first + 1);
   }
 }
 
