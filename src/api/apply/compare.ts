@@ -1,7 +1,7 @@
 /** Compares two values of a type and says which paths were added, modified and removed. Allocates only where they differ. */
 import type { ListSchema } from '../schema.ts';
 import { deepEqual, getOwn, type JsonObject } from '../util/values.ts';
-import { emptySet, type FieldSet, insertPath, isEmptySet, type MutableFieldSet, union } from './field-set.ts';
+import { emptySet, type FieldSet, insertPath, type MutableFieldSet, union } from './field-set.ts';
 import { elementOf, fieldSchema, isHeldByValue, sameElement, shapeOf, type TypedSchema } from './typed.ts';
 
 export interface Comparison {
