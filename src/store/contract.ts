@@ -109,6 +109,11 @@ export interface Watch extends AsyncIterable<WatchBatch> {
   readonly ready: Promise<void>;
   /** Asks for a progress notice as soon as possible. An etcd before 3.4.25 or 3.5.8 is not asked, because its answer could not be believed. */
   requestProgress(): void;
+  /**
+   * The next batch of the iteration if it is at hand already: who follows many writes need not wait a turn for each. Absent where every
+   * batch is worked on first.
+   */
+  take?(): WatchBatch | undefined;
   /** Ends the iteration. Iteration throws `StoreError` "compacted" when the history asked for is gone. */
   cancel(): void;
 }

@@ -1,7 +1,8 @@
 /** Runs the admission plugins in their order. */
 import type { Unstructured } from '../../api/object.ts';
+import { type Awaitable, after, settle } from '../../base/awaitable.ts';
 import type { AdmissionPlugin, AdmissionRequest, Operation } from '../admission/contract.ts';
-import type { Scope, Served } from './scope.ts';
+import type { Scope, Served, Undo } from './scope.ts';
 
 export interface AdmissionInput {
   readonly operation: Operation;
@@ -61,31 +62,38 @@ function concerned(plugins: readonly AdmissionPlugin[], { operation, resource }:
   return found;
 }
 
-export async function admit(plugins: readonly AdmissionPlugin[], request: AdmissionRequest): Promise<void> {
-  for (const plugin of concerned(plugins, request).admitting) {
-    const pending = plugin.admit(request);
-    if (pending) await pending;
-  }
+/** At once when no plugin has to ask for anything. */
+export function admit(plugins: readonly AdmissionPlugin[], request: AdmissionRequest): Awaitable<void> {
+  return inOrder(concerned(plugins, request).admitting, plugin => plugin.admit(request));
 }
 
-/** Gives the way to undo what plugins reserved. Undoes it by itself when a later plugin refuses. */
-export async function validateAdmission(
+/** Gives the way to undo what plugins reserved; undefined when they reserved nothing. Undoes it by itself when a later plugin refuses. */
+export function validateAdmission(
   plugins: readonly AdmissionPlugin[],
   request: AdmissionRequest,
-): Promise<() => Promise<void>> {
+): Awaitable<Undo | undefined> {
   const passed: AdmissionPlugin[] = [];
   const undo = async () => {
     for (const plugin of passed.reverse()) await plugin.rollback?.(request);
   };
-  for (const plugin of concerned(plugins, request).validating) {
-    try {
-      const pending = plugin.validate(request);
-      if (pending) await pending;
-    } catch (e) {
+  return settle(
+    () =>
+      inOrder(concerned(plugins, request).validating, plugin =>
+        after(plugin.validate(request), () => {
+          if (plugin.rollback) passed.push(plugin);
+        }),
+      ),
+    () => (passed.length > 0 ? undo : undefined),
+    async e => {
       await undo();
       throw e;
-    }
-    if (plugin.rollback) passed.push(plugin);
+    },
+  );
+}
+
+function inOrder<T>(items: readonly T[], visit: (item: T) => Awaitable<void> | undefined, from = 0): Awaitable<void> {
+  for (let i = from; i < items.length; i++) {
+    const pending = visit(items[i] as T);
+    if (pending instanceof Promise) return pending.then(() => inOrder(items, visit, i + 1));
   }
-  return undo;
 }

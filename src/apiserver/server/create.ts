@@ -1,6 +1,7 @@
 /** POST of an object. */
 import type { Unstructured } from '../../api/object.ts';
 import type { ApiResponse } from '../../api/transport.ts';
+import { type Awaitable, after } from '../../base/awaitable.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { errors, isAlreadyExists } from '../../base/errors.ts';
 import { nameSuffix, uuid } from '../../base/random.ts';
@@ -18,20 +19,19 @@ import type { Scope, Served, Undo } from './scope.ts';
 const generatedNameTries = 8;
 const maxGeneratedPrefix = 58;
 
-export async function createObject(scope: Scope, served: Served): Promise<ApiResponse> {
+export function createObject(scope: Scope, served: Served): Awaitable<ApiResponse> {
   const media = negotiated(scope, served, writeOffer);
   const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'CreateOptions');
   const obj = readBody(scope, served.info, served.info.schema, parameters);
   if (served.virtual) {
     checkNamespace(scope, served, obj);
-    return respondValue(201, await served.virtual(obj, scope), media);
+    return after(served.virtual(obj, scope), answer => respondValue(201, answer, media));
   }
-  const entry = await createFrom(scope, served, obj, parameters);
-  return respondEntry(scope, served, 201, entry, media);
+  return createFrom(scope, served, obj, parameters).then(entry => respondEntry(scope, served, 201, entry, media));
 }
 
 /** Carries out a creation of an object in the served version. `applied`: its managed fields are already accounted for. */
-export async function createFrom(
+export function createFrom(
   scope: Scope,
   served: Served,
   obj: Unstructured,
@@ -42,15 +42,24 @@ export async function createFrom(
   checkNamespace(scope, served, obj);
   if (obj.metadata.resourceVersion)
     throw errors.badRequest('resourceVersion should not be set on objects to be created');
-  const { generateName = '' } = obj.metadata;
-  const generated = !obj.metadata.name && generateName !== '';
+  const { name, generateName } = obj.metadata;
+  const attempt = (object: Unstructured) => createOnce(scope, served, object, parameters, applied);
+  return !name && generateName ? createGenerated(scope, obj, generateName, attempt) : attempt(obj);
+}
+
+async function createGenerated(
+  { core }: Scope,
+  obj: Unstructured,
+  prefix: string,
+  attempt: (object: Unstructured) => Promise<Entry>,
+): Promise<Entry> {
   for (let i = 1; ; i++) {
-    const attempt = generated ? structuredClone(obj) : obj;
-    if (generated) attempt.metadata.name = generateName.slice(0, maxGeneratedPrefix) + nameSuffix(scope.core.random);
+    const named = structuredClone(obj);
+    named.metadata.name = prefix.slice(0, maxGeneratedPrefix) + nameSuffix(core.random);
     try {
-      return await createOnce(scope, served, attempt, parameters, applied);
+      return await attempt(named);
     } catch (e) {
-      if (!generated || !isAlreadyExists(e) || i === generatedNameTries) throw e;
+      if (!isAlreadyExists(e) || i === generatedNameTries) throw e;
     }
   }
 }
@@ -107,7 +116,8 @@ async function createOnce(
     options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1', ...(dryRun && { dryRun: ['All'] }) },
     dryRun,
   });
-  await admit(core.admission, request);
+  const admission = admit(core.admission, request);
+  if (admission) await admission;
   strategy.prepareForCreate?.(obj, context);
   if (wantsGeneration(served) && obj.metadata.generation === undefined) obj.metadata.generation = 1;
   const reservation = await hooks.beginCreate?.(obj, scope, dryRun);

@@ -168,7 +168,8 @@ async function changeFor(
   for (const text of (sub ? sub.warnings?.(obj, live) : strategy.warnings?.(obj, live)) ?? []) scope.warn(text);
   if (served.custom?.deprecationWarning) scope.warn(served.custom.deprecationWarning);
   strategy.canonicalize?.(obj);
-  undo.push(await validateAdmission(core.admission, request));
+  const undoAdmission = await validateAdmission(core.admission, request);
+  if (undoAdmission) undo.push(undoAdmission);
   return decide(served, obj, live, strategy.ttlSeconds?.(obj));
 }
 

@@ -126,7 +126,11 @@ export function createCacher(options: {
     watch = store.watch(prefixRange(registryPrefix), { fromRevision: revision + 1, progress: true });
     await watch.ready;
     onReady();
-    for await (const batch of watch) apply(batch);
+    for await (const batch of watch) {
+      apply(batch);
+      // All that is there, before its writers go on: they find what they wrote.
+      for (let next = watch.take?.(); next; next = watch.take?.()) apply(next);
+    }
   }
 
   async function load(): Promise<void> {

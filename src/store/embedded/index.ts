@@ -5,6 +5,7 @@ import {
   type KeyRange,
   type KeyValue,
   type Lease,
+  type Op,
   type RangeOptions,
   type RangeResult,
   type Store,
@@ -155,7 +156,7 @@ class Embedded implements EmbeddedStore {
   async txn(txn: Txn): Promise<TxnResult> {
     this.#check();
     checkTxn(txn, this.#limits);
-    const old = await this.#oldStates(txn);
+    const old = readsThePast(txn) ? await this.#oldStates(txn) : undefined;
     this.#check();
     const pending = this.#writer.pending;
     const outcome = applyTxn(pending, txn, revision => this.#oldState(old, pending, revision));
@@ -276,12 +277,11 @@ class Embedded implements EmbeddedStore {
   }
 
   /** The old states that a transaction may read, fetched before it runs, because it must run at one instant. */
-  async #oldStates(txn: Txn): Promise<Map<number, State> | undefined> {
-    let found: Map<number, State> | undefined;
+  async #oldStates(txn: Txn): Promise<Map<number, State>> {
+    const found = new Map<number, State>();
     for (const op of [...txn.success, ...(txn.failure ?? [])]) {
       const revision = op.type === 'range' ? (op.options?.revision ?? 0) : 0;
       if (revision <= 0 || revision > this.#state.revision) continue;
-      found ??= new Map();
       found.set(revision, await this.#stateAt(revision));
     }
     return found;
@@ -334,3 +334,6 @@ class Embedded implements EmbeddedStore {
     }
   }
 }
+
+const readsThePast = ({ success, failure = [] }: Txn): boolean => success.some(atRevision) || failure.some(atRevision);
+const atRevision = (op: Op): boolean => op.type === 'range' && (op.options?.revision ?? 0) > 0;

@@ -211,18 +211,22 @@ export class EtcdWatch implements Watch, AsyncIterator<WatchBatch> {
     return this;
   }
 
+  take(): WatchBatch | undefined {
+    const batch = this.#queue[this.#head];
+    if (!batch) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+      this.#stream?.resume();
+    }
+    return batch;
+  }
+
   async next(): Promise<IteratorResult<WatchBatch>> {
     for (;;) {
-      const value = this.#queue[this.#head];
-      if (value) {
-        this.#head += 1;
-        if (this.#head === this.#queue.length) {
-          this.#queue = [];
-          this.#head = 0;
-          this.#stream?.resume();
-        }
-        return { done: false, value };
-      }
+      const value = this.take();
+      if (value) return { done: false, value };
       if (this.#failure) throw this.#failure;
       if (this.#ended) return { done: true, value: undefined };
       await new Promise<void>(resolve => this.#waiting.push(resolve));

@@ -97,11 +97,16 @@ export class StoreWatch implements Watch, AsyncIterator<WatchBatch> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<WatchBatch>> {
+  next(): Promise<IteratorResult<WatchBatch>> {
+    const value = this.take();
+    return value ? Promise.resolve({ done: false, value }) : this.#later();
+  }
+
+  async #later(): Promise<IteratorResult<WatchBatch>> {
     for (;;) {
       if (this.#failure) throw this.#failure;
       if (this.#ended) return { done: true, value: undefined };
-      const value = this.#shift();
+      const value = this.take();
       if (value) return { done: false, value };
       if (this.#behindFrom !== undefined) {
         await (this.#reading ??= this.#catchUp(this.#behindFrom).finally(() => {
@@ -121,7 +126,7 @@ export class StoreWatch implements Watch, AsyncIterator<WatchBatch> {
     return { done: true, value: undefined };
   }
 
-  #shift(): WatchBatch | undefined {
+  take(): WatchBatch | undefined {
     const batch = this.#queue[this.#head];
     if (!batch) return undefined;
     this.#head += 1;

@@ -45,6 +45,11 @@ export function checkedWatch(
     ready: watch.ready,
     requestProgress: () => watch.requestProgress(),
     cancel: () => watch.cancel(),
+    take() {
+      const batch = watch.take?.();
+      if (batch) check(batch);
+      return batch;
+    },
     async *[Symbol.asyncIterator]() {
       for await (const batch of watch) {
         check(batch);
