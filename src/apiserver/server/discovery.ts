@@ -1,5 +1,5 @@
 /** What there is to ask for: legacy and aggregated discovery, both derived from the table of served resources. */
-import { apiVersionOf } from '../../api/schema.ts';
+import { apiVersionOf, type GroupVersionKind } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
 import type { Exchange } from './filters.ts';
@@ -33,17 +33,23 @@ function apiGroup({ name, versions }: GroupFacts): object {
 }
 
 const sortedVerbs = (verbs: readonly string[]) => [...verbs].sort();
-/** Those of custom resources come in this order. */
+/** Those of custom resources come in this order, and fewer while their definition goes. */
 const customVerbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
+const goingVerbs = ['delete', 'deletecollection', 'get', 'list', 'watch'];
+function verbsOf({ info, custom }: Served): readonly string[] {
+  if (!custom) return sortedVerbs(info.verbs);
+  return custom.acceptsCreates ? customVerbs : goingVerbs;
+}
 
-function legacyResources({ info, custom }: Served): object[] {
-  const { plural, singular, namespaced, kind, verbs, shortNames, categories } = info;
+function legacyResources(served: Served): object[] {
+  const { info } = served;
+  const { plural, singular, namespaced, kind, shortNames, categories } = info;
   const main = {
     name: plural,
     singularName: singular,
     namespaced,
     kind,
-    verbs: custom ? customVerbs : sortedVerbs(verbs),
+    verbs: verbsOf(served),
     ...(shortNames?.length && { shortNames }),
     ...(categories?.length && { categories }),
   };
@@ -58,19 +64,25 @@ function legacyResources({ info, custom }: Served): object[] {
   return [main, ...subs];
 }
 
-function aggregatedResource({ info }: Served): object {
-  const { group, version, kind, plural, singular, namespaced, verbs, shortNames, categories } = info;
+function aggregatedResource(served: Served): object {
+  const { info, custom } = served;
+  const { group, version, kind, plural, singular, namespaced, shortNames, categories } = info;
+  // Built-in kinds leave out the group version that they stand under (ConvertGroupVersionIntoToDiscovery).
+  const responseKind = (of: GroupVersionKind) =>
+    !custom && of.group === group && of.version === version
+      ? { group: '', version: '', kind: of.kind }
+      : { group: of.group, version: of.version, kind: of.kind };
   const subresources = Object.entries(info.subresources).map(([subresource, sub]) => ({
     subresource,
-    responseKind: { group: sub.group, version: sub.version, kind: sub.kind },
+    responseKind: responseKind(sub),
     verbs: sortedVerbs(sub.verbs),
   }));
   return {
     resource: plural,
-    responseKind: { group, version, kind },
+    responseKind: responseKind({ group, version, kind }),
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: sortedVerbs(verbs),
+    verbs: verbsOf(served),
     ...(shortNames?.length && { shortNames }),
     ...(categories?.length && { categories }),
     ...(subresources.length > 0 && { subresources }),
@@ -80,7 +92,7 @@ function aggregatedResource({ info }: Served): object {
 function aggregated(resources: ResourceTable, legacy: boolean): object {
   const groups = groupsOf(resources).filter(g => (g.name === '') === legacy);
   const items = groups.map(({ name, versions }) => ({
-    metadata: { name, creationTimestamp: null },
+    metadata: name ? { name } : {},
     versions: versions.map(version => ({
       version,
       resources: resources
@@ -170,9 +182,11 @@ function hash(bytes: Uint8Array): string {
 /** Lets clients skip what they know: 304 for a matching If-None-Match. */
 function withEtag({ request }: Exchange, response: ApiResponse): ApiResponse {
   if (!(response.body instanceof Uint8Array)) return response;
-  const etag = `"${hash(response.body).toUpperCase()}"`;
-  response.headers['etag'] = etag;
-  response.headers['vary'] = 'Accept';
-  if (request.headers['if-none-match'] !== etag) return response;
-  return { status: 304, headers: { etag, vary: 'Accept' } };
+  const caching = {
+    etag: `"${hash(response.body).toUpperCase()}"`,
+    vary: 'Accept',
+    'cache-control': 'public',
+  };
+  if (request.headers['if-none-match'] === caching.etag) return { status: 304, headers: caching };
+  return { ...response, headers: { ...response.headers, ...caching } };
 }

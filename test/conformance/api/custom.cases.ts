@@ -119,6 +119,41 @@ export const customCases: readonly Case[] = [
     },
   },
   {
+    name: 'discovery, fewer verbs while the definition goes',
+    async run(kit) {
+      const path = await install(kit, 'leavers');
+      const body = object('Leaver', 'held', { color: 'red' });
+      await kit.expect(201, 'POST', path, {
+        body: { ...body, metadata: { name: 'held', finalizers: ['example.com/h'] } },
+      });
+      const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+      const discovered = async () => {
+        const { items } = await kit.expect(200, 'GET', '/apis', { headers: { accept } });
+        const versions = items.find((g: Json) => g.metadata.name === 'example.com').versions;
+        const { resources } = versions.find((v: Json) => v.version === 'v1');
+        return resources.find((r: Json) => r.resource === 'leavers');
+      };
+      const own = { group: 'example.com', version: 'v1', kind: 'Leaver' };
+      const before = await discovered();
+      assert.deepEqual(before.responseKind, own);
+      assert.deepEqual(
+        before.subresources.map((s: Json) => s.responseKind),
+        [own, { group: 'autoscaling', version: 'v1', kind: 'Scale' }],
+      );
+      assert.deepEqual(before.verbs.slice(4), ['patch', 'create', 'update', 'watch']);
+      const going = `${crds}?watch=1&fieldSelector=metadata.name%3Dleavers.example.com`;
+      const terminating = (crd: Json) => crd.status?.conditions?.some((c: Json) => c.type === 'Terminating');
+      await kit.watch(
+        going,
+        events => terminating(events.at(-1)?.object),
+        () => kit.expect(200, 'DELETE', `${crds}/leavers.example.com`),
+      );
+      assert.deepEqual((await discovered()).verbs, ['delete', 'deletecollection', 'get', 'list', 'watch']);
+      const free = { metadata: { finalizers: null } };
+      await kit.expect(200, 'PATCH', `${path}/held`, { body: free, headers: mergePatch });
+    },
+  },
+  {
     name: 'a definition takes its objects with it',
     async run(kit) {
       const path = await install(kit, 'doodads');

@@ -54,7 +54,21 @@ export const discoveryCases: readonly Case[] = [
       const got = await ask('GET', '/apis', { headers: { accept } });
       assert.equal(got.json.kind, 'APIGroupDiscoveryList');
       const apps = got.json.items.find((g: Json) => g.metadata.name === 'apps');
-      assert.ok(apps.versions[0].resources.some((r: Json) => r.resource === 'deployments' && r.scope === 'Namespaced'));
+      const deployments = apps.versions[0].resources.find((r: Json) => r.resource === 'deployments');
+      assert.equal(deployments.scope, 'Namespaced');
+      // Kinds of the group version they stand under leave it out.
+      assert.deepEqual(deployments.responseKind, { group: '', version: '', kind: 'Deployment' });
+      assert.deepEqual(
+        deployments.subresources.map((s: Json) => s.responseKind),
+        [
+          { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+          { group: '', version: '', kind: 'Deployment' },
+        ],
+      );
+      assert.deepEqual(apps.metadata, { name: 'apps' });
+      assert.equal(got.headers['cache-control'], 'public');
+      const [core] = (await ask('GET', '/api', { headers: { accept } })).json.items;
+      assert.deepEqual(core.metadata, {});
       const again = await ask('GET', '/apis', { headers: { accept, 'if-none-match': got.headers['etag'] ?? '' } });
       assert.equal(again.status, 304);
     },
