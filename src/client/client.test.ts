@@ -60,6 +60,8 @@ test('every verb and patch type', async () => {
   await assert.rejects(maps.delete('m', { preconditions: { uid: 'other' } }), isConflict);
   await maps.delete('m');
   await assert.rejects(maps.get('m'), isNotFound);
+  // Unknown paths are answered in plain text.
+  await assert.rejects(client.request('GET', '/apis/none.example.com'), /could not find the requested resource/);
   assert.notEqual(updated.metadata.resourceVersion, made.metadata.resourceVersion);
   const deployments = client.deployments('default');
   const labels = { app: 'x' };

@@ -1,6 +1,6 @@
 import type { ApiResponse, Transport } from '../api/transport.ts';
 import { type Clock, sleep } from '../base/clock.ts';
-import { ApiError, type FailureStatus } from '../base/errors.ts';
+import { ApiError, errors, type FailureStatus } from '../base/errors.ts';
 import { readAll } from './lines.ts';
 
 export interface RequestOptions {
@@ -77,7 +77,7 @@ export function createRequester(
   };
 }
 
-/** The server's Status, or one made from a bare HTTP error (a proxy's, for instance). */
+/** The server's Status, or one made from a bare HTTP error (of an unknown path, or a proxy's). */
 function errorFrom(code: number, body: Uint8Array): ApiError {
   const text = decoder.decode(body);
   try {
@@ -86,6 +86,7 @@ function errorFrom(code: number, body: Uint8Array): ApiError {
   } catch {
     // Not JSON: the text is the message.
   }
+  if (code === 404) return errors.unknownPath();
   return new ApiError(code, reasons[code], text.trim() || `the server answered with HTTP status ${code}`);
 }
 

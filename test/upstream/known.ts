@@ -164,18 +164,12 @@ const reworded: readonly Known[] = [
   { at: message, of: /refused/, why: 'worded by several later versions' },
   { at: /(group|message)$/, of: /ingresses/, original: /extensions/, why: 'the group of old' },
   { at: /^outcome$/, original: /"status":500.*(resourceVersion|strconv)/, why: 'a bad request or a conflict since' },
+  { at: /^(body|type)$/, of: /GET \/(healthz\/)?nothing$/, why: 'plain text since; then it listed the paths' },
   { at: /^(outcome|body\.message|body\.details.*)$/, of: /ephemeralcontainers/, why: 'behind a feature gate then' },
 ];
 
 /** Unlike, and known to be. */
 const open: readonly Known[] = [
-  {
-    at: /^outcome$/,
-    original: /^\{"status":404\}$/,
-    ours: /the server could not find/,
-    why: 'unknown paths are answered with a Status',
-  },
-  { at: /^(body|type)$/, of: /healthz\/nothing/, why: 'the original lists its paths there' },
   { at: /^body\.(message|details)/, original: /406: Not|^\{\}$/, why: 'says which media types there are' },
   { at: /status\.(daemonEndpoints|nodeInfo)$/, ours: absent, why: 'empty structures are left out' },
   {

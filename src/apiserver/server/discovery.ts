@@ -8,6 +8,7 @@ import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiati
 import { respondValue } from './output.ts';
 import { compareVersions, type ResourceTable } from './resources.ts';
 import type { Served } from './scope.ts';
+import { unknownPath } from './unknown-path.ts';
 
 export interface GroupFacts {
   readonly name: string;
@@ -115,8 +116,8 @@ function chosen({ request }: Exchange, from: Offer): Negotiated {
 /** Answers for /api, /apis and below, down to the lists of resources. Undefined for other paths. */
 export function serveDiscovery(resources: ResourceTable, exchange: Exchange): ApiResponse | undefined {
   const answer = discoveryAt(resources, exchange);
-  if (answer && exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD')
-    throw errors.methodNotAllowed();
+  const reads = exchange.request.method === 'GET' || exchange.request.method === 'HEAD';
+  if (answer && answer.status < 400 && !reads) throw errors.methodNotAllowed();
   return answer;
 }
 
@@ -151,12 +152,12 @@ function serveRoot(resources: ResourceTable, exchange: Exchange, legacy: boolean
 
 function serveGroup(resources: ResourceTable, exchange: Exchange, name: string): ApiResponse {
   const facts = groupsOf(resources).find(g => g.name === name);
-  if (!facts) throw errors.unknownPath();
+  if (!facts) return unknownPath(resources, exchange.request.path);
   return respondMeta({ kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(facts) }, chosen(exchange, offer));
 }
 
 function serveVersion(resources: ResourceTable, exchange: Exchange, group: string, version: string): ApiResponse {
-  if (!resources.hasGroupVersion(group, version)) throw errors.unknownPath();
+  if (!resources.hasGroupVersion(group, version)) return unknownPath(resources, exchange.request.path);
   const list = resources.all().filter(({ info }) => info.group === group && info.version === version);
   const value = {
     kind: 'APIResourceList',

@@ -12,6 +12,7 @@ import { getObject, listObjects } from './read.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { Core, Scope, Served, VerbHandler } from './scope.ts';
 import { subresourceHandler } from './subresources.ts';
+import { unknownPath } from './unknown-path.ts';
 import { updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
 
@@ -47,27 +48,33 @@ function scopeOf(core: Core, exchange: Exchange): Scope {
 export function serveResource(core: Core, exchange: Exchange): Awaitable<ApiResponse> {
   const { info } = exchange;
   const served = core.resources.find(info.group, info.version, info.resource);
-  if (!served) throw errors.unknownPath();
-  if (served.info.namespaced && info.namespace === '' && info.name !== '' && !listVerbs.has(info.verb))
-    throw errors.unknownPath();
-  if (!served.info.namespaced && info.namespace !== '' && served.info.plural !== 'namespaces')
-    throw errors.unknownPath();
+  if (!served || outOfScope(served, info)) return unknownPath(core.resources, info.path);
   const scope = scopeOf(core, exchange);
   const refused = () =>
     served.custom
       ? errors.methodNotSupported({ group: info.group, resource: info.resource }, info.verb)
       : errors.methodNotAllowed();
+  // Routes of built-in kinds are for GET only.
+  if (exchange.request.method === 'HEAD' && !served.custom && info.subresource !== 'proxy') throw refused();
   if (info.subresource) {
     const handler = subresourceHandler(served, info.subresource, info.verb);
     if (handler) return handler(scope, served);
-    if (!(info.subresource in served.info.subresources)) throw errors.unknownPath();
-    throw refused();
+    if (info.subresource in served.info.subresources) throw refused();
+    throw served.custom
+      ? errors.notFound({ group: info.group, resource: info.resource }, info.name)
+      : errors.unknownPath();
   }
   const handler = served.store || served.virtual ? verbs[info.verb] : componentStatusVerbs[info.verb];
   if (!handler || !served.info.verbs.includes(info.verb) || misplaced(served, info)) throw refused();
   const answer = handler(scope, served);
   if (info.verb !== 'get' && info.verb !== 'list') return answer;
   return after(answer, response => compressed(scope, response));
+}
+
+/** Namespaced objects have a namespace in their path, and others none. */
+function outOfScope({ info: { namespaced, plural } }: Served, { namespace, name, verb }: RequestInfo): boolean {
+  if (namespaced) return namespace === '' && name !== '' && !listVerbs.has(verb);
+  return namespace !== '' && plural !== 'namespaces';
 }
 
 /** Collections are created in, objects are written and deleted: no other way round, and not across namespaces. */

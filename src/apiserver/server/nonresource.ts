@@ -9,6 +9,7 @@ import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiati
 import type { OpenApiServer } from './openapi.ts';
 import { respond, respondValue } from './output.ts';
 import type { Core } from './scope.ts';
+import { unknownPath } from './unknown-path.ts';
 
 export const versionInfo = {
   major: '1',
@@ -58,7 +59,7 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   const document = inputs.documents()[path];
   if (document) return respondValue(200, document, json(exchange));
   if (path === '/') return respondValue(200, { paths: knownPaths(inputs) }, { ...json(exchange), pretty: true });
-  throw errors.unknownPath();
+  return unknownPath(core.resources, path);
 }
 
 function knownPaths({ core, checks, documents }: NonResourceInputs): string[] {

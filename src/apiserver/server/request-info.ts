@@ -4,7 +4,10 @@ import { errors } from '../../base/errors.ts';
 
 export interface RequestInfo {
   readonly isResource: boolean;
-  /** "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"; the lower-case method for other paths. */
+  /**
+   * "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", or empty for methods that mean none of them
+   * (OPTIONS); the lower-case method for other paths.
+   */
   readonly verb: string;
   /** "api" or "apis"; empty for other paths. */
   readonly prefix: string;
@@ -20,7 +23,14 @@ export interface RequestInfo {
   readonly path: string;
 }
 
-const writeVerbs: Record<string, string> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+const methodVerbs: Readonly<Record<string, string>> = {
+  GET: 'get',
+  HEAD: 'get',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
 const namespaceSubresources = new Set(['status', 'finalize']);
 const trueValues = new Set(['1', 't', 'true', 'T', 'TRUE', 'True', '']);
 export function isTrue(value: string | null): boolean {
@@ -75,8 +85,8 @@ export function requestInfo(request: ApiRequest): RequestInfo {
   const group = prefix === 'apis' ? (segments[1] ?? '') : '';
   const version = segments[start - 1] ?? '';
   let parts = segments.slice(start);
-  let verb = writeVerbs[request.method] ?? 'get';
-  const watchPrefix = parts[0] === 'watch' && (request.method === 'GET' || request.method === 'HEAD');
+  let verb = methodVerbs[request.method] ?? '';
+  const watchPrefix = parts[0] === 'watch' && verb === 'get';
   if (watchPrefix) parts = parts.slice(1);
   let namespace = '';
   if (parts[0] === 'namespaces' && parts.length > 1) {

@@ -25,7 +25,8 @@ export function subresourceHandler(served: Served, subresource: string, verb: st
   const { group, plural, kind, subresources } = served.info;
   const facts = subresources[subresource];
   if (!facts) return undefined;
-  if (!facts.verbs.includes(verb)) return undefined;
+  // Proxies carry OPTIONS, too, which is no verb.
+  if (!facts.verbs.includes(verb) && !(subresource === 'proxy' && verb === '')) return undefined;
   if (group === '' && connected.has(subresource)) return connect;
   const own = particular[`${group}/${plural}/${subresource}`];
   if (own) return own[verb];

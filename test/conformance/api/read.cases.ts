@@ -148,11 +148,25 @@ export const readCases: readonly Case[] = [
   },
   {
     name: 'paths that lead nowhere',
-    async run({ expect, core }) {
-      assertStatus(await expect(404, 'GET', '/api/v1/nonsense'), 'NotFound', /could not find the requested resource/);
-      assertStatus(await expect(404, 'GET', '/apis/none.example.com/v1/things'), 'NotFound');
+    async run({ ask, expect, core }) {
+      for (const path of [
+        '/api/v1/nonsense',
+        '/api/v9',
+        '/apis/apps/v9',
+        '/apis/apps/v1/nonsense',
+        '/version/nonsense',
+      ])
+        assertStatus(await expect(404, 'GET', path), 'NotFound', /could not find the requested resource/);
+      for (const path of ['/nonsense', '/apis/none.example.com', '/apis/none.example.com/v1/things']) {
+        const { status, headers, text } = await ask('GET', path);
+        assert.deepEqual([status, text], [404, '404 page not found\n']);
+        assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
+        assert.equal(headers['x-content-type-options'], 'nosniff');
+      }
       assertStatus(await expect(404, 'GET', core('configmaps', 'a', 'nonsense')), 'NotFound');
       assertStatus(await expect(405, 'POST', '/api/v1/componentstatuses', { body: {} }), 'MethodNotAllowed');
+      assertStatus(await expect(405, 'OPTIONS', core('configmaps')), 'MethodNotAllowed');
+      assert.equal((await ask('HEAD', core('configmaps'))).status, 405);
       for (const path of [
         '/api/v1/namespaces/../pods',
         '/api/v1/namespaces/a/pods/..',
