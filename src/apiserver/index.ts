@@ -31,7 +31,7 @@ import { createFairness, defaultFairness } from './server/fairness.ts';
 import { type AuditSink, chain, type Exchange } from './server/filters.ts';
 import type { SizeOf } from './server/flow-control/width.ts';
 import { followFlowControl } from './server/follow-flow-control.ts';
-import type { HealthCheck } from './server/health.ts';
+import { allHealthPaths, createHealthServer, type HealthCheck, startHooks } from './server/health.ts';
 import { type NonResourceInputs, serveNonResource, versionInfo } from './server/nonresource.ts';
 import { createOpenApiServer } from './server/openapi.ts';
 import { createResourceTable } from './server/resources.ts';
@@ -39,7 +39,7 @@ import type { Core, Hooks, Virtual } from './server/scope.ts';
 import type { Security, SecurityEnvironment } from './server/security-contract.ts';
 import { defaultServiceCidrs, serviceMachinery } from './services/index.ts';
 import { defaultNodePorts, type PortRange } from './services/ports.ts';
-import { type Cacher, createCacher } from './storage/cacher.ts';
+import { createCacher } from './storage/cacher.ts';
 import { leaseManager } from './storage/leases.ts';
 
 export interface ApiServerOptions extends Environment {
@@ -110,9 +110,49 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     stopping: stopping.signal,
   };
+  const loopback = inProcessTransport(core.loopback, loopbackUser);
+  const client = createClient(loopback);
+  const services = serviceMachinery({ core, client, storage, range: options.nodePortRange ?? defaultNodePorts });
+  const hooks: Readonly<Record<string, Hooks>> = {
+    'apiextensions.k8s.io/customresourcedefinitions': definitionHooks,
+    'certificates.k8s.io/certificatesigningrequests': signingRequestHooks,
+    'resource.k8s.io/resourceclaims': claimHooks,
+    'resource.k8s.io/resourceclaimtemplates': claimTemplateHooks,
+    '/services': services.hooks,
+  };
+  const syncApiServices = apiServiceSync(core, client);
+  const secure = options.security;
+  const starting = startHooks([
+    {
+      name: 'start-apiextensions-controllers',
+      run: () => createDefinitionController({ core, client, storage, syncApiServices }).start(),
+    },
+    { name: 'start-system-namespaces-controller', run: () => ensureSystemNamespaces(client) },
+    { name: 'scheduling/bootstrap-system-priority-classes', run: () => ensureSystemPriorityClasses(client) },
+    {
+      name: 'priority-and-fairness-config-consumer',
+      async run() {
+        await followFlowControl(options, client, fairness, stopping.signal);
+        fairness.start(stopping.signal);
+      },
+    },
+    { name: 'kube-apiserver-autoregistration', run: syncApiServices },
+    {
+      name: 'bootstrap-controller',
+      run: () => services.start({ ...options, serviceCidrs: options.serviceCidrs ?? defaultServiceCidrs }),
+    },
+    ...(secure ? [{ name: 'rbac/bootstrap-roles', run: () => bootstrapSecurity(secure) }] : []),
+  ]);
+  async function bootstrapSecurity(make: NonNullable<typeof secure>): Promise<void> {
+    const made = await make({ clock, random, log, metrics, client });
+    await made.start?.();
+    security = made;
+  }
+  const checks = healthChecks(core, starting.checks);
   const inputs: NonResourceInputs = {
     core,
-    checks: healthChecks(store, cacher),
+    checks,
+    health: createHealthServer(checks, log),
     openApi: createOpenApiServer(resources, versionInfo.gitVersion, options.docs),
     documents: () => security.documents ?? {},
   };
@@ -148,36 +188,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       if (kept)
         objects.set(kept.cache.root.size, { resource: info.group ? `${info.plural}.${info.group}` : info.plural });
   });
-  const loopback = inProcessTransport(handle, loopbackUser);
   return {
     handle,
     loopback,
     async start() {
       await cacher.start();
-      const client = createClient(loopback);
-      const services = serviceMachinery({ core, client, storage, range: options.nodePortRange ?? defaultNodePorts });
-      const hooks: Readonly<Record<string, Hooks>> = {
-        'apiextensions.k8s.io/customresourcedefinitions': definitionHooks,
-        'certificates.k8s.io/certificatesigningrequests': signingRequestHooks,
-        'resource.k8s.io/resourceclaims': claimHooks,
-        'resource.k8s.io/resourceclaimtemplates': claimTemplateHooks,
-        '/services': services.hooks,
-      };
       for (const served of builtinServed({ strategies: options.strategies, hooks, review, storage }))
         resources.set(served);
-      const syncApiServices = apiServiceSync(core, client);
-      await createDefinitionController({ core, client, storage, syncApiServices }).start();
-      await ensureSystemNamespaces(client);
-      await ensureSystemPriorityClasses(client);
-      await followFlowControl(options, client, fairness, stopping.signal);
-      fairness.start(stopping.signal);
-      await syncApiServices();
-      await services.start({ ...options, serviceCidrs: options.serviceCidrs ?? defaultServiceCidrs });
-      if (options.security) {
-        const made = await options.security({ clock, random, log, metrics, client });
-        await made.start?.();
-        security = made;
-      }
+      await starting.run();
     },
     async close() {
       stopping.abort(new Error('the server is stopping'));
@@ -192,18 +210,27 @@ function route(inputs: NonResourceInputs, exchange: Exchange): Awaitable<ApiResp
   return exchange.info.isResource ? serveResource(inputs.core, exchange) : serveNonResource(inputs, exchange);
 }
 
-function healthChecks(store: Store, cacher: Cacher): HealthCheck[] {
+function healthChecks({ store, cacher, stopping }: Core, hooks: readonly HealthCheck[]): HealthCheck[] {
   const always = async () => {};
-  const all = ['healthz', 'livez', 'readyz'] as const;
+  const stored = () => store.health();
   return [
-    { name: 'ping', paths: all, check: always },
-    { name: 'log', paths: ['healthz', 'livez', 'readyz'], check: always },
-    { name: 'etcd', paths: all, check: () => store.health() },
+    { name: 'ping', paths: allHealthPaths, check: always },
+    { name: 'log', paths: allHealthPaths, check: always },
+    { name: 'etcd', paths: allHealthPaths, check: stored },
+    { name: 'etcd-readiness', paths: ['readyz'], check: stored },
     {
       name: 'informer-sync',
       paths: ['readyz'],
       async check() {
         if (!cacher.ready) throw new Error('the caches are not loaded');
+      },
+    },
+    ...hooks,
+    {
+      name: 'shutdown',
+      paths: ['readyz'],
+      async check() {
+        if (stopping.aborted) throw new Error('process is shutting down');
       },
     },
   ];

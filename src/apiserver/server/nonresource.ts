@@ -4,7 +4,7 @@ import { errors } from '../../base/errors.ts';
 import { utf8 } from '../storage/encoding.ts';
 import { groupsOf, serveDiscovery } from './discovery.ts';
 import type { Exchange } from './filters.ts';
-import { type HealthCheck, serveHealth } from './health.ts';
+import type { HealthCheck, HealthServer } from './health.ts';
 import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
 import type { OpenApiServer } from './openapi.ts';
 import { respond, respondValue } from './output.ts';
@@ -30,6 +30,7 @@ export const versionInfo = {
 export interface NonResourceInputs {
   readonly core: Core;
   readonly checks: readonly HealthCheck[];
+  readonly health: HealthServer;
   readonly openApi: OpenApiServer;
   /** Fixed JSON documents by path (OpenID discovery and keys). */
   readonly documents: () => Readonly<Record<string, object>>;
@@ -47,11 +48,12 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   const { core } = inputs;
   const { request } = exchange;
   const path = request.path === '/' ? '/' : request.path.replace(/\/+$/, '');
-  const health = await serveHealth(inputs.checks, path, request.query, core.log);
+  const health = await inputs.health.serve(path, request.query);
   if (health) return health;
   if (path === '/version' && request.method !== 'GET' && request.method !== 'HEAD') throw errors.methodNotAllowed();
   if (path === '/version') return respondValue(200, versionInfo, { ...json(exchange), pretty: true });
-  if (path === '/metrics') return respond(200, 'text/plain; version=0.0.4', utf8(core.metrics.text()));
+  if (path === '/metrics') return exposition(core.metrics.text());
+  if (path === '/metrics/slis') return exposition(inputs.health.text());
   const discovery = serveDiscovery(core.resources, exchange);
   if (discovery) return discovery;
   const openApi = await inputs.openApi.serve(exchange, path);
@@ -62,8 +64,10 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   return unknownPath(core.resources, path);
 }
 
+const exposition = (text: string) => respond(200, 'text/plain; version=0.0.4; charset=utf-8', utf8(text));
+
 function knownPaths({ core, checks, documents }: NonResourceInputs): string[] {
-  const paths = ['/api', '/api/v1', '/apis', '/metrics', '/openapi/v2', '/openapi/v3', '/version'];
+  const paths = ['/api', '/api/v1', '/apis', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', '/version'];
   for (const { name, versions } of groupsOf(core.resources)) {
     if (name === '') continue;
     paths.push(`/apis/${name}`, ...versions.map(v => `/apis/${name}/${v}`));

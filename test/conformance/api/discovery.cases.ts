@@ -93,7 +93,14 @@ export const discoveryCases: readonly Case[] = [
         assert.match((await ask('GET', `${path}?verbose&exclude=etcd`)).text, /\[\+\]etcd excluded: ok/);
         assert.equal((await ask('GET', `${path}/ping`)).text, 'ok');
         assert.equal((await ask('GET', `${path}/nothing`)).status, 404);
+        assert.equal((await ask('GET', `${path}/poststarthook/start-apiextensions-controllers`)).text, 'ok');
       }
+      for (const name of ['etcd-readiness', 'informer-sync', 'shutdown']) {
+        assert.equal((await ask('GET', `/readyz/${name}`)).text, 'ok');
+        assert.equal((await ask('GET', `/livez/${name}`)).status, 404);
+      }
+      const found = await ask('GET', '/metrics/slis');
+      assert.match(found.text, /^kubernetes_healthcheck\{name="etcd",type="readyz"\} 1$/m);
     },
   },
   {
