@@ -1,4 +1,4 @@
-/** Large answers are sent compressed to those who can read it (upstream: deferredResponseWriter, from 128 KiB on). */
+/** Large answers are sent compressed to those who can read it (upstream: deferredResponseWriter, beyond 128 KiB). */
 import type { ApiResponse } from '../../api/transport.ts';
 import type { Scope } from './scope.ts';
 
@@ -8,8 +8,8 @@ export function compressed(scope: Scope, response: ApiResponse): ApiResponse {
   const { gzip } = scope.core;
   const { body, headers } = response;
   if (!gzip || body === undefined || response.status !== 200) return response;
-  if (body instanceof Uint8Array && body.length < threshold) return response;
-  if (!/(^|[\s,])gzip\s*(,|;|$)/.test(scope.request.headers['accept-encoding'] ?? '')) return response;
+  if (body instanceof Uint8Array && body.length <= threshold) return response;
+  if (!/(^|,)\s*gzip\s*(,|$)/.test(scope.request.headers['accept-encoding'] ?? '')) return response;
   const { 'content-length': _length, ...rest } = headers;
   return { ...response, headers: { ...rest, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }, body: gzip(body) };
 }

@@ -136,16 +136,14 @@ function warningHeader(text: string): string {
   return `299 - ${JSON.stringify(cut)}`;
 }
 
-const anyOffer: Offer = {
-  shapes: ['object', 'table', 'partial', 'partial-list', 'discovery'],
-  formats: ['json', 'yaml', 'protobuf'],
-};
+/** A Status is never transformed (responsewriters.ErrorNegotiated). */
+const statusOffer: Offer = { shapes: ['object'], formats: ['json', 'yaml', 'protobuf'] };
 
 function errorMedia(request: ApiRequest): Negotiated {
   try {
-    return negotiate(request.headers['accept'], wantsPretty(request.query, request.headers), anyOffer);
+    return negotiate(request.headers['accept'], wantsPretty(request.query, request.headers), statusOffer);
   } catch {
-    return plainJson;
+    return { ...plainJson, pretty: true };
   }
 }
 

@@ -1,5 +1,6 @@
 /** Content negotiation (upstream: k8s.io/apiserver/pkg/endpoints/handlers/negotiation). */
 import { errors } from '../../base/errors.ts';
+import { isTrue } from './request-info.ts';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
 type Shape = 'object' | 'table' | 'partial' | 'partial-list' | 'discovery';
@@ -43,7 +44,18 @@ function parseClause(text: string): Clause {
     if (eq > 0) parameters[part.slice(0, eq).toLowerCase()] = part.slice(eq + 1).replace(/^"|"$/g, '');
   }
   const quality = parameters['q'] === undefined ? 1 : Number(parameters['q']);
-  return { type: type.toLowerCase(), parameters, quality: Number.isFinite(quality) ? quality : 0 };
+  const named = type === '*' ? '*/*' : type.toLowerCase();
+  return { type: named, parameters, quality: Number.isFinite(quality) ? quality : 0 };
+}
+
+/** The best first: by quality, and of the same quality what is named before wildcards (upstream's goautoneg). */
+function parseClauses(accept: string): Clause[] {
+  const wildcards = ({ type }: Clause) => (type === '*/*' ? 2 : type.endsWith('/*') ? 1 : 0);
+  return accept
+    .split(',', 64)
+    .map(parseClause)
+    .filter(c => c.quality > 0)
+    .sort((a, b) => b.quality - a.quality || wildcards(a) - wildcards(b));
 }
 
 /** What kinds of answers a request may be given. */
@@ -79,26 +91,28 @@ export function negotiate(accept: string | undefined, pretty: boolean, offer: Of
 }
 
 function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
-  const clauses = accept
-    .split(',', 64)
-    .map(parseClause)
-    .filter(c => c.quality > 0);
-  clauses.sort((a, b) => b.quality - a.quality);
-  for (const { type, parameters } of accept.trim() === '' ? [parseClause('*/*')] : clauses) {
+  for (const { type, parameters } of parseClauses(accept.trim() || '*/*')) {
     const format = formats[type];
     const shape = shapeOf(parameters);
-    if (!format || !shape || !offer.formats.includes(format) || !offer.shapes.includes(shape)) continue;
+    if (!format || !shape || !offered(offer, shape, format)) continue;
     // Upstream names the kind in the content type of discovery only.
     const suffix = shape === 'discovery' ? parameterText(parameters) : '';
     return {
       format,
       shape,
       contentType: mediaTypes[format] + suffix,
-      pretty,
+      pretty: pretty || parameters['pretty'] === '1',
       stream: parameters['stream'] === 'watch',
     };
   }
   throw errors.notAcceptable(`only the following media types are accepted: ${supported}`);
+}
+
+/** Tables have no protobuf form; metadata has one whatever it is of (RequestScope.AllowsMediaTypeTransform). */
+function offered({ shapes, formats }: Offer, shape: Shape, format: Format): boolean {
+  if (!shapes.includes(shape)) return false;
+  if (format === 'protobuf' && shape === 'table') return false;
+  return formats.includes(format) || (format === 'protobuf' && (shape === 'partial' || shape === 'partial-list'));
 }
 
 function parameterText(p: Record<string, string>): string {
@@ -116,10 +130,11 @@ export function bodyFormat(contentType: string | undefined): Format {
   return format;
 }
 
+const agentsOfPeople = /^(curl|Wget|Mozilla\/5\.0)/;
+
 /** Browsers and curl like to read: upstream's rule for `pretty` left out. */
 export function wantsPretty(query: URLSearchParams, headers: Readonly<Record<string, string>>): boolean {
   const asked = query.get('pretty');
-  if (asked !== null) return asked !== 'false' && asked !== '0';
-  const agent = headers['user-agent'] ?? '';
-  return agent.startsWith('curl') || agent.startsWith('Wget') || agent.startsWith('Mozilla');
+  if (asked) return isTrue(asked);
+  return agentsOfPeople.test(headers['user-agent'] ?? '');
 }

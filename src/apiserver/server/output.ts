@@ -129,11 +129,7 @@ export const plainJson: Negotiated = {
 
 /** The answer for an error, in the format the client reads. */
 export function statusResponse(status: FailureStatus, negotiated: Negotiated): ApiResponse {
-  const response = respondValue(status.code, status, {
-    ...negotiated,
-    shape: 'object',
-    contentType: negotiated.contentType.split(';')[0] ?? 'application/json',
-  });
+  const response = respondValue(status.code, status, negotiated);
   const retry = status.details?.retryAfterSeconds;
   if (retry && (status.code === 429 || status.code >= 500)) response.headers['retry-after'] = String(retry);
   return response;

@@ -2,7 +2,7 @@
 import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { type Awaitable, after } from '../../base/awaitable.ts';
-import { errors } from '../../base/errors.ts';
+import { type ApiError, errors } from '../../base/errors.ts';
 import { utf8 } from '../storage/encoding.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import { type ListResult, listEntries } from '../storage/list.ts';
@@ -88,8 +88,17 @@ export async function queryEntries(scope: Scope, served: Served, parameters: Lis
 
 export async function listObjects(scope: Scope, served: Served): Promise<ApiResponse> {
   const media = negotiated(scope, served, listOffer);
+  if (media.shape === 'partial') throw notAList(served);
   const parameters = listParameters(scope.request.query, false);
   return respondList(scope, served, media, await queryEntries(scope, served, parameters));
+}
+
+/** Upstream names the list by its Go type. */
+function notAList({ info, custom, listKind }: Served): ApiError {
+  const type = custom
+    ? 'unstructured.UnstructuredList'
+    : `${info.group.split('.')[0] || 'core'}.${listKind ?? `${info.kind}List`}`;
+  return errors.notAcceptable(`you requested PartialObjectMetadata, but the requested object is a list (*${type})`);
 }
 
 /** Entries in the shape and format that was negotiated. */

@@ -1,4 +1,5 @@
 /** WATCH: a stream of frames from the kind's cache. Frames are encoded once per event and media type and shared by all watchers. */
+import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { type ApiError, errors } from '../../base/errors.ts';
@@ -14,7 +15,7 @@ import { entryEncoder, partialOf, servedObject } from './output.ts';
 import { objectOffer, offerFor, storeOf } from './read.ts';
 import type { Scope, Served } from './scope.ts';
 import { type Selection, selectionOf } from './selection.ts';
-import { includeObject, table } from './table.ts';
+import { type IncludeObject, includeObject, table } from './table.ts';
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 
@@ -79,19 +80,20 @@ function frameEncoder(scope: Scope, served: Served, media: Negotiated): FrameEnc
 function tableFrames(scope: Scope, served: Served, value: FrameEncoder['value']): FrameEncoder {
   const include = includeObject(scope.request.query);
   let headers = true;
+  function row(type: EventType, obj: Unstructured, shown: IncludeObject): Uint8Array {
+    const { resourceVersion } = obj.metadata;
+    const one = table(served, [obj], shown, scope.core.clock.now(), { resourceVersion }, headers);
+    headers = false;
+    return value(type, one);
+  }
   return {
     value(type, object) {
       if (type === 'ERROR') return value(type, object);
-      const { metadata } = object as { metadata: object };
-      return value(type, table(served, [], include, 0, metadata, false));
+      // The mark of the initial events' end is in the row's object, so there is always one.
+      const obj = object as Unstructured;
+      return row(type, obj, include === 'None' && obj.metadata.annotations ? 'Metadata' : include);
     },
-    entry(type, entry) {
-      const obj = servedObject(served, entry);
-      const { resourceVersion } = obj.metadata;
-      const one = table(served, [obj], include, scope.core.clock.now(), { resourceVersion }, headers);
-      headers = false;
-      return value(type, one);
-    },
+    entry: (type, entry) => row(type, servedObject(served, entry), include),
   };
 }
 
@@ -169,15 +171,11 @@ function frameFor(event: CacheEvent, selection: Selection, encoder: FrameEncoder
 
 function bookmark(served: Served, media: Negotiated, revision: number, initial: boolean): object {
   const metadata = {
-    name: '',
     resourceVersion: String(revision),
     ...(initial && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
   };
-  const obj = { kind: served.info.kind, apiVersion: apiVersionOf(served.info), metadata: omitName(metadata) };
+  const obj = { kind: served.info.kind, apiVersion: apiVersionOf(served.info), metadata };
   return media.shape === 'partial' ? partialOf(obj as never) : obj;
-}
-function omitName({ name: _name, ...rest }: { name: string; resourceVersion: string }): object {
-  return { ...rest, creationTimestamp: null };
 }
 
 const minimumMs = 1_800_000;

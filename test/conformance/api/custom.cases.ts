@@ -119,6 +119,25 @@ export const customCases: readonly Case[] = [
     },
   },
   {
+    name: 'metadata in protobuf, whole objects not',
+    async run(kit) {
+      const path = await install(kit, 'metas');
+      await kit.expect(201, 'POST', path, { body: object('Meta', 'a', { color: 'red' }) });
+      const protobuf = 'application/vnd.kubernetes.protobuf';
+      const as = (kind: string) => ({ headers: { accept: `${protobuf};as=${kind};v=v1;g=meta.k8s.io` } });
+      for (const [target, kind] of [
+        [path, 'PartialObjectMetadataList'],
+        [`${path}/a`, 'PartialObjectMetadata'],
+      ] as const) {
+        const got = await kit.ask('GET', target, as(kind));
+        assert.equal(got.status, 200);
+        assert.equal(got.headers['content-type'], protobuf);
+        assert.ok(Buffer.from(got.bytes).includes(kind));
+      }
+      assert.equal((await kit.ask('GET', path, { headers: { accept: protobuf } })).status, 406);
+    },
+  },
+  {
     name: 'discovery, fewer verbs while the definition goes',
     async run(kit) {
       const path = await install(kit, 'leavers');

@@ -132,6 +132,22 @@ export const readCases: readonly Case[] = [
         (await kit.expect(200, 'GET', kit.core('configmaps', 'm-0'), { headers: one })).kind,
         'PartialObjectMetadata',
       );
+      assertStatus(
+        await kit.expect(406, 'GET', kit.core('configmaps'), { headers: one }),
+        'NotAcceptable',
+        /^you requested PartialObjectMetadata, but the requested object is a list \(\*core\.ConfigMapList\)$/,
+      );
+    },
+  },
+  {
+    name: 'errors are not transformed, and told in JSON to those who read nothing else',
+    async run({ ask, core }) {
+      const protobuf = 'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
+      for (const accept of [`${protobuf}, application/json`, 'application/nonsense', protobuf]) {
+        const { status, headers, json } = await ask('GET', core('configmaps', 'none'), { headers: { accept } });
+        assert.equal(headers['content-type'], 'application/json');
+        assertStatus(json, status === 406 ? 'NotAcceptable' : 'NotFound');
+      }
     },
   },
   {

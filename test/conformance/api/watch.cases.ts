@@ -99,4 +99,19 @@ export const watchCases: readonly Case[] = [
       assert.equal(events[1].object.rows[0].cells[0], 'b');
     },
   },
+  {
+    name: 'the end of the initial events is marked in the row of a table',
+    async run({ ask, core }) {
+      const query =
+        'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&includeObject=None';
+      const headers = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
+      const { text } = await ask('GET', `${core('secrets')}?watch=1&timeoutSeconds=1&${query}`, { headers });
+      const { type, object } = JSON.parse(text);
+      assert.equal(type, 'BOOKMARK');
+      assert.deepEqual(Object.keys(object.metadata), ['resourceVersion']);
+      const [{ object: marked }] = object.rows;
+      assert.equal(marked.kind, 'PartialObjectMetadata');
+      assert.deepEqual(marked.metadata, { ...object.metadata, annotations: { 'k8s.io/initial-events-end': 'true' } });
+    },
+  },
 ];
