@@ -1,14 +1,8 @@
-/** Fields of v1.35 that the OpenAPI document at hand lacks. */
-export const extraFields: Record<string, Record<string, string>> = {
-  'io.k8s.api.core.v1.PodSpec': { workloadRef: 'core.v1.WorkloadReference' },
-};
-
 /**
  * Types that the OpenAPI document leaves out although the API speaks them: options of connect subresources, tables, partial
  * objects, reviews. Field types by JSON name; order and numbers come from the tags.
  */
 export const extraTypes: Record<string, Record<string, string>> = {
-  'io.k8s.api.core.v1.WorkloadReference': { name: 'string', podGroup: 'string', podGroupReplicaKey: 'string' },
   'io.k8s.apimachinery.pkg.apis.meta.v1.CreateOptions': {
     kind: 'string',
     apiVersion: 'string',

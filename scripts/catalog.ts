@@ -10,7 +10,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { extraFields, extraTypes } from './catalog-extra.ts';
+import { extraTypes } from './catalog-extra.ts';
 import { resourceNames } from './catalog-names.ts';
 
 interface Property {
@@ -26,6 +26,7 @@ interface Property {
   'x-kubernetes-patch-strategy'?: string;
 }
 interface Definition extends Property {
+  'x-kubernetes-unions'?: unknown[];
   properties?: Record<string, Property>;
   required?: string[];
   'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string }[];
@@ -38,7 +39,11 @@ interface OpenApi {
   definitions: Record<string, Definition>;
   paths: Record<string, Record<string, Operation>>;
 }
-type TagRow = [name: string, number: number, flagsOrType: string];
+interface Markers {
+  enum?: string[];
+  default?: unknown;
+}
+type TagRow = [name: string, number: number, flagsOrType: string, markers?: Markers];
 
 const folder = process.argv[2];
 if (!folder) throw new Error('usage: npm run catalog -- FOLDER');
@@ -112,17 +117,28 @@ interface GoField {
   name: string;
   number: number | number[];
   flags: string;
+  markers: Markers;
 }
 function goFields(type: string, path: number[] = []): GoField[] {
   const rows = tags[type] ?? tags[type.replace('.v1.', '.v1beta1.')] ?? [];
-  return rows.flatMap(([name, number, rest]) => {
+  return rows.flatMap(([name, number, rest, markers = {}]) => {
     if (name === '') return goFields(rest, [...path, number]);
-    return [{ name, number: path.length > 0 && number > 0 ? [...path, number] : number, flags: rest }];
+    return [{ name, number: path.length > 0 && number > 0 ? [...path, number] : number, flags: rest, markers }];
   });
 }
 
 /** A zero value of these is left out by Go's encoder when the field is "omitempty" and no pointer. */
 const hasZero = /^(intOrString|string|int32|int64|double|bool|bytes|\[\].*|map\[.*)$/;
+
+const zeros: Record<string, unknown> = { string: '', int32: 0, int64: 0, double: 0, bool: false };
+
+/** The default in OpenAPI: a marker's, or Go's zero value where absence reads as that (mustEnforceDefault of kube-openapi). */
+function defaultOf({ flags, markers }: GoField, type: string): unknown {
+  if (markers.default !== undefined) return markers.default;
+  if (flags.includes('p')) return undefined;
+  if (type in zeros) return flags.includes('o') ? undefined : zeros[type];
+  return /^\w+\.\w+\.\w+$/.test(type) ? {} : undefined;
+}
 
 /** A field's facts: [type, protobuf number or path, extras]; see src/api/catalog/index.ts for the reader. */
 function fieldFacts(go: GoField, type: string, property: Property, required: boolean): unknown[] {
@@ -134,6 +150,9 @@ function fieldFacts(go: GoField, type: string, property: Property, required: boo
   if (property['x-kubernetes-patch-merge-key']) extras['pk'] = property['x-kubernetes-patch-merge-key'];
   if (property['x-kubernetes-patch-strategy']) extras['ps'] = property['x-kubernetes-patch-strategy'];
   if (hasZero.test(type) && (go.flags === '' || go.flags.includes('p'))) extras['p'] = 1;
+  if (go.markers.enum) extras['e'] = go.markers.enum;
+  const preset = defaultOf(go, type);
+  if (preset !== undefined) extras['d'] = preset;
   const facts: unknown[] = [type, go.number];
   if (Object.keys(extras).length > 0) facts.push(extras);
   return facts;
@@ -266,6 +285,8 @@ interface TypeFacts {
   d: string;
   /** The whole object is one value for server-side apply (x-kubernetes-map-type: atomic). */
   m?: 1;
+  /** x-kubernetes-unions */
+  u?: unknown[];
   f: Record<string, unknown[]>;
 }
 const types: Record<string, TypeFacts> = {};
@@ -276,12 +297,16 @@ for (const name of wanted) {
   const fields: Record<string, unknown[]> = {};
   for (const go of goFields(shortName(name))) {
     const property = definition.properties?.[go.name];
-    const extra = extraFields[name]?.[go.name];
-    if (extra) fields[go.name] = fieldFacts(go, extra, {}, false);
     if (!property) continue;
     fields[go.name] = fieldFacts(go, typeOf(property), property, definition.required?.includes(go.name) ?? false);
   }
-  types[shortName(name)] = { d: name, f: fields, ...(definition['x-kubernetes-map-type'] && { m: 1 as const }) };
+  const unions = definition['x-kubernetes-unions'];
+  types[shortName(name)] = {
+    d: name,
+    f: fields,
+    ...(definition['x-kubernetes-map-type'] && { m: 1 as const }),
+    ...(unions && { u: unions }),
+  };
 }
 for (const [name, extra] of Object.entries(extraTypes)) {
   const fields: Record<string, unknown[]> = {};

@@ -102,6 +102,8 @@ export interface ObjectSchema extends Common {
   readonly embeddedResource?: boolean;
   readonly mapType?: 'granular' | 'atomic';
   readonly patchStrategy?: readonly string[];
+  /** x-kubernetes-unions, as published. */
+  readonly unions?: readonly JsonValue[];
 }
 export interface Field {
   readonly name: string;
@@ -113,6 +115,10 @@ export interface Field {
   readonly protobufPath?: readonly number[];
   /** Zero values ("", 0, false, [], {}) mean the same as absence and are dropped on decoding, as Go's omitempty does. */
   readonly omitZero?: boolean;
+  /** Built-in types, for OpenAPI only: values of the field, or of its items, as far as they are known. */
+  readonly enum?: readonly string[];
+  /** Built-in types, for OpenAPI v3 only. Defaulting is the strategies'. */
+  readonly default?: JsonValue;
 }
 export type Schema = ScalarSchema | ListSchema | MapSchema | ObjectSchema;
 

@@ -10,6 +10,7 @@ import type {
   Schema,
   SubresourceInfo,
 } from '../schema.ts';
+import type { JsonValue } from '../types/scalars.ts';
 import catalog from './catalog.json' with { type: 'json' };
 
 interface Extras {
@@ -20,11 +21,14 @@ interface Extras {
   m?: 'granular' | 'atomic';
   pk?: string;
   ps?: string;
+  e?: string[];
+  d?: JsonValue;
 }
 type FieldFacts = [type: string, number: number | number[], extras?: Extras];
 interface TypeFacts {
   d: string;
   m?: 1;
+  u?: JsonValue[];
   f: Record<string, FieldFacts>;
 }
 interface ResourceRow {
@@ -102,6 +106,8 @@ class CatalogField implements Field {
   readonly protobuf: number;
   readonly omitZero: boolean;
   readonly protobufPath?: readonly number[];
+  readonly enum?: readonly string[];
+  readonly default?: JsonValue;
   #facts: FieldFacts;
   #schema: Schema | undefined;
   constructor(name: string, facts: FieldFacts) {
@@ -111,6 +117,8 @@ class CatalogField implements Field {
     this.protobuf = typeof number === 'number' ? number : (number.at(-1) ?? 0);
     if (typeof number !== 'number') this.protobufPath = number.slice(0, -1);
     const [type, , extras] = facts;
+    if (extras?.e) this.enum = extras.e;
+    if (extras?.d !== undefined) this.default = extras.d;
     // Protobuf cannot tell an empty list from none; only where one must be there is an empty one kept.
     const optionalList = /^(\[\]|map\[)/.test(type) && !extras?.r;
     this.omitZero = dropsZero.test(type) && (extras?.p !== 1 || optionalList);
@@ -127,6 +135,7 @@ class CatalogObject implements ObjectSchema {
   readonly name: string;
   readonly mapType?: 'granular' | 'atomic';
   readonly patchStrategy?: readonly string[];
+  readonly unions?: readonly JsonValue[];
   #facts: TypeFacts;
   #fields: ReadonlyMap<string, Field> | undefined;
   #required: readonly string[] | undefined;
@@ -138,6 +147,7 @@ class CatalogObject implements ObjectSchema {
     const mapType = extras.m ?? (facts.m ? 'atomic' : undefined);
     if (mapType) this.mapType = mapType;
     if (extras.ps) this.patchStrategy = extras.ps.split(',');
+    if (facts.u) this.unions = facts.u;
   }
   get fields(): ReadonlyMap<string, Field> {
     this.#fields ??= new Map(Object.entries(this.#facts.f).map(([name, f]) => [name, new CatalogField(name, f)]));
@@ -254,7 +264,7 @@ export function listSchemaOf(item: ObjectSchema): ObjectSchema {
     fields: new Map([
       field('kind', { kind: 'scalar', type: 'string' }, 0),
       field('apiVersion', { kind: 'scalar', type: 'string' }, 0),
-      field('metadata', schemaOf('meta.v1.ListMeta'), 1),
+      ['metadata', { name: 'metadata', schema: schemaOf('meta.v1.ListMeta'), protobuf: 1, default: {} }],
       field('items', { kind: 'list', items: item }, 2),
     ]),
   };

@@ -36,6 +36,14 @@ const plainTypes: Partial<Record<ScalarSchema['type'], Json>> = {
   bytes: { type: 'string', format: 'byte' },
 };
 
+const zeros: Partial<Record<ScalarSchema['type'], string | number | boolean>> = {
+  string: '',
+  bool: false,
+  int32: 0,
+  int64: 0,
+  double: 0,
+};
+
 /** Collects the definitions of types and of all they refer to. */
 export class Definitions {
   readonly out: Json = {};
@@ -80,39 +88,53 @@ export class Definitions {
       ...(schema.required.length > 0 && { required: [...schema.required] }),
       ...(schema.fields.size > 0 && { properties }),
       ...(schema.mapType && { 'x-kubernetes-map-type': schema.mapType }),
+      ...(schema.unions && { 'x-kubernetes-unions': schema.unions }),
     };
   }
 
-  #property({ schema }: Field, description: string | undefined, queue: ObjectSchema[]): Json {
-    const body = this.#schema(schema, queue);
-    const patch: Json = {};
+  #property(field: Field, description: string | undefined, queue: ObjectSchema[]): Json {
+    const { schema } = field;
+    const body = this.#schema(schema, queue, field.enum);
+    const around: Json = description ? { description } : {};
+    if (this.#dialect.version === 3 && field.default !== undefined) around['default'] = field.default;
     if (schema.kind === 'list') {
-      if (schema.mapKeys) patch['x-kubernetes-list-map-keys'] = schema.mapKeys;
-      if (schema.listType) patch['x-kubernetes-list-type'] = schema.listType;
-      if (schema.patchMergeKey) patch['x-kubernetes-patch-merge-key'] = schema.patchMergeKey;
+      if (schema.mapKeys) around['x-kubernetes-list-map-keys'] = schema.mapKeys;
+      if (schema.listType) around['x-kubernetes-list-type'] = schema.listType;
+      if (schema.patchMergeKey) around['x-kubernetes-patch-merge-key'] = schema.patchMergeKey;
     }
     if ((schema.kind === 'list' || schema.kind === 'object') && schema.patchStrategy)
-      patch['x-kubernetes-patch-strategy'] = schema.patchStrategy.join(',');
-    if (schema.kind === 'map' && schema.mapType) patch['x-kubernetes-map-type'] = schema.mapType;
-    const text = description ? { description } : {};
-    // In version 3 nothing may stand beside a reference.
-    const wrap =
-      body['$ref'] !== undefined && this.#dialect.version === 3 && (description || Object.keys(patch).length > 0);
-    return wrap ? { allOf: [body], ...text, ...patch } : { ...text, ...body, ...patch };
+      around['x-kubernetes-patch-strategy'] = schema.patchStrategy.join(',');
+    // That of an atomic object is its definition's.
+    const own = schema.kind === 'map' || (schema.kind === 'object' && schema.mapType === 'granular');
+    if (own && schema.mapType) around['x-kubernetes-map-type'] = schema.mapType;
+    return this.#beside(body, around);
   }
 
-  #schema(schema: Schema, queue: ObjectSchema[]): Json {
+  /** In version 3 nothing may stand beside a reference. */
+  #beside(body: Json, around: Json): Json {
+    const alone = body['$ref'] !== undefined && this.#dialect.version === 3 && Object.keys(around).length > 0;
+    return alone ? { allOf: [body], ...around } : { ...body, ...around };
+  }
+
+  #schema(schema: Schema, queue: ObjectSchema[], values?: readonly string[]): Json {
     switch (schema.kind) {
       case 'list':
-        return { type: 'array', items: this.#schema(schema.items, queue) };
+        return { type: 'array', items: this.#element(schema.items, queue, values) };
       case 'map':
-        return { type: 'object', additionalProperties: this.#schema(schema.values, queue) };
+        return { type: 'object', additionalProperties: this.#element(schema.values, queue, values) };
       case 'object':
         queue.push(schema);
         return this.ref(schema.name ?? '');
       case 'scalar':
-        return this.#scalar(schema, queue);
+        return { ...this.#scalar(schema, queue), ...(values && { enum: values }) };
     }
+  }
+
+  /** Items and values are never left out, so version 3 gives them all a default. */
+  #element(schema: Schema, queue: ObjectSchema[], values?: readonly string[]): Json {
+    const body = this.#schema(schema, queue, values);
+    const zero = schema.kind === 'object' ? {} : schema.kind === 'scalar' ? zeros[schema.type] : undefined;
+    return this.#beside(body, this.#dialect.version === 3 && zero !== undefined ? { default: zero } : {});
   }
 
   #scalar(schema: ScalarSchema, queue: ObjectSchema[]): Json {

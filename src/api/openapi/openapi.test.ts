@@ -78,10 +78,39 @@ test('definitions: kinds are marked, texts stand where they belong', () => {
   assert.deepEqual(at(three, 'io.k8s.api.core.v1.Pod', 'properties', 'spec'), {
     allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }],
     description: 'What it should be.',
+    default: {},
   });
   assert.deepEqual(at(three, 'io.k8s.api.core.v1.PodSpec', 'properties', 'containers', 'x-kubernetes-list-map-keys'), [
     'name',
   ]);
+});
+
+test('definitions: values that are known, in both versions, and what absence means, in version 3', () => {
+  const two = at(openApiV2(source), 'definitions');
+  const three = at(openApiV3({ group: '', version: 'v1' }, source), 'components', 'schemas');
+  const core = 'io.k8s.api.core.v1';
+  const policies = ['Always', 'Never', 'OnFailure'];
+  assert.deepEqual(at(two, `${core}.PodSpec`, 'properties', 'restartPolicy', 'enum'), policies);
+  const modes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
+  const claim = `${core}.PersistentVolumeClaimSpec`;
+  assert.deepEqual(at(three, claim, 'properties', 'accessModes', 'items'), {
+    type: 'string',
+    enum: modes,
+    default: '',
+  });
+  const protocol = { type: 'string', enum: ['SCTP', 'TCP', 'UDP'] };
+  assert.deepEqual(at(two, `${core}.ContainerPort`, 'properties', 'protocol'), protocol);
+  assert.deepEqual(at(three, `${core}.ContainerPort`, 'properties', 'protocol'), { ...protocol, default: 'TCP' });
+  assert.deepEqual(at(three, `${core}.ContainerPort`, 'properties', 'containerPort', 'default'), 0);
+  // What is a pointer in Go, or reads itself, has none.
+  assert.equal(at(three, `${core}.PodSpec`, 'properties', 'affinity', 'allOf'), undefined);
+  const quantities = at(three, `${core}.ResourceRequirements`, 'properties', 'limits', 'additionalProperties');
+  assert.deepEqual(Object.keys(quantities as Json), ['$ref']);
+  const containers = at(three, `${core}.PodSpec`, 'properties', 'containers', 'items');
+  assert.deepEqual(containers, { allOf: [{ $ref: `#/components/schemas/${core}.Container` }], default: {} });
+  const reference = ['properties', 'claimRef', 'x-kubernetes-map-type'];
+  assert.equal(at(two, `${core}.PersistentVolumeSpec`, ...reference), 'granular');
+  assert.ok(at(two, `${core}.SeccompProfile`, 'x-kubernetes-unions'));
 });
 
 test('custom resources have their own schema; version 2 leaves out what it cannot say', () => {

@@ -1618,7 +1618,7 @@ export interface WindowsSecurityContextOptions {
 }
 
 export interface WorkloadReference {
-  name?: string;
-  podGroup?: string;
+  name: string;
+  podGroup: string;
   podGroupReplicaKey?: string;
 }
