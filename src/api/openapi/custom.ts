@@ -42,12 +42,27 @@ function selectableFields({ selectable = [] }: CustomResource): Json {
     : {};
 }
 
+/** `implied` is what every object has: in the kind itself, and in the objects that are embedded in it. */
 function itemDefinition({ props }: CustomResource, dialect: Dialect, implied: Json): Json {
-  if (!props) return { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  // Clients of version 2 would refuse what the definition does not name.
+  if (!props || (dialect.version === 2 && props['x-kubernetes-preserve-unknown-fields'])) return { type: 'object' };
   const body = (dialect.version === 3 ? structuredClone(props) : legacy(props)) as Json;
-  if (props['x-kubernetes-preserve-unknown-fields'] && !props.properties) return { ...body, type: 'object' };
+  completeEmbedded(body, dialect, implied);
   body['properties'] = { ...(body['properties'] as Json | undefined), ...implied };
   return body;
+}
+
+const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
+
+function completeEmbedded(schema: Json, dialect: Dialect, implied: Json): void {
+  const { properties, items, additionalProperties } = schema;
+  for (const inner of [...(isObject(properties) ? Object.values(properties) : []), items, additionalProperties])
+    if (isObject(inner)) completeEmbedded(inner, dialect, implied);
+  if (!schema['x-kubernetes-embedded-resource']) return;
+  if (dialect.version === 2 && schema['x-kubernetes-preserve-unknown-fields']) return;
+  schema['properties'] = { ...(isObject(properties) ? properties : {}), ...implied };
+  const required = Array.isArray(schema['required']) ? schema['required'] : [];
+  schema['required'] = [...new Set([...required, 'kind', 'apiVersion'])];
 }
 
 /** Version 2 knows neither nullable nor junctors, and clients must not be told more than they can check. */
@@ -60,10 +75,11 @@ function legacy(props: JSONSchemaProps): Json {
     for (const name of ['type', 'items', 'properties', 'additionalProperties', 'required']) delete out[name];
     return out;
   }
-  if (props.properties)
-    out['properties'] = Object.fromEntries(Object.entries(props.properties).map(([k, v]) => [k, legacy(v)]));
-  const isSchema = (v: unknown): v is JSONSchemaProps => typeof v === 'object' && v !== null && !Array.isArray(v);
-  if (isSchema(props.items)) out['items'] = legacy(props.items);
-  if (isSchema(props.additionalProperties)) out['additionalProperties'] = legacy(props.additionalProperties);
+  const { properties, required, items, additionalProperties } = props;
+  if (properties) out['properties'] = Object.fromEntries(Object.entries(properties).map(([k, v]) => [k, legacy(v)]));
+  // Null would count as missing.
+  if (required) out['required'] = required.filter(name => !properties?.[name]?.nullable);
+  if (isObject(items)) out['items'] = legacy(items);
+  if (isObject(additionalProperties)) out['additionalProperties'] = legacy(additionalProperties);
   return out;
 }

@@ -1,29 +1,24 @@
 /** The documents at /openapi/v2 and /openapi/v3. They are large: build them when they are asked for, and keep the bytes. */
+import { schemaOf } from '../catalog/index.ts';
 import { addCustom } from './custom.ts';
 import { Definitions, type Dialect, v2, v3 } from './definitions.ts';
-import { type Operation, type Parameter, patchDefinition, pathsOf } from './operations.ts';
-import {
-  type Described,
-  describeAll,
-  type GroupVersion,
-  type Json,
-  type OpenApiSource,
-  pathOf,
-  rootsOf,
-} from './source.ts';
+import { type Operation, type Parameter, type Path, patchDefinition, pathsOf } from './operations.ts';
+import { type ServerPath, serverPaths, versionSchema } from './server-paths.ts';
+import { type Described, describeAll, type Json, type OpenApiSource, pathOf, rootsOf } from './source.ts';
 
-const readTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
-const listTypes = [...readTypes, 'application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-];
-
-function definitionsOf(all: readonly Described[], dialect: Dialect, source: OpenApiSource): Definitions {
+/** Everything that the paths speak of. */
+function definitionsOf(
+  all: readonly Described[],
+  server: readonly ServerPath[],
+  dialect: Dialect,
+  source: OpenApiSource,
+): Definitions {
   const definitions = new Definitions(dialect, source.docs);
-  definitions.out[patchDefinition] = { type: 'object' };
+  if (all.length > 0) definitions.out[patchDefinition] = { type: 'object' };
+  for (const { response } of server) {
+    if (response === versionSchema.name) definitions.add(versionSchema);
+    else if (response) definitions.add(schemaOf(`meta.v1.${response.split('.').pop()}`));
+  }
   for (const described of all) {
     for (const root of rootsOf(described)) definitions.add(root);
     addCustom(definitions, dialect, described, source.docs);
@@ -33,52 +28,81 @@ function definitionsOf(all: readonly Described[], dialect: Dialect, source: Open
     for (const { group, version, kind } of Object.values(info.subresources))
       definitions.mark(described.nameOf({ group, version, kind }) ?? '', { group, version, kind });
   }
-  for (const kind of ['DeleteOptions', 'Status', 'WatchEvent'])
-    definitions.mark(`io.k8s.apimachinery.pkg.apis.meta.v1.${kind}`, { group: '', version: 'v1', kind });
+  for (const kind of metaKinds) definitions.mark(`${meta}.${kind}`, { group: '', version: 'v1', kind });
+  // Every group version knows these two.
+  for (const { group, version } of describeAll(source).map(d => d.info))
+    for (const kind of ['DeleteOptions', 'WatchEvent']) definitions.mark(`${meta}.${kind}`, { group, version, kind });
   return definitions;
 }
+const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+const metaKinds = [
+  'DeleteOptions',
+  'Status',
+  'WatchEvent',
+  'APIVersions',
+  'APIGroupList',
+  'APIGroup',
+  'APIResourceList',
+];
 
-const tagOf = ({ info }: Described) =>
-  `${(info.group.replace(/\.k8s\.io$/, '') || 'core').replaceAll('.', '_')}_${info.version}`;
-const extensions = ({ action, gvk }: Operation): Json => ({
-  'x-kubernetes-action': action,
-  'x-kubernetes-group-version-kind': { group: gvk.group, kind: gvk.kind, version: gvk.version },
-});
-const verbText: Record<string, string> = { get: 'read', post: 'create', put: 'replace', patch: 'partially update' };
-function describe({ info }: Described, { action }: Operation): string {
-  if (action === 'list') return `list or watch objects of kind ${info.kind}`;
-  if (action === 'deletecollection') return `delete collection of ${info.kind}`;
-  return `${verbText[action] ?? action} the specified ${info.kind}`;
+const extensions = ({ about }: Operation): Json =>
+  about
+    ? {
+        'x-kubernetes-action': about.action,
+        'x-kubernetes-group-version-kind': {
+          group: about.gvk.group,
+          kind: about.gvk.kind,
+          version: about.gvk.version,
+        },
+      }
+    : {};
+
+const statusTexts = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
+
+/** Answers by status, all with the same content. */
+function responses(operation: Operation, content: Json): Json {
+  const all: Json = {};
+  for (const status of operation.statuses) all[status] = { description: statusTexts[status], ...content };
+  all['401'] = { description: 'Unauthorized' };
+  return all;
 }
 
 function sorted(out: Json): Json {
   return Object.fromEntries(Object.entries(out).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-// ---- version 3 -----------------------------------------------------------------------------------------------------------
-
-/** Group versions that have a document, as paths ("api/v1", "apis/apps/v1"). */
-export function openApiV3Paths(source: OpenApiSource): string[] {
-  return [...new Set(describeAll(source).map(d => pathOf(d.info)))].sort();
+/** The paths by their name, rendered. */
+function rendered(paths: readonly Path[], parameter: (p: Parameter) => Json, operation: (o: Operation) => Json): Json {
+  const out: Json = {};
+  for (const { path, parameters, operations } of paths) {
+    const entry: Json = {};
+    for (const each of operations) entry[each.method] = operation(each);
+    if (parameters.length > 0) entry['parameters'] = parameters.map(parameter);
+    out[path] = entry;
+  }
+  return sorted(out);
 }
 
-/** The document of one group version; undefined when nothing is served there. */
-export function openApiV3(gv: GroupVersion, source: OpenApiSource): Json | undefined {
-  const all = describeAll(source).filter(d => d.info.group === gv.group && d.info.version === gv.version);
-  if (all.length === 0) return undefined;
-  const paths: Json = {};
-  for (const described of all)
-    for (const { path, parameters, operations } of pathsOf(described)) {
-      const entry: Json = { parameters: parameters.map(parameterV3) };
-      for (const operation of operations) entry[operation.method] = operationV3(described, operation);
-      paths[path] = entry;
-    }
+// ---- version 3 -----------------------------------------------------------------------------------------------------------
+
+/** What has a document, as paths ("api", "api/v1", "apis/apps/v1"). */
+export function openApiV3Paths(source: OpenApiSource): string[] {
+  const all = describeAll(source);
+  return [...new Set([...all.map(d => pathOf(d.info)), ...serverPaths(all).map(p => p.document)])].sort();
+}
+
+/** The document of one group version, or of another path; undefined when nothing is served there. */
+export function openApiV3(path: string, source: OpenApiSource): Json | undefined {
+  const everything = describeAll(source);
+  const all = everything.filter(d => pathOf(d.info) === path);
+  const server = serverPaths(everything).filter(p => p.document === path);
+  if (all.length === 0 && server.length === 0) return undefined;
   return {
     openapi: '3.0.0',
-    info: { title: 'Kubernetes', version: source.gitVersion },
-    paths: sorted(paths),
+    info: infoOf(all, source),
+    paths: rendered([...server, ...all.flatMap(pathsOf)], parameterV3, operationV3),
     components: {
-      schemas: sorted(definitionsOf(all, v3, source).out),
+      schemas: sorted(definitionsOf(all, server, v3, source).out),
       securitySchemes: {
         BearerToken: {
           type: 'apiKey',
@@ -91,29 +115,31 @@ export function openApiV3(gv: GroupVersion, source: OpenApiSource): Json | undef
   };
 }
 
+function infoOf(all: readonly Described[], { gitVersion }: OpenApiSource): Json {
+  const custom = all.length > 0 && all.every(d => d.custom);
+  return custom ? { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' } : { title: 'Kubernetes', version: gitVersion };
+}
+
 function parameterV3({ name, in: place, type }: Parameter): Json {
   return { name, in: place, ...(place === 'path' && { required: true }), schema: { type, uniqueItems: true } };
 }
 
-function operationV3(described: Described, operation: Operation): Json {
-  const content = (name: string, types: readonly string[]) =>
-    Object.fromEntries(types.map(t => [t, { schema: { $ref: v3.ref(name) } }]));
-  const { body, response, action, created } = operation;
-  const custom = described.custom !== undefined;
-  const readable = custom ? readTypes.slice(0, 2) : action === 'list' ? listTypes : readTypes;
-  const ok = response ? { description: 'OK', content: content(response, readable) } : { description: 'OK' };
-  const bodyTypes = action === 'patch' ? patchTypes.filter(t => !custom || !t.includes('strategic')) : ['*/*'];
+function operationV3(operation: Operation): Json {
+  const { body, response, parameters } = operation;
+  const content = (name: string | undefined, types: readonly string[]) => {
+    const schema = name === undefined ? { type: 'string' } : { $ref: v3.ref(name) };
+    return Object.fromEntries(types.map(type => [type, { schema }]));
+  };
+  const answer = { content: content(response, operation.produces) };
   return {
-    tags: [tagOf(described)],
-    description: describe(described, operation),
+    tags: [operation.tag],
+    description: operation.description,
     operationId: operation.id,
-    ...(operation.parameters.length > 0 && { parameters: operation.parameters.map(parameterV3) }),
-    ...(body && { requestBody: { ...(body.required && { required: true }), content: content(body.name, bodyTypes) } }),
-    responses: {
-      200: ok,
-      ...(created && { 201: { ...ok, description: 'Created' } }),
-      401: { description: 'Unauthorized' },
-    },
+    ...(parameters.length > 0 && { parameters: parameters.map(parameterV3) }),
+    ...(body && {
+      requestBody: { ...(body.required && { required: true }), content: content(body.name, operation.consumes) },
+    }),
+    responses: responses(operation, answer),
     ...extensions(operation),
   };
 }
@@ -123,19 +149,12 @@ function operationV3(described: Described, operation: Operation): Json {
 /** The one document of all group versions. */
 export function openApiV2(source: OpenApiSource): Json {
   const all = describeAll(source);
-  const paths: Json = {};
-  for (const described of all)
-    for (const { path, parameters, operations } of pathsOf(described)) {
-      const entry: Json = {};
-      for (const operation of operations) entry[operation.method] = operationV2(described, operation);
-      entry['parameters'] = parameters.map(parameterV2);
-      paths[path] = entry;
-    }
+  const server = serverPaths(all);
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: source.gitVersion },
-    paths: sorted(paths),
-    definitions: sorted(definitionsOf(all, v2, source).out),
+    paths: rendered([...server, ...all.flatMap(pathsOf)], parameterV2, operationV2),
+    definitions: sorted(definitionsOf(all, server, v2, source).out),
     securityDefinitions: {
       BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' },
     },
@@ -147,31 +166,25 @@ function parameterV2({ name, in: place, type }: Parameter): Json {
   return { uniqueItems: true, type, name, in: place, ...(place === 'path' && { required: true }) };
 }
 
-function operationV2(described: Described, operation: Operation): Json {
-  const { body, response, action, created } = operation;
-  const custom = described.custom !== undefined;
+function operationV2(operation: Operation): Json {
+  const { body, response, consumes, parameters } = operation;
   const schema = (name: string) => ({ schema: { $ref: v2.ref(name) } });
-  const ok = { description: 'OK', ...(response && schema(response)) };
   const bodyParameter = body && {
     name: 'body',
     in: 'body',
     ...(body.required && { required: true }),
     ...schema(body.name),
   };
-  const readable = custom ? readTypes.slice(0, 2) : action === 'list' ? listTypes : readTypes;
+  const all = [...(bodyParameter ? [bodyParameter] : []), ...parameters.map(parameterV2)];
   return {
-    description: describe(described, operation),
-    consumes: action === 'patch' ? patchTypes.filter(t => !custom || !t.includes('strategic')) : ['*/*'],
-    produces: response ? readable : ['*/*'],
+    description: operation.description,
+    ...(consumes.length > 0 && { consumes }),
+    produces: operation.produces,
     schemes: ['https'],
-    tags: [tagOf(described)],
+    tags: [operation.tag],
     operationId: operation.id,
-    parameters: [...(bodyParameter ? [bodyParameter] : []), ...operation.parameters.map(parameterV2)],
-    responses: {
-      200: ok,
-      ...(created && { 201: { ...ok, description: 'Created' } }),
-      401: { description: 'Unauthorized' },
-    },
+    ...(all.length > 0 && { parameters: all }),
+    responses: responses(operation, response ? schema(response) : { schema: { type: 'string' } }),
     ...extensions(operation),
   };
 }

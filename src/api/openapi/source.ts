@@ -20,6 +20,8 @@ export interface OpenApiSource {
   resources: readonly ResourceInfo[];
   customs?: readonly CustomResource[];
   docs?: Docs;
+  /** Resources whose deletion answers with the object, as "group/plural". */
+  returnsDeleted?: ReadonlySet<string>;
   /** "v1.35.0" */
   gitVersion: string;
 }
@@ -40,6 +42,8 @@ export interface Described {
   listKind: string;
   /** Definition names by kind of subresource. */
   nameOf(gvk: Gvk): string | undefined;
+  /** Definition that a deletion answers with, when it is not Status. */
+  deleted?: string;
   custom?: CustomResource;
 }
 
@@ -52,7 +56,15 @@ export function describeAll(source: OpenApiSource): Described[] {
   const builtIn = source.resources.map((info): Described => {
     const item = info.schema.name ?? '';
     const listKind = `${info.kind}List`;
-    return { info, item, list: `${item}List`, listKind, nameOf: gvk => schemaOfKind(gvk)?.name };
+    const returns = source.returnsDeleted?.has(`${info.group}/${info.plural}`);
+    return {
+      info,
+      item,
+      list: `${item}List`,
+      listKind,
+      nameOf: gvk => schemaOfKind(gvk)?.name,
+      ...(returns && { deleted: item }),
+    };
   });
   const customs = (source.customs ?? []).map((custom): Described => {
     const { info, listKind } = custom;

@@ -2,6 +2,7 @@
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
 import { utf8 } from '../storage/encoding.ts';
+import { compressed } from './compression.ts';
 import { groupsOf, serveDiscovery } from './discovery.ts';
 import type { Exchange } from './filters.ts';
 import type { HealthCheck, HealthServer } from './health.ts';
@@ -57,7 +58,7 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   const discovery = serveDiscovery(core.resources, exchange);
   if (discovery) return discovery;
   const openApi = await inputs.openApi.serve(exchange, path);
-  if (openApi) return openApi;
+  if (openApi) return path === '/openapi/v2' ? compressed({ core, request }, openApi) : openApi;
   const document = inputs.documents()[path];
   if (document) return respondValue(200, document, json(exchange));
   if (path === '/') return respondValue(200, { paths: knownPaths(inputs) }, { ...json(exchange), pretty: true });

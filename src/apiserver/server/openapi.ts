@@ -53,6 +53,12 @@ export function createOpenApiServer(
         .filter(s => !s.custom)
         .map(s => s.info),
       customs,
+      returnsDeleted: new Set(
+        resources
+          .all()
+          .filter(s => s.returnsDeleted)
+          .map(({ info }) => `${info.group}/${info.plural}`),
+      ),
       gitVersion,
       ...(texts && { docs: texts }),
     };
@@ -73,11 +79,7 @@ export function createOpenApiServer(
   }
   const v3 = (path: string) =>
     render(`v3 ${path}`, async () => {
-      const [, first = '', second] = /^(?:apis\/)?([^/]+)(?:\/([^/]+))?$/.exec(path) ?? [];
-      const gv = path.startsWith('apis/')
-        ? { group: first, version: second ?? '' }
-        : { group: '', version: second ?? '' };
-      const document = openApiV3(gv, await source());
+      const document = openApiV3(path, await source());
       if (!document) throw errors.unknownPath();
       return utf8(JSON.stringify(document));
     });
@@ -107,20 +109,30 @@ export function createOpenApiServer(
         throw errors.notAcceptable('only the following media types are accepted: application/json');
       if (path === '/openapi/v3') return answer(exchange, await render('v3', v3Index), 'application/json');
       const [, name] = /^\/openapi\/v3\/(.+)$/.exec(path) ?? [];
-      return name === undefined ? undefined : answer(exchange, await v3(name), 'application/json');
+      if (name === undefined) return undefined;
+      const document = await v3(name);
+      const asked = exchange.request.query.get('hash');
+      if (asked && asked !== document.hash) return moved(`/openapi/v3/${name}?hash=${document.hash}`);
+      return answer(exchange, document, 'application/json');
     },
   };
 }
 
+/** Who knows an older document is led to the newest. */
+function moved(location: string): ApiResponse {
+  const response = respond(301, 'text/html; charset=utf-8', utf8(`<a href="${location}">Moved Permanently</a>.\n\n`));
+  return { ...response, headers: { ...response.headers, location } };
+}
+
 function answer({ request }: Exchange, { bytes, hash }: Rendered, contentType: string): ApiResponse {
   const etag = `"${hash}"`;
-  const headers: Record<string, string> = { etag, vary: 'Accept', 'x-varied-accept': contentType };
-  const asked = request.query.get('hash');
-  if (asked !== null && asked === hash) {
+  const headers: Record<string, string> = { etag, vary: 'Accept' };
+  if (request.query.get('hash') === hash) {
     headers['cache-control'] = 'public, immutable';
     headers['expires'] = 'Thu, 31 Dec 2037 23:55:55 GMT';
   }
-  if (request.headers['if-none-match'] === etag) return { status: 304, headers };
+  const known = (request.headers['if-none-match'] ?? '').split(',').map(tag => tag.trim().replace(/^W\//, ''));
+  if (known.includes(etag) || known.includes('*')) return { status: 304, headers };
   const response = respond(200, contentType, bytes);
   return { ...response, headers: { ...response.headers, ...headers } };
 }

@@ -109,7 +109,16 @@ export const discoveryCases: readonly Case[] = [
       assert.match((await ask('GET', '/metrics')).text, /apiserver_request_total\{/);
       const index = await expect(200, 'GET', '/openapi/v3');
       const { serverRelativeURL } = index.paths['api/v1'];
-      assert.ok((await expect(200, 'GET', serverRelativeURL)).components.schemas['io.k8s.api.core.v1.Pod']);
+      const document = await ask('GET', serverRelativeURL);
+      assert.ok(document.json.components.schemas['io.k8s.api.core.v1.Pod']);
+      assert.equal(document.headers['cache-control'], 'public, immutable');
+      const etag = document.headers['etag'] ?? '';
+      for (const tag of [etag, `W/${etag}`, `"other", ${etag}`, '*'])
+        assert.equal((await ask('GET', serverRelativeURL, { headers: { 'if-none-match': tag } })).status, 304);
+      const old = await ask('GET', '/openapi/v3/api/v1?hash=OLD');
+      assert.deepEqual([old.status, old.headers['location']], [301, serverRelativeURL]);
+      for (const path of ['api', 'apis/apps', 'version', '.well-known/openid-configuration'])
+        assert.equal((await ask('GET', index.paths[path].serverRelativeURL)).status, 200);
       assert.equal((await expect(200, 'GET', '/openapi/v2')).swagger, '2.0');
     },
   },
