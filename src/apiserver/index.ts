@@ -32,7 +32,7 @@ import { type AuditSink, chain, type Exchange } from './server/filters.ts';
 import type { SizeOf } from './server/flow-control/width.ts';
 import { followFlowControl } from './server/follow-flow-control.ts';
 import { allHealthPaths, createHealthServer, type HealthCheck, startHooks } from './server/health.ts';
-import { type NonResourceInputs, serveNonResource, versionInfo } from './server/nonresource.ts';
+import { buildInfo, type NonResourceInputs, serveNonResource, versionInfo } from './server/nonresource.ts';
 import { createOpenApiServer } from './server/openapi.ts';
 import { createResourceTable } from './server/resources.ts';
 import type { Core, Hooks, Virtual } from './server/scope.ts';
@@ -175,6 +175,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       random,
       log,
       metrics,
+      isServed: ({ group, version, resource }) => resources.find(group, version, resource) !== undefined,
       authenticate: request => security.authenticate(request),
       authorizer: () => security.authorizer,
       fairness,
@@ -182,6 +183,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     exchange => route(inputs, exchange),
   );
+  metrics.gauge('kubernetes_build_info', 'The version, as labels.').set(1, buildInfo);
   const objects = metrics.gauge('apiserver_storage_objects', 'Stored objects by resource.');
   metrics.onCollect(() => {
     for (const { info, store: kept } of resources.all())

@@ -11,7 +11,7 @@ import { forbiddenError } from '../auth/forbidden.ts';
 import { impersonate } from '../auth/impersonation.ts';
 import { toApiError } from '../storage/object-store.ts';
 import type { Fairness } from './fairness.ts';
-import { guardFilter } from './guard.ts';
+import { type GuardInputs, guardFilter } from './guard.ts';
 
 import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
 import { plainJson, statusResponse } from './output.ts';
@@ -41,7 +41,7 @@ export interface AuditSink {
   record(exchange: Exchange, status: number, elapsedMs: number): void;
 }
 
-export interface FilterInputs extends Environment {
+export interface FilterInputs extends GuardInputs {
   /** Throws 401. */
   authenticate(request: ApiRequest): Awaitable<UserInfo>;
   readonly authorizer: () => Authorizer;

@@ -28,6 +28,19 @@ export const versionInfo = {
   platform: 'linux/amd64',
 } as const;
 
+/** The same as the labels of upstream's metric. */
+export const buildInfo = {
+  major: versionInfo.major,
+  minor: versionInfo.minor,
+  git_version: versionInfo.gitVersion,
+  git_commit: versionInfo.gitCommit,
+  git_tree_state: versionInfo.gitTreeState,
+  build_date: versionInfo.buildDate,
+  go_version: versionInfo.goVersion,
+  compiler: versionInfo.compiler,
+  platform: versionInfo.platform,
+};
+
 export interface NonResourceInputs {
   readonly core: Core;
   readonly checks: readonly HealthCheck[];
@@ -53,7 +66,7 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   if (health) return health;
   if (path === '/version' && request.method !== 'GET' && request.method !== 'HEAD') throw errors.methodNotAllowed();
   if (path === '/version') return respondValue(200, versionInfo, { ...json(exchange), pretty: true });
-  if (path === '/metrics') return exposition(core.metrics.text());
+  if (path === '/metrics') return compressed({ core, request }, exposition(core.metrics.text()));
   if (path === '/metrics/slis') return exposition(inputs.health.text());
   const discovery = serveDiscovery(core.resources, exchange);
   if (discovery) return discovery;
@@ -68,7 +81,18 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
 const exposition = (text: string) => respond(200, 'text/plain; version=0.0.4; charset=utf-8', utf8(text));
 
 function knownPaths({ core, checks, documents }: NonResourceInputs): string[] {
-  const paths = ['/api', '/api/v1', '/apis', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', '/version'];
+  const paths = [
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/apis/',
+    '/metrics',
+    '/metrics/slis',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/openapi/v3/',
+    '/version',
+  ];
   for (const { name, versions } of groupsOf(core.resources)) {
     if (name === '') continue;
     paths.push(`/apis/${name}`, ...versions.map(v => `/apis/${name}/${v}`));

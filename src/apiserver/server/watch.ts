@@ -8,6 +8,7 @@ import type { CacheEvent, Entry, KindCache } from '../storage/kind-cache.ts';
 import { toApiError } from '../storage/object-store.ts';
 import { protobufBytes, watchFrameProtobuf } from './codec.ts';
 import { FrameQueue } from './frame-queue.ts';
+import { countLasting } from './guard.ts';
 import type { Negotiated } from './negotiation.ts';
 import { negotiate } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
@@ -196,6 +197,7 @@ function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
       ? parameters.timeoutSeconds * 1_000
       : minimumMs * (1 + core.random.next());
   const timer = core.clock.setTimer(stop, lasts, { background: true });
+  const uncount = countLasting(core.metrics, scope.info);
   const unmark = parameters.allowWatchBookmarks ? core.bookmarks.add(sendBookmark) : undefined;
   scope.request.signal.addEventListener('abort', stop, { once: true });
   core.stopping.addEventListener('abort', stop, { once: true });
@@ -203,11 +205,11 @@ function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
     leave();
     timer.cancel();
     unmark?.();
+    uncount();
     scope.request.signal.removeEventListener('abort', stop);
     core.stopping.removeEventListener('abort', stop);
   }
   if (scope.request.signal.aborted || core.stopping.aborted) stop();
-  core.metrics.counter('apiserver_watch_starts_total', 'Watches that were opened.').inc();
   return queue;
 }
 
