@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ageOf, humanDuration } from './duration.ts';
+import { ageOf, humanDuration, parseGoDuration } from './duration.ts';
 
 const s = 1000;
 const h = 3600 * s;
@@ -31,4 +31,13 @@ test('durations read like kubectl', () => {
 test('an unset time has an unknown age', () => {
   assert.equal(ageOf(undefined, 0), '<unknown>');
   assert.equal(ageOf('1970-01-01T00:00:00Z', 65 * s), '65s');
+});
+
+test('durations are read as Go reads them', () => {
+  const read = { '1m30s': 90_000, '1.5h': 5_400_000, '100ms': 100, '.5s': 500, '-2s': -2_000, '+0': 0, '1000us': 1 };
+  for (const [text, ms] of Object.entries(read)) assert.equal(parseGoDuration(text), ms);
+  assert.throws(() => parseGoDuration('5'), /^RangeError: time: missing unit in duration "5"$/);
+  assert.throws(() => parseGoDuration('1d'), /^RangeError: time: unknown unit "d" in duration "1d"$/);
+  for (const text of ['', 'soon', '-', '.'])
+    assert.throws(() => parseGoDuration(text), /^RangeError: time: invalid duration /);
 });

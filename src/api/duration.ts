@@ -1,4 +1,4 @@
-/** Ages as `kubectl get` prints them (k8s.io/apimachinery/pkg/util/duration). */
+/** Ages as `kubectl get` prints them (k8s.io/apimachinery/pkg/util/duration), and durations as Go reads them. */
 
 const minute = 60;
 const hour = 60 * minute;
@@ -31,4 +31,34 @@ export function humanDuration(ms: number): string {
 export function ageOf(timestamp: string | undefined | null, now: number): string {
   const at = timestamp ? Date.parse(timestamp) : Number.NaN;
   return Number.isNaN(at) ? '<unknown>' : humanDuration(now - at);
+}
+
+const unitsInMs: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Milliseconds of a duration like "1m30s" or "-1.5h". Throws a RangeError with the text of Go's time.ParseDuration. */
+export function parseGoDuration(text: string): number {
+  const [, sign = '', body = ''] = /^([-+]?)(.*)$/s.exec(text) ?? [];
+  if (body === '0') return 0;
+  const shown = JSON.stringify(text);
+  let ms = 0;
+  let rest = body;
+  do {
+    const [part = '', number = '', unit = ''] = /^(\d+\.?\d*|\.\d+)([^\d.]*)/.exec(rest) ?? [];
+    if (part === '') throw new RangeError(`time: invalid duration ${shown}`);
+    if (unit === '') throw new RangeError(`time: missing unit in duration ${shown}`);
+    const factor = unitsInMs[unit];
+    if (factor === undefined) throw new RangeError(`time: unknown unit ${JSON.stringify(unit)} in duration ${shown}`);
+    ms += Number(number) * factor;
+    rest = rest.slice(part.length);
+  } while (rest !== '');
+  return sign === '-' ? -ms : ms;
 }

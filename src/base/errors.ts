@@ -124,7 +124,8 @@ export const errors = {
   gone: (message: string) => new ApiError(410, 'Gone', message),
   tooManyRequests: (message: string, retryAfterSeconds = 1) =>
     new ApiError(429, 'TooManyRequests', message, { retryAfterSeconds }),
-  timeout: (message: string, retryAfterSeconds = 0) => new ApiError(504, 'Timeout', message, { retryAfterSeconds }),
+  timeout: (message: string, retryAfterSeconds = 0) =>
+    new ApiError(504, 'Timeout', message, retryAfterSeconds > 0 ? { retryAfterSeconds } : {}),
   serverTimeout: (gr: GroupResource, verb: string) =>
     new ApiError(
       500,

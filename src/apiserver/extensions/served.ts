@@ -114,6 +114,7 @@ function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion
     resource: `${info.group}/${info.plural}`,
     generation: true,
     allowUnconditionalUpdate: false,
+    ...deprecation(info, version),
     selectableFields: selectableOf(version),
     default: obj => defaultCustom(obj, info.schema),
     prepareForCreate(obj) {
@@ -206,7 +207,6 @@ export function customServed(
       crd: crd.metadata.name,
       acceptsCreates: !crd.metadata.deletionTimestamp,
       props: version.schema?.openAPIV3Schema,
-      deprecationWarning: deprecation(crd, version),
     },
     listKind: names.listKind || `${names.kind}List`,
     returnsDeleted: false,
@@ -231,7 +231,9 @@ function otherVersions({ spec: { group, versions } }: CustomResourceDefinition, 
   };
 }
 
-function deprecation(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): string | undefined {
-  if (!version.deprecated) return undefined;
-  return version.deprecationWarning ?? `${crd.spec.group}/${version.name} ${crd.spec.names.kind} is deprecated`;
+function deprecation(
+  { group, kind }: ResourceInfo,
+  { name, deprecated, deprecationWarning }: CustomResourceDefinitionVersion,
+): Pick<Strategy, 'deprecation'> {
+  return deprecated ? { deprecation: deprecationWarning ?? `${group}/${name} ${kind} is deprecated` } : {};
 }

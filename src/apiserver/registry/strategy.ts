@@ -63,6 +63,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   validateUpdate?(obj: T, old: T, context: RequestContext): FieldError[];
   /** Text for the `Warning` header. */
   warnings?(obj: T, old: T | undefined): string[];
+  /** What is warned of at every request for the kind. */
+  readonly deprecation?: string;
   /** Last change before encoding (normal forms). In place. */
   canonicalize?(obj: T): void;
   /**

@@ -8,8 +8,6 @@ import { negotiated, objectOffer } from './read.ts';
 import type { Scope, Served, VerbHandler } from './scope.ts';
 import { includeObject, table } from './table.ts';
 
-const warning = 'v1 ComponentStatus is deprecated in v1.19+';
-
 async function statuses(scope: Scope): Promise<Unstructured[]> {
   let message = 'ok';
   let status = 'True';
@@ -25,7 +23,6 @@ async function statuses(scope: Scope): Promise<Unstructured[]> {
 
 async function answer(scope: Scope, served: Served, name: string | undefined): Promise<ApiResponse> {
   const media = negotiated(scope, served, objectOffer);
-  scope.warn(warning);
   const all = await statuses(scope);
   const found = name === undefined ? all : all.filter(s => s.metadata.name === name);
   if (name !== undefined && found.length === 0)

@@ -129,7 +129,6 @@ async function createOnce(
       throw errors.invalid(served.info, obj.metadata.name ?? '', causes, message);
     }
     for (const text of strategy.warnings?.(obj, undefined) ?? []) scope.warn(text);
-    if (served.custom?.deprecationWarning) scope.warn(served.custom.deprecationWarning);
     strategy.canonicalize?.(obj);
     undoAdmission = await validateAdmission(core.admission, request);
     const ttlSeconds = strategy.ttlSeconds?.(obj);

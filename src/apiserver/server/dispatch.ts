@@ -50,6 +50,7 @@ export function serveResource(core: Core, exchange: Exchange): Awaitable<ApiResp
   const served = core.resources.find(info.group, info.version, info.resource);
   if (!served || outOfScope(served, info)) return unknownPath(core.resources, info.path);
   const scope = scopeOf(core, exchange);
+  if (served.strategy.deprecation) tellDeprecated(scope, served.strategy.deprecation);
   const refused = () =>
     served.custom
       ? errors.methodNotSupported({ group: info.group, resource: info.resource }, info.verb)
@@ -69,6 +70,14 @@ export function serveResource(core: Core, exchange: Exchange): Awaitable<ApiResp
   const answer = handler(scope, served);
   if (info.verb !== 'get' && info.verb !== 'list') return answer;
   return after(answer, response => compressed(scope, response));
+}
+
+function tellDeprecated(scope: Scope, text: string): void {
+  scope.warn(text);
+  const { group, version, resource, subresource } = scope.info;
+  scope.core.metrics
+    .gauge('apiserver_requested_deprecated_apis', 'Deprecated kinds that somebody asked for.')
+    .set(1, { group, version, resource, subresource, removed_release: '' });
 }
 
 /** Namespaced objects have a namespace in their path, and others none. */

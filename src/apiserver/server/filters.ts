@@ -1,5 +1,6 @@
 /** Every request passes these filters, in this order. */
 
+import { parseGoDuration } from '../../api/duration.ts';
 import type { ApiRequest, ApiResponse, Handler, UserInfo } from '../../api/transport.ts';
 import { type Awaitable, after, settle } from '../../base/awaitable.ts';
 import { ApiError, errors, messageOf } from '../../base/errors.ts';
@@ -170,18 +171,32 @@ const requestInfoFilter: Filter = {
 const requestTimeoutMs = 60_000;
 const longRunning = new Set(['exec', 'attach', 'portforward', 'proxy', 'log']);
 
+/** Clients may ask for less time, never for more (WithRequestDeadline). Throws 400. */
+function timeLimit(query: URLSearchParams): number {
+  const asked = query.get('timeout');
+  if (!asked) return requestTimeoutMs;
+  try {
+    const ms = parseGoDuration(asked);
+    return ms > 0 && ms < requestTimeoutMs ? ms : requestTimeoutMs;
+  } catch (e) {
+    throw errors.badRequest(`invalid timeout specified in the request URL - ${messageOf(e)}`);
+  }
+}
+
 /** Requests that are not long-running get an answer within a minute. */
 function timeoutFilter({ clock }: FilterInputs): Filter {
   return {
     name: 'timeout',
     wrap: next => exchange => {
       const { info } = exchange;
+      if (info.verb === 'watch' || longRunning.has(info.subresource)) return next(exchange);
+      const limit = timeLimit(exchange.request.query);
       const answer = next(exchange);
-      if (!(answer instanceof Promise) || info.verb === 'watch' || longRunning.has(info.subresource)) return answer;
+      if (!(answer instanceof Promise)) return answer;
       return new Promise((resolve, reject) => {
         const timer = clock.setTimer(
-          () => reject(errors.timeout('request did not complete within the allotted timeout')),
-          requestTimeoutMs,
+          () => reject(errors.timeout('Timeout: request did not complete within the allotted timeout')),
+          limit,
           { background: true },
         );
         answer.then(

@@ -29,6 +29,7 @@ const mediaTypes: Record<Format, string> = {
   protobuf: 'application/vnd.kubernetes.protobuf',
 };
 const supported = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+const supportedStreams = 'application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
 
 interface Clause {
   type: string;
@@ -62,6 +63,8 @@ function parseClauses(accept: string): Clause[] {
 export interface Offer {
   readonly shapes: readonly Shape[];
   readonly formats: readonly Format[];
+  /** The answer is a stream of events. */
+  readonly stream?: boolean;
 }
 
 function shapeOf(p: Record<string, string>): Shape | undefined {
@@ -105,7 +108,8 @@ function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
       stream: parameters['stream'] === 'watch',
     };
   }
-  throw errors.notAcceptable(`only the following media types are accepted: ${supported}`);
+  const accepted = offer.stream ? supportedStreams : supported;
+  throw errors.notAcceptable(`only the following media types are accepted: ${accepted}`);
 }
 
 /** Tables have no protobuf form; metadata has one whatever it is of (RequestScope.AllowsMediaTypeTransform). */

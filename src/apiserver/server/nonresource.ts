@@ -73,9 +73,17 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   const openApi = await inputs.openApi.serve(exchange, path);
   if (openApi) return path === '/openapi/v2' ? compressed({ core, request }, openApi) : openApi;
   const document = inputs.documents()[path];
-  if (document) return respondValue(200, document, json(exchange));
+  if (document) return openId(path, document, exchange);
   if (path === '/') return respondValue(200, { paths: knownPaths(inputs) }, { ...json(exchange), pretty: true });
   return unknownPath(core.resources, path);
+}
+
+/** What tells how tokens are verified may be kept for an hour. */
+function openId(path: string, document: object, exchange: Exchange): ApiResponse {
+  const keys = path.endsWith('/jwks');
+  const media = { ...json(exchange), ...(keys && { contentType: 'application/jwk-set+json' }) };
+  const response = respondValue(200, document, media);
+  return { ...response, headers: { ...response.headers, 'cache-control': 'public, max-age=3600' } };
 }
 
 const exposition = (text: string) => respond(200, 'text/plain; version=0.0.4; charset=utf-8', utf8(text));

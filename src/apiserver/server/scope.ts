@@ -77,7 +77,6 @@ interface CustomFacts {
   readonly acceptsCreates: boolean;
   /** The schema as the definition gives it, for OpenAPI. */
   readonly props: JSONSchemaProps | undefined;
-  readonly deprecationWarning: string | undefined;
 }
 
 export interface Core extends Environment {

@@ -10,7 +10,9 @@ export type IncludeObject = 'None' | 'Metadata' | 'Object';
 export function includeObject(query: URLSearchParams): IncludeObject {
   const value = query.get('includeObject') || 'Metadata';
   if (value !== 'None' && value !== 'Metadata' && value !== 'Object')
-    throw errors.badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
+    throw errors.badRequest(
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+    );
   return value;
 }
 

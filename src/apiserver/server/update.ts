@@ -166,7 +166,6 @@ async function changeFor(
   }
   check(served, obj, validateUpdate(served, sub, obj, live, context));
   for (const text of (sub ? sub.warnings?.(obj, live) : strategy.warnings?.(obj, live)) ?? []) scope.warn(text);
-  if (served.custom?.deprecationWarning) scope.warn(served.custom.deprecationWarning);
   strategy.canonicalize?.(obj);
   const undoAdmission = await validateAdmission(core.admission, request);
   if (undoAdmission) undo.push(undoAdmission);

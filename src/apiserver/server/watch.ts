@@ -9,11 +9,10 @@ import { toApiError } from '../storage/object-store.ts';
 import { protobufBytes, watchFrameProtobuf } from './codec.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { countLasting } from './guard.ts';
-import type { Negotiated } from './negotiation.ts';
-import { negotiate } from './negotiation.ts';
+import { type Negotiated, negotiate, type Offer } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
 import { entryEncoder, partialOf, servedObject } from './output.ts';
-import { objectOffer, offerFor, storeOf } from './read.ts';
+import { objectOffer, storeOf } from './read.ts';
 import type { Scope, Served } from './scope.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import { type IncludeObject, includeObject, table } from './table.ts';
@@ -98,13 +97,12 @@ function tableFrames(scope: Scope, served: Served, value: FrameEncoder['value'])
   };
 }
 
+const watchOffer: Offer = { shapes: objectOffer.shapes, formats: ['json', 'protobuf'], stream: true };
+const customWatch: Offer = { ...watchOffer, formats: ['json'] };
+
 export async function watchObjects(scope: Scope, served: Served): Promise<ApiResponse> {
   const { request, core } = scope;
-  const offer = offerFor(served, objectOffer);
-  const media = negotiate(request.headers['accept'], false, {
-    ...offer,
-    formats: offer.formats.filter(f => f !== 'yaml'),
-  });
+  const media = negotiate(request.headers['accept'], false, served.custom ? customWatch : watchOffer);
   const parameters = listParameters(request.query, true);
   const { cache } = storeOf(served);
   const selection = selectionOf(scope, served, cache, parameters);

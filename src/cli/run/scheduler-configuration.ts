@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseYaml } from '../../api/codec/yaml.ts';
+import { parseGoDuration } from '../../api/duration.ts';
 import {
   ConfigurationError,
   type ExtenderCall,
@@ -37,15 +38,13 @@ async function loadModule(file: string): Promise<readonly PluginFactory[]> {
   return list;
 }
 
-const seconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
-
 /** Milliseconds of a duration like "1m30s". @throws ConfigurationError */
 export function parseDuration(text: string): number {
-  if (!/^(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+$/.test(text)) throw new ConfigurationError(`"${text}" is not a duration`);
-  let total = 0;
-  for (const [, number, unit] of text.matchAll(/([0-9.]+)(ms|s|m|h)/g))
-    total += Number(number) * seconds[unit as keyof typeof seconds];
-  return total;
+  try {
+    return parseGoDuration(text);
+  } catch {
+    throw new ConfigurationError(`"${text}" is not a duration`);
+  }
 }
 
 const defaultTimeout = '5s';

@@ -117,6 +117,11 @@ export const readCases: readonly Case[] = [
         headers: { accept },
       });
       assert.equal(whole.rows[0].object.kind, 'Pod');
+      assertStatus(
+        await kit.expect(400, 'GET', `${kit.core('pods')}?includeObject=All`, { headers: { accept } }),
+        'BadRequest',
+        /^Unable to convert to Table as requested: includeObject: Invalid value: "All": must be 'Metadata', /,
+      );
     },
   },
   {
@@ -160,6 +165,34 @@ export const readCases: readonly Case[] = [
         assert.equal(got.headers['content-type'], accept);
         assert.deepEqual([...got.bytes.subarray(0, 4)], [0x6b, 0x38, 0x73, 0x00]);
       }
+    },
+  },
+  {
+    name: 'kinds that are deprecated say so at every request',
+    async run({ ask, core }) {
+      for (const [method, path] of [
+        ['GET', core('endpoints')],
+        ['GET', core('endpoints', 'none')],
+        ['DELETE', core('endpoints', 'none')],
+        ['GET', '/api/v1/componentstatuses'],
+      ] as const)
+        assert.match((await ask(method, path)).headers['warning'] ?? '', /^299 - "v1 \w+ is deprecated in v1\.\d\d\+/);
+      const { text } = await ask('GET', '/metrics');
+      assert.match(
+        text,
+        /^apiserver_requested_deprecated_apis\{.*resource="endpoints",subresource="",version="v1"\} 1$/m,
+      );
+    },
+  },
+  {
+    name: 'a time limit must be a duration',
+    async run({ expect, core }) {
+      await expect(200, 'GET', `${core('configmaps')}?timeout=5s`);
+      assertStatus(
+        await expect(400, 'GET', `${core('configmaps')}?timeout=5`),
+        'BadRequest',
+        /^invalid timeout specified in the request URL - time: missing unit in duration "5"$/,
+      );
     },
   },
   {

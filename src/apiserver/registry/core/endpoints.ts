@@ -65,7 +65,7 @@ export const endpoints = namespaced<Endpoints>({
   resource: '/endpoints',
   allowCreateOnUpdate: true,
   validate: obj => each(obj.subsets, 'subsets', validateSubset),
-  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   specless: true,
   default(obj) {
     for (const subset of obj.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= 'TCP';
@@ -79,6 +79,7 @@ export const endpoints = namespaced<Endpoints>({
 
 export const componentStatuses = clusterScoped<ComponentStatus>({
   resource: '/componentstatuses',
+  deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
   specless: true,
   columns: [
     nameColumn,
