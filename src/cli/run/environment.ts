@@ -4,10 +4,13 @@ import { type LogLevel, lineLogger } from '../../base/log.ts';
 import { createMetrics } from '../../base/metrics.ts';
 import { systemRandom } from '../../base/random.ts';
 import type { Environment } from '../../controller/contract.ts';
+import { tellOfProcess } from './process-metrics.ts';
 
 export function hostEnvironment(component: string, level: LogLevel = 'info'): Environment {
   const log = lineLogger(systemClock, line => process.stderr.write(line), level, { component });
-  return { clock: systemClock, random: systemRandom, log, metrics: createMetrics() };
+  const metrics = createMetrics();
+  tellOfProcess(metrics);
+  return { clock: systemClock, random: systemRandom, log, metrics };
 }
 
 /** Somebody asked this process to stop, or the supervisor that started it is gone. */
