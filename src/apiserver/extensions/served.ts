@@ -53,7 +53,7 @@ function cellReader(column: CustomResourceColumnDefinition): (obj: Unstructured,
     if (value === undefined || value === null) return null;
     switch (column.type) {
       case 'date':
-        return typeof value === 'string' ? ageOf(value, now) : '<invalid>';
+        return typeof value === 'string' ? dateCell(value, now) : null;
       case 'integer':
         return typeof value === 'number' ? Math.trunc(value) : null;
       case 'number':
@@ -66,6 +66,11 @@ function cellReader(column: CustomResourceColumnDefinition): (obj: Unstructured,
   };
 }
 
+/** An empty date is unknown, anything else that is none is invalid. */
+function dateCell(text: string, now: number): string {
+  return text !== '' && Number.isNaN(Date.parse(text)) ? '<invalid>' : ageOf(text, now);
+}
+
 const nameColumn: Column<Unstructured> = {
   name: 'Name',
   type: 'string',
@@ -74,18 +79,24 @@ const nameColumn: Column<Unstructured> = {
   cell: obj => obj.metadata.name,
 };
 
+const defaultAge: CustomResourceColumnDefinition = {
+  name: 'Age',
+  type: 'date',
+  jsonPath: '.metadata.creationTimestamp',
+  description: 'CreationTimestamp is the time at which the object was created.',
+};
+
 function columnsOf(version: CustomResourceDefinitionVersion): Column<Unstructured>[] {
   const defined = version.additionalPrinterColumns ?? [];
-  const columns =
-    defined.length > 0 ? defined : [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }];
+  const columns = defined.length > 0 ? defined : [defaultAge];
   return [
     nameColumn,
     ...columns.map(column => ({
       name: column.name,
       type: column.type as 'string',
       ...(column.format && { format: column.format }),
-      ...(column.description && { description: column.description }),
-      ...((column.priority ?? 0) > 0 && { wide: true }),
+      description: column.description || `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
+      priority: column.priority ?? 0,
       cell: cellReader(column),
     })),
   ];

@@ -26,6 +26,8 @@ export interface Column<T> {
   format?: string;
   description?: string;
   wide?: boolean;
+  /** How far from what everybody sees; absent: 1 for wide columns, else 0. */
+  priority?: number;
   cell(obj: T, now: number): string | number | boolean | null;
 }
 

@@ -12,8 +12,6 @@ export interface Negotiated {
   /** For the response's content-type. */
   readonly contentType: string;
   readonly pretty: boolean;
-  /** The request asked for `;stream=watch`. */
-  readonly stream: boolean;
 }
 
 const formats: Record<string, Format> = {
@@ -105,7 +103,6 @@ function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
       shape,
       contentType: mediaTypes[format] + suffix,
       pretty: pretty || parameters['pretty'] === '1',
-      stream: parameters['stream'] === 'watch',
     };
   }
   const accepted = offer.stream ? supportedStreams : supported;

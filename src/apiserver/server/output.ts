@@ -124,7 +124,6 @@ export const plainJson: Negotiated = {
   shape: 'object',
   contentType: 'application/json',
   pretty: false,
-  stream: false,
 };
 
 /** The answer for an error, in the format the client reads. */

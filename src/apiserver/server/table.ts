@@ -42,7 +42,7 @@ export function columnDefinitions(served: Served): object[] {
     type: c.type,
     format: c.format ?? '',
     description: c.description ?? '',
-    priority: c.wide ? 1 : 0,
+    priority: c.priority ?? (c.wide ? 1 : 0),
   }));
 }
 

@@ -125,7 +125,7 @@ export async function watchObjects(scope: Scope, served: Served): Promise<ApiRes
 
 function watchContentType(media: Negotiated): string {
   if (media.format === 'protobuf') return 'application/vnd.kubernetes.protobuf;stream=watch';
-  return media.stream && media.shape === 'object' ? 'application/json;stream=watch' : media.contentType;
+  return media.contentType;
 }
 
 function tooOld(revision: number, oldest: number): ApiError {

@@ -21,7 +21,10 @@ function definition(plural: string): Json {
           storage: true,
           subresources: { status: {}, scale: { specReplicasPath: '.spec.size', statusReplicasPath: '.status.size' } },
           selectableFields: [{ jsonPath: '.spec.color' }],
-          additionalPrinterColumns: [{ name: 'Color', type: 'string', jsonPath: '.spec.color' }],
+          additionalPrinterColumns: [
+            { name: 'Color', type: 'string', jsonPath: '.spec.color' },
+            { name: 'When', type: 'date', jsonPath: '.spec.when', priority: 2, description: 'When it was.' },
+          ],
           schema: {
             openAPIV3Schema: {
               type: 'object',
@@ -32,6 +35,7 @@ function definition(plural: string): Json {
                   properties: {
                     color: { type: 'string', enum: ['red', 'blue'] },
                     size: { type: 'integer', default: 3, minimum: 1 },
+                    when: { type: 'string' },
                   },
                 },
                 status: { type: 'object', properties: { size: { type: 'integer' } } },
@@ -101,11 +105,15 @@ export const customCases: readonly Case[] = [
       assert.deepEqual([scaled.spec.replicas, scaled.status.replicas], [9, 2]);
       const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
       const table = await kit.expect(200, 'GET', path, { headers: { accept } });
-      assert.deepEqual(
-        table.columnDefinitions.map((c: Json) => c.name),
-        ['Name', 'Color'],
-      );
-      assert.deepEqual(table.rows[0].cells, ['a', 'red']);
+      const [, color, when] = table.columnDefinitions;
+      const text = 'Custom resource definition column (in JSONPath format): .spec.color';
+      assert.deepEqual([color.name, color.priority, color.description], ['Color', 0, text]);
+      assert.deepEqual([when.name, when.priority, when.description], ['When', 2, 'When it was.']);
+      assert.deepEqual(table.rows[0].cells, ['a', 'red', null]);
+      const body = { spec: { when: 'soon' } };
+      await kit.expect(200, 'PATCH', `${path}/a`, { body, headers: mergePatch });
+      const later = await kit.expect(200, 'GET', `${path}/a`, { headers: { accept } });
+      assert.deepEqual(later.rows[0].cells, ['a', 'red', '<invalid>']);
       assert.equal((await kit.expect(200, 'GET', `${path}?fieldSelector=spec.color%3Dblue`)).items.length, 0);
       assert.equal((await kit.expect(200, 'GET', `${path}?fieldSelector=spec.color%3Dred`)).items.length, 1);
       const beta = await kit.expect(200, 'GET', `${path.replace('/v1/', '/v1beta1/')}/a`);

@@ -100,6 +100,18 @@ export const watchCases: readonly Case[] = [
     },
   },
   {
+    name: 'the type of a stream: JSON as it is, protobuf says that it is one',
+    async run({ core, ask }) {
+      const typeFor = async (accept: string) => {
+        const { headers } = await ask('GET', `${core('secrets')}?watch=1&timeoutSeconds=1`, { headers: { accept } });
+        return headers['content-type'];
+      };
+      const protobuf = 'application/vnd.kubernetes.protobuf';
+      assert.equal(await typeFor('application/json;stream=watch'), 'application/json');
+      assert.equal(await typeFor(protobuf), `${protobuf};stream=watch`);
+    },
+  },
+  {
     name: 'there is no stream of YAML',
     async run({ core, expect }) {
       const headers = { accept: 'application/yaml, text/plain' };
