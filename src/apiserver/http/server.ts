@@ -6,7 +6,7 @@ import tls, { type TLSSocket } from 'node:tls';
 import type { Handler, Peer } from '../../api/transport.ts';
 import { http } from '../../client/node/http.ts';
 import { serveRequest1, serveUpgrade } from './http1.ts';
-import { serveStream } from './http2.ts';
+import { dropSlow, type OpenBodies, type StreamContext, serveStream } from './http2.ts';
 import { defaultLimits, type HttpLimits } from './limits.ts';
 import { fingerprintsOf, peerOf } from './peer.ts';
 
@@ -105,8 +105,8 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   };
 }
 
-/** How often connections are looked at that may be too slow. */
-const sweepInterval = (limits: HttpLimits) => Math.min(5_000, limits.handshakeMs);
+/** How often connections and bodies are looked at that may be too slow. */
+const sweepInterval = (limits: HttpLimits) => Math.min(5_000, limits.handshakeMs, limits.bodyMs);
 
 function http1Server(handle: Handler, limits: HttpLimits): Server {
   const server = http.createServer({
@@ -129,7 +129,8 @@ function http1Server(handle: Handler, limits: HttpLimits): Server {
 }
 
 interface Connection {
-  readonly peer: Peer;
+  /** Of all its streams. */
+  readonly context: StreamContext;
   openStreams: number;
   /** When it was opened, or when its last stream ended. */
   quietSince: number;
@@ -137,9 +138,26 @@ interface Connection {
   patience: number;
 }
 
+function openConnection(shared: Omit<StreamContext, 'closed'>): Connection {
+  const connection: Connection = {
+    context: {
+      ...shared,
+      closed() {
+        connection.openStreams -= 1;
+        if (connection.openStreams === 0) connection.quietSince = performance.now();
+      },
+    },
+    openStreams: 0,
+    quietSince: performance.now(),
+    patience: shared.limits.handshakeMs,
+  };
+  return connection;
+}
+
 /** Connections are handed to it; it never listens itself. */
 function http2Server(handle: Handler, limits: HttpLimits) {
   const connections = new Map<http2.Http2Session, Connection>();
+  const bodies: OpenBodies = new Map();
   const server = http2.createServer({
     maxHeaderListPairs: 256,
     maxSessionMemory: 100,
@@ -152,8 +170,7 @@ function http2Server(handle: Handler, limits: HttpLimits) {
   });
   server.on('session', session => {
     const peer = (session.socket as PeerSocket)[peerKey] ?? {};
-    const quietSince = performance.now();
-    connections.set(session, { peer, openStreams: 0, quietSince, patience: limits.handshakeMs });
+    connections.set(session, openConnection({ handle, limits, peer, bodies }));
     session.once('close', () => connections.delete(session));
     session.on('error', () => session.destroy());
   });
@@ -165,15 +182,12 @@ function http2Server(handle: Handler, limits: HttpLimits) {
     }
     connection.openStreams += 1;
     connection.patience = limits.idleMs;
-    stream.on('close', () => {
-      connection.openStreams -= 1;
-      if (connection.openStreams === 0) connection.quietSince = performance.now();
-    });
-    serveStream(handle, stream as http2.ServerHttp2Stream, headers, connection.peer, limits);
+    serveStream(connection.context, stream as http2.ServerHttp2Stream, headers);
   });
   server.on('sessionError', () => {});
   // One timer for all: one for each would be set anew with every frame. Open streams keep a connection however quiet they are.
   const sweep = setInterval(() => {
+    dropSlow(bodies, limits.bodyMs);
     const now = performance.now();
     for (const [session, { openStreams, quietSince, patience }] of connections)
       if (openStreams === 0 && now - quietSince >= patience) session.close();
