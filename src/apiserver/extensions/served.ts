@@ -14,6 +14,7 @@ import type { FieldError } from '../registry/field-errors.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/meta/object-meta.ts';
 import type { Column, Strategy } from '../registry/strategy.ts';
 import { decodeObjectValue } from '../server/codec.ts';
+import { compareVersions } from '../server/resources.ts';
 import type { Served } from '../server/scope.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type Converter, noConversion } from './converter.ts';
@@ -125,7 +126,6 @@ function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion
     resource: `${info.group}/${info.plural}`,
     generation: true,
     allowUnconditionalUpdate: false,
-    ...deprecation(info, version),
     selectableFields: selectableOf(version),
     default: obj => defaultCustom(obj, info.schema),
     prepareForCreate(obj) {
@@ -200,7 +200,7 @@ export function customServed(
   const storedApiVersion = `${group}/${storage.name}`;
   return {
     info,
-    strategy: strategyOf(info, version) as unknown as Strategy,
+    strategy: { ...(strategyOf(info, version) as unknown as Strategy), ...deprecation(crd, version) },
     store,
     conversion: undefined,
     storedApiVersion,
@@ -242,9 +242,17 @@ function otherVersions({ spec: { group, versions } }: CustomResourceDefinition, 
   };
 }
 
+/** What a request of a deprecated version is told; unless the definition has its own words, with the best version to use instead. */
 function deprecation(
-  { group, kind }: ResourceInfo,
+  { spec }: CustomResourceDefinition,
   { name, deprecated, deprecationWarning }: CustomResourceDefinitionVersion,
 ): Pick<Strategy, 'deprecation'> {
-  return deprecated ? { deprecation: deprecationWarning ?? `${group}/${name} ${kind} is deprecated` } : {};
+  if (!deprecated) return {};
+  if (deprecationWarning !== undefined) return { deprecation: deprecationWarning };
+  const named = (version: string) => `${spec.group}/${version} ${spec.names.kind}`;
+  const [better] = spec.versions
+    .filter(v => v.served && !v.deprecated && compareVersions(v.name, name) < 0)
+    .map(v => v.name)
+    .sort(compareVersions);
+  return { deprecation: `${named(name)} is deprecated${better === undefined ? '' : `; use ${named(better)}`}` };
 }

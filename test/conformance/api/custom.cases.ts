@@ -116,8 +116,12 @@ export const customCases: readonly Case[] = [
       assert.deepEqual(later.rows[0].cells, ['a', 'red', '<invalid>']);
       assert.equal((await kit.expect(200, 'GET', `${path}?fieldSelector=spec.color%3Dblue`)).items.length, 0);
       assert.equal((await kit.expect(200, 'GET', `${path}?fieldSelector=spec.color%3Dred`)).items.length, 1);
-      const beta = await kit.expect(200, 'GET', `${path.replace('/v1/', '/v1beta1/')}/a`);
-      assert.equal(beta.apiVersion, 'example.com/v1beta1');
+      const beta = await kit.ask('GET', `${path.replace('/v1/', '/v1beta1/')}/a`);
+      assert.equal(beta.json.apiVersion, 'example.com/v1beta1');
+      assert.equal(
+        beta.headers['warning'],
+        '299 - "example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget"',
+      );
       const strategic = { 'content-type': 'application/strategic-merge-patch+json' };
       assertStatus(
         await kit.expect(415, 'PATCH', `${path}/a`, { body: {}, headers: strategic }),

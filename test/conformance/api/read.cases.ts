@@ -125,6 +125,22 @@ export const readCases: readonly Case[] = [
     },
   },
   {
+    name: 'every answer about a deprecated kind warns',
+    async run(kit) {
+      const text = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
+      const body = { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'e' } };
+      const path = kit.core('endpoints');
+      for (const [method, target, ask] of [
+        ['POST', path, { body }],
+        ['GET', path],
+        ['GET', kit.core('endpoints', 'none')],
+        ['PUT', kit.core('endpoints', 'e'), { body }],
+        ['DELETE', kit.core('endpoints', 'e')],
+      ] as const)
+        assert.equal((await kit.ask(method, target, ask)).headers['warning'], `299 - "${text}"`);
+    },
+  },
+  {
     name: 'metadata only',
     async run(kit) {
       await make(kit, 1);
