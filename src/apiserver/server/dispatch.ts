@@ -2,6 +2,7 @@
 import type { ApiResponse } from '../../api/transport.ts';
 import { type Awaitable, after } from '../../base/awaitable.ts';
 import { errors } from '../../base/errors.ts';
+import { createBinding } from './binding.ts';
 import { componentStatusVerbs } from './component-status.ts';
 import { compressed } from './compression.ts';
 import { createObject } from './create.ts';
@@ -25,6 +26,12 @@ const verbs: Readonly<Record<string, VerbHandler>> = {
   patch: patchObject,
   delete: deleteObject,
   deletecollection: deleteCollection,
+};
+
+/** Kinds that are not stored and no reviews, by "group/plural". */
+const unstored: Readonly<Record<string, Readonly<Record<string, VerbHandler>>>> = {
+  '/bindings': { create: createBinding },
+  '/componentstatuses': componentStatusVerbs,
 };
 
 const warningsLimit = 50;
@@ -65,7 +72,8 @@ export function serveResource(core: Core, exchange: Exchange): Awaitable<ApiResp
       ? errors.notFound({ group: info.group, resource: info.resource }, info.name)
       : errors.unknownPath();
   }
-  const handler = served.store || served.virtual ? verbs[info.verb] : componentStatusVerbs[info.verb];
+  const handlers = served.store ? verbs : (unstored[`${info.group}/${info.resource}`] ?? verbs);
+  const handler = handlers[info.verb];
   if (!handler || !served.info.verbs.includes(info.verb) || misplaced(served, info)) throw refused();
   const answer = handler(scope, served);
   if (info.verb !== 'get' && info.verb !== 'list') return answer;

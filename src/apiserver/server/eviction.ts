@@ -80,7 +80,9 @@ async function chargeBudget(scope: Scope, pod: Pod, dryRun: boolean): Promise<bo
   const [budget, another] = matching;
   if (!budget) return false;
   if (another)
-    throw errors.internal(
+    throw new ApiError(
+      500,
+      undefined,
       'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
     );
   if (freePass(budget, pod)) return false;

@@ -292,6 +292,43 @@ export const writeCases: readonly Case[] = [
       assert.deepEqual(
         [owner.operation, owner.subresource, owner.fieldsV1],
         ['Apply', 'scale', { 'f:spec': { 'f:replicas': {} } }],
+  {
+    name: 'the older door for bindings names the pod in the body',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('pods'), { body: pod('p') });
+      const to = (name: string) => ({
+        body: { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: 'n1' } },
+      });
+      await expect(201, 'POST', core('bindings'), to('p'));
+      assert.equal((await expect(200, 'GET', core('pods', 'p'))).spec.nodeName, 'n1');
+      assertStatus(await expect(404, 'POST', core('bindings'), to('none')), 'NotFound', /^pods "none" not found$/);
+      await expect(405, 'GET', core('bindings'));
+    },
+  },
+  {
+    name: 'an eviction under two budgets is refused, without a reason',
+    async run({ ns, core, expect }) {
+      const made = await expect(201, 'POST', core('pods'), { body: pod('p', { labels: { app: 'a' } }) });
+      const running = { ...made, status: { phase: 'Running' } };
+      await expect(200, 'PUT', core('pods', 'p', 'status'), { body: running });
+      for (const name of ['one', 'two'])
+        await expect(201, 'POST', `/apis/policy/v1/namespaces/${ns}/poddisruptionbudgets`, {
+          body: {
+            apiVersion: 'policy/v1',
+            kind: 'PodDisruptionBudget',
+            metadata: { name },
+            spec: { minAvailable: 1, selector: { matchLabels: { app: 'a' } } },
+          },
+        });
+      const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p' } };
+      const refused = await expect(500, 'POST', core('pods', 'p', 'eviction'), { body: eviction });
+      assert.equal(
+        refused.message,
+        'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+      );
+      assert.equal(refused.reason, undefined);
+    },
+  },
       );
     },
   },
