@@ -45,20 +45,27 @@ export function decodeJson(bytes: Uint8Array, options: DecodeOptions): Decoded {
 }
 
 /** The same for a value that was parsed from another format; `problems` are strict errors found while parsing. */
-export function decodeValue(parsed: unknown, options: DecodeOptions, problems: string[] = []): Decoded {
+export function decodeValue(parsed: unknown, options: DecodeOptions, problems: readonly string[] = []): Decoded {
   const kind = bodyKind(parsed, options.kind);
-  const found: string[] = [...problems];
-  let value: Record<string, unknown>;
   try {
-    value = coerce(parsed, options.schema, { unknown: options.mode === 'ignore' ? undefined : found });
+    return fitValue(parsed, options, problems);
   } catch (e) {
     if (!(e instanceof DecodeError)) throw e;
     throw otherKind(kind, options.kind) ?? cannotHandle(kind, options.kind, e.message);
   }
-  if (found.length === 0 || options.mode === 'ignore') return { value, warnings: [] };
-  if (options.mode === 'warn') return { value, warnings: found };
-  const why = `strict decoding error: ${found.join(', ')}`;
-  throw otherKind(kind, options.kind) ?? cannotHandle(kind, options.kind, why);
+}
+
+/** The same for a value that the server made itself. @throws DecodeError with what is wrong of it. */
+export function fitValue(
+  parsed: unknown,
+  { schema, mode }: Pick<DecodeOptions, 'schema' | 'mode'>,
+  problems: readonly string[],
+): Decoded {
+  const found: string[] = [...problems];
+  const value = coerce(parsed, schema, { unknown: mode === 'ignore' ? undefined : found });
+  if (found.length === 0 || mode === 'ignore') return { value, warnings: [] };
+  if (mode === 'warn') return { value, warnings: found };
+  throw new DecodeError(`strict decoding error: ${found.join(', ')}`);
 }
 
 /** The error for a body of another kind or version: it is told so, rather than what its fields lack of this kind. */

@@ -1,7 +1,7 @@
 /** The codecs as handlers use them: one function per direction, whatever the format. */
 import { schemaOfKind } from '../../api/catalog/index.ts';
 import { DecodeError } from '../../api/codec/decode-error.ts';
-import { type Decoded, decodeJson, decodeValue } from '../../api/codec/json.ts';
+import { type Decoded, decodeJson, decodeValue, fitValue } from '../../api/codec/json.ts';
 import { parseJson } from '../../api/codec/json-parse.ts';
 import { encodeMessage } from '../../api/codec/protobuf/encode.ts';
 import {
@@ -38,7 +38,7 @@ export function decodeObjectBody(
   return asObject(decoders[format](body, { schema, mode: modes[validation], kind }));
 }
 
-/** The same for a value in memory (the result of a patch). */
+/** The same for a value in memory. */
 export function decodeObjectValue(
   value: unknown,
   kind: GroupVersionKind,
@@ -46,6 +46,16 @@ export function decodeObjectValue(
   validation: WriteParameters['fieldValidation'],
 ): DecodedObject {
   return asObject(decodeValue(value, { schema, mode: modes[validation], kind }));
+}
+
+/** The same for what a patch made; `problems` are the patch's own. Throws DecodeError. */
+export function fitObject(
+  value: unknown,
+  schema: ObjectSchema,
+  validation: WriteParameters['fieldValidation'],
+  problems: readonly string[],
+): DecodedObject {
+  return asObject(fitValue(value, { schema, mode: modes[validation] }, problems));
 }
 
 export interface Document {

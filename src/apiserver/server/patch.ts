@@ -1,4 +1,5 @@
 /** PATCH: JSON patch, merge patch, strategic merge patch and apply. */
+import { DecodeError } from '../../api/codec/decode-error.ts';
 import type { Unstructured } from '../../api/object.ts';
 import {
   applyJsonPatch,
@@ -7,11 +8,13 @@ import {
   PatchError,
   patchErrorStatus,
 } from '../../api/patch/index.ts';
+import type { GroupVersionKind, ObjectSchema } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
+import { aggregate, field } from '../registry/field-errors.ts';
 import { runApply } from './apply.ts';
 import { identified } from './body.ts';
-import { type Document, decodeDocument, decodeObjectValue } from './codec.ts';
+import { type DecodedObject, type Document, decodeDocument, fitObject } from './codec.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { negotiated, respondEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
@@ -37,13 +40,10 @@ export function patchType(scope: Scope, served: Served): PatchType {
   return type;
 }
 
+type OrdinaryPatch = Exclude<PatchType, 'apply'>;
+
 /** Applies a patch to a value of a kind with a schema. Throws upstream's errors. */
-export function applyPatch(
-  type: Exclude<PatchType, 'apply'>,
-  document: Unstructured,
-  patch: unknown,
-  schema: Served['info']['schema'],
-): unknown {
+function applyPatch(type: OrdinaryPatch, document: Unstructured, patch: unknown, schema: ObjectSchema): unknown {
   try {
     if (type === 'json') return applyJsonPatch(document, patch);
     if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
@@ -53,6 +53,43 @@ export function applyPatch(
   } catch (e) {
     throw e instanceof PatchError ? patchErrorStatus(e) : e;
   }
+}
+
+/**
+ * What a patch makes of an object of a kind. May change `live`. That the result is no object of the kind is the patch's fault:
+ * Invalid, of the field "patch" (upstream: applyPatchToCurrentObject).
+ */
+export function patched(
+  scope: Scope,
+  type: OrdinaryPatch,
+  live: Unstructured,
+  patch: Document,
+  kind: GroupVersionKind,
+  schema: ObjectSchema,
+  { fieldValidation }: Pick<WriteParameters, 'fieldValidation'>,
+): Unstructured {
+  const result = applyPatch(type, live, patch.value, schema);
+  const problems = type === 'json' ? patch.problems.map(problem => `json patch ${problem}`) : patch.problems;
+  let decoded: DecodedObject;
+  try {
+    decoded = fitObject(result, schema, fieldValidation, problems);
+  } catch (e) {
+    if (!(e instanceof DecodeError)) throw e;
+    const shown = type === 'strategic' ? goText(patch.value) : JSON.stringify(result);
+    const { causes, message } = aggregate([field.invalid('patch', shown, e.message)]);
+    throw errors.invalid({ group: '', kind: '' }, '', causes, message);
+  }
+  for (const warning of decoded.warnings) scope.warn(warning);
+  return identified(decoded.object, kind);
+}
+
+/** A value as Go's %v prints it. */
+function goText(value: unknown): string {
+  if (value === null) return '<nil>';
+  if (typeof value !== 'object') return String(value);
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${members.map(([key, member]) => `${key}:${goText(member)}`).join(' ')}]`;
 }
 
 export function patchDocument(scope: Scope, type: PatchType): Document {
@@ -89,16 +126,7 @@ async function runPatch(scope: Scope, served: Served, parameters: WriteParameter
     subresource: scope.info.subresource,
     operationOptions: 'PatchOptions',
     produce(copy) {
-      const live = copy();
-      const patched = applyPatch(type, live, patch.value, served.info.schema);
-      const { object, warnings } = decodeObjectValue(
-        patched,
-        served.info,
-        served.info.schema,
-        parameters.fieldValidation,
-      );
-      for (const warning of warnings) if (!scope.warnings.includes(warning)) scope.warn(warning);
-      const obj = identified(object, served.info);
+      const obj = patched(scope, type, copy(), patch, served.info, served.info.schema, parameters);
       checkName(scope, served, obj);
       return obj;
     },

@@ -12,8 +12,8 @@ import { identified, readBody } from './body.ts';
 import { type Document, decodeObjectValue } from './codec.ts';
 import { writeContext } from './managed-fields.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
-import { respondValue, servedObject, toServed } from './output.ts';
-import { applyPatch, patchDocument, patchType } from './patch.ts';
+import { partialOf, respondValue, servedObject, toServed } from './output.ts';
+import { patchDocument, patched, patchType } from './patch.ts';
 import { groupResource, negotiated, readEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
 import { runUpdate } from './update.ts';
@@ -104,11 +104,8 @@ export async function patchScale(scope: Scope, served: Served): Promise<ApiRespo
   const type = patchType(scope, served);
   const document = patchDocument(scope, type);
   if (type === 'apply') return applyScale(scope, served, parameters, document);
-  return writeScale(scope, served, parameters, 'PatchOptions', live => {
-    const patched = applyPatch(type, live, document.value, scaleSchema());
-    const { object } = decodeObjectValue(patched, scaleKind, scaleSchema(), parameters.fieldValidation);
-    return identified(object, scaleKind) as Scale;
-  });
+  const produce = (live: Scale) => patched(scope, type, live, document, scaleKind, scaleSchema(), parameters) as Scale;
+  return writeScale(scope, served, parameters, 'PatchOptions', produce);
 }
 
 /** What is applied to the scale is applied to the field behind it: who sets the count owns that field, as the subresource's manager. */

@@ -119,6 +119,41 @@ export const writeCases: readonly Case[] = [
     },
   },
   {
+    name: 'a patch whose result is no object of the kind is invalid',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a', { k: 'v' }) });
+      const refused = async (body: unknown, headers: Record<string, string>, query = '') =>
+        expect(422, 'PATCH', `${core('configmaps', 'a')}${query}`, { body, headers });
+      const wrong = 'json: cannot unmarshal number into Go struct field ConfigMap.data of type string';
+      const merged = await refused({ data: { k: 1 } }, mergePatch);
+      assertStatus(merged, 'Invalid', /^ "" is invalid: patch: Invalid value: "\{.*"k\\":1.*": json: cannot unmarshal/);
+      assert.deepEqual(merged.details.causes[0].field, 'patch');
+      const json = await refused([{ op: 'replace', path: '/data/k', value: 1 }], jsonPatch);
+      assert.ok(json.message.endsWith(wrong), json.message);
+      assertStatus(
+        await refused({ data: { k: 1 } }, strategic),
+        'Invalid',
+        new RegExp(`Invalid value: "map\\[data:map\\[k:1\\]\\]": ${wrong}$`),
+      );
+      assertStatus(
+        await refused({ datum: 1 }, mergePatch, '?fieldValidation=Strict'),
+        'Invalid',
+        /": strict decoding error: unknown field "datum"$/,
+      );
+    },
+  },
+  {
+    name: 'a patch that says something twice is told so',
+    async run({ core, ask, expect }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      const twice = { raw: '{"data":{"k":"1","k":"2"}}', headers: mergePatch };
+      const warned = await ask('PATCH', `${core('configmaps', 'a')}?fieldValidation=Warn`, twice);
+      assert.deepEqual([warned.status, warned.headers['warning']], [200, '299 - "duplicate field \\"data.k\\""']);
+      const strict = await expect(422, 'PATCH', `${core('configmaps', 'a')}?fieldValidation=Strict`, twice);
+      assertStatus(strict, 'Invalid', /strict decoding error: duplicate field "data\.k"$/);
+    },
+  },
+  {
     name: 'apply: owners, conflicts, force, removal',
     async run({ core, expect }) {
       const apply = (manager: string, data: Record<string, string>, force = false) => ({
@@ -258,41 +293,6 @@ export const writeCases: readonly Case[] = [
     },
   },
   {
-    name: 'a hundred writers lose nothing',
-    async run({ core, expect, ask }) {
-      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
-      const put = (i: number) =>
-        expect(200, 'PATCH', core('configmaps', 'a'), { body: { data: { [`k${i}`]: 'v' } }, headers: mergePatch });
-      await Promise.all(Array.from({ length: 100 }, (_, i) => put(i)));
-      const { json } = await ask('GET', core('configmaps', 'a'));
-      assert.equal(Object.keys(json.data).length, 100);
-    },
-  },
-  {
-    name: 'the count of a scale has an owner when it is applied',
-    async run({ ns, expect }) {
-      const path = `/apis/apps/v1/namespaces/${ns}/replicasets`;
-      const labels = { app: 'a' };
-      const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: pod('x').spec } };
-      await expect(201, 'POST', path, {
-        body: { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'r' }, spec },
-      });
-      const scale = (replicas: number) => ({
-        body: { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'r' }, spec: { replicas } },
-        headers: applyPatch,
-      });
-      await expect(422, 'PATCH', `${path}/r/scale`, scale(2));
-      const at = (manager: string, more = '') => `${path}/r/scale?fieldManager=${manager}${more}`;
-      assert.equal((await expect(200, 'PATCH', at('one', '&force=true'), scale(2))).spec.replicas, 2);
-      const refused = await expect(409, 'PATCH', at('two'), scale(3));
-      assertStatus(refused, 'Conflict', /conflict with "one".*: \.spec\.replicas$/);
-      assert.equal((await expect(200, 'PATCH', at('two', '&force=true'), scale(3))).spec.replicas, 3);
-      const { metadata } = await expect(200, 'GET', `${path}/r`);
-      const owner = metadata.managedFields.find((entry: Json) => entry.manager === 'two');
-      assert.deepEqual(
-        [owner.operation, owner.subresource, owner.fieldsV1],
-        ['Apply', 'scale', { 'f:spec': { 'f:replicas': {} } }],
-  {
     name: 'the older door for bindings names the pod in the body',
     async run({ core, expect }) {
       await expect(201, 'POST', core('pods'), { body: pod('p') });
@@ -329,6 +329,41 @@ export const writeCases: readonly Case[] = [
       assert.equal(refused.reason, undefined);
     },
   },
+  {
+    name: 'a hundred writers lose nothing',
+    async run({ core, expect, ask }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      const put = (i: number) =>
+        expect(200, 'PATCH', core('configmaps', 'a'), { body: { data: { [`k${i}`]: 'v' } }, headers: mergePatch });
+      await Promise.all(Array.from({ length: 100 }, (_, i) => put(i)));
+      const { json } = await ask('GET', core('configmaps', 'a'));
+      assert.equal(Object.keys(json.data).length, 100);
+    },
+  },
+  {
+    name: 'the count of a scale has an owner when it is applied',
+    async run({ ns, expect }) {
+      const path = `/apis/apps/v1/namespaces/${ns}/replicasets`;
+      const labels = { app: 'a' };
+      const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: pod('x').spec } };
+      await expect(201, 'POST', path, {
+        body: { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'r' }, spec },
+      });
+      const scale = (replicas: number) => ({
+        body: { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'r' }, spec: { replicas } },
+        headers: applyPatch,
+      });
+      await expect(422, 'PATCH', `${path}/r/scale`, scale(2));
+      const at = (manager: string, more = '') => `${path}/r/scale?fieldManager=${manager}${more}`;
+      assert.equal((await expect(200, 'PATCH', at('one', '&force=true'), scale(2))).spec.replicas, 2);
+      const refused = await expect(409, 'PATCH', at('two'), scale(3));
+      assertStatus(refused, 'Conflict', /conflict with "one".*: \.spec\.replicas$/);
+      assert.equal((await expect(200, 'PATCH', at('two', '&force=true'), scale(3))).spec.replicas, 3);
+      const { metadata } = await expect(200, 'GET', `${path}/r`);
+      const owner = metadata.managedFields.find((entry: Json) => entry.manager === 'two');
+      assert.deepEqual(
+        [owner.operation, owner.subresource, owner.fieldsV1],
+        ['Apply', 'scale', { 'f:spec': { 'f:replicas': {} } }],
       );
     },
   },
