@@ -286,8 +286,14 @@ function finish(input: ApplyInput, object: JsonObject, entries: readonly Managed
   if (entries.length > 0) metadata.managedFields = deepClone(encodeManaged(entries));
 }
 
+/** Members by name, as Go writes maps. */
+function inOrder(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 function lastAppliedText(applied: ApplyObject): string {
   const copy = deepClone(applied);
   if (copy.metadata?.annotations) delete copy.metadata.annotations[lastAppliedAnnotation];
-  return `${JSON.stringify(copy)}\n`;
+  return `${JSON.stringify(copy, inOrder)}\n`;
 }
