@@ -80,6 +80,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly fieldNames?: Readonly<Record<string, string>>;
   readonly columns?: readonly Column<T>[];
   rowConditions?(obj: T): RowCondition[];
+  /** Order of the rows of a table, when it is not that of the list. */
+  compareRows?(a: T, b: T): number;
   /** The name need not be a DNS subdomain (upstream's NameIsDNSLabel, path segment, …). Gives the complaints; empty when fine. */
   validateName?(name: string, prefix: boolean): string[];
   /** PUT on a missing object creates it. */

@@ -151,7 +151,7 @@ function respondTable(
   const include = includeObject(scope.request.query);
   const now = scope.core.clock.now();
   const row = (entry: Entry) => tableRow(served, servedObject(served, entry), include, now);
-  if (media.format !== 'json' || media.pretty) {
+  if (media.format !== 'json' || media.pretty || served.strategy.compareRows) {
     const objects = result.items.map(entry => servedObject(served, entry));
     return respondValue(200, table(served, objects, include, now, metadata), media);
   }

@@ -6,16 +6,19 @@ import { formatLabelSelector, selectorFromSet } from '../../api/selectors/index.
 import type { ApiResponse } from '../../api/transport.ts';
 import type { LabelSelector } from '../../api/types/meta-v1.ts';
 import { errors, isNotFound } from '../../base/errors.ts';
+import { ageColumn, nameColumn } from '../registry/columns.ts';
 import { aggregate, field } from '../registry/field-errors.ts';
 import { requireFieldManager } from './apply.ts';
 import { identified, readBody } from './body.ts';
 import { type Document, decodeObjectValue } from './codec.ts';
 import { writeContext } from './managed-fields.ts';
+import type { Negotiated } from './negotiation.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { partialOf, respondValue, servedObject, toServed } from './output.ts';
 import { patchDocument, patched, patchType } from './patch.ts';
 import { groupResource, negotiated, readEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
+import { includeObject, type Printer, table } from './table.ts';
 import { runUpdate } from './update.ts';
 
 interface Scale extends Unstructured {
@@ -73,6 +76,23 @@ function scaleOf(served: Served, obj: Unstructured): Scale {
   };
 }
 
+const scalePrinter: Printer = {
+  columns: [
+    nameColumn,
+    { name: 'Desired', type: 'integer', cell: (scale: Scale) => scale.spec?.replicas ?? 0 },
+    { name: 'Available', type: 'integer', cell: (scale: Scale) => scale.status?.replicas ?? 0 },
+    ageColumn,
+  ],
+};
+
+function respondScale({ request, core }: Scope, status: number, scale: Scale, media: Negotiated): ApiResponse {
+  if (media.shape === 'partial') return respondValue(status, partialOf(scale), media);
+  if (media.shape !== 'table') return respondValue(status, scale, media);
+  const { resourceVersion } = scale.metadata;
+  const include = includeObject(request.query);
+  return respondValue(status, table(scalePrinter, [scale], include, core.clock.now(), { resourceVersion }), media);
+}
+
 /** Upstream names the subresource when some kinds are not there. */
 function missingScale(served: Served, name: string) {
   const { group, plural } = served.info;
@@ -87,7 +107,7 @@ export async function getScale(scope: Scope, served: Served): Promise<ApiRespons
   const media = negotiated(scope, served, writeOffer);
   try {
     const entry = await readEntry(scope, served);
-    return respondValue(200, scaleOf(served, servedObject(served, entry)), media);
+    return respondScale(scope, 200, scaleOf(served, servedObject(served, entry)), media);
   } catch (e) {
     throw isNotFound(e) ? missingScale(served, scope.info.name) : e;
   }
@@ -137,7 +157,7 @@ async function applyScale(
       return applyTo<Unstructured>({ ...context, live, applied, force: parameters.force ?? false }).object;
     },
   });
-  return respondValue(200, scaleOf(served, toServed(served, servedObject(served, entry))), media);
+  return respondScale(scope, 200, scaleOf(served, toServed(served, servedObject(served, entry))), media);
 }
 
 async function writeScale(
@@ -160,7 +180,7 @@ async function writeScale(
       return live;
     },
   });
-  return respondValue(200, scaleOf(served, toServed(served, servedObject(served, entry))), media);
+  return respondScale(scope, 200, scaleOf(served, toServed(served, servedObject(served, entry))), media);
 }
 
 function checkScale(scope: Scope, served: Served, scale: Scale, live: Unstructured): void {

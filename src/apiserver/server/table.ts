@@ -7,6 +7,9 @@ import type { Served } from './scope.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
+/** How objects become rows. Like everything in a strategy, columns read the stored version of an object. */
+export type Printer = Pick<Served, 'columns'> & Partial<Pick<Served, 'conversion' | 'strategy'>>;
+
 export function includeObject(query: URLSearchParams): IncludeObject {
   const value = query.get('includeObject') || 'Metadata';
   if (value !== 'None' && value !== 'Metadata' && value !== 'Object')
@@ -32,12 +35,12 @@ const defaultColumns: readonly Column<Unstructured>[] = [
   },
 ];
 
-function columnsOf(served: Served): readonly Column<Unstructured>[] {
-  return served.columns.length > 0 ? served.columns : defaultColumns;
+function columnsOf(printer: Printer): readonly Column<Unstructured>[] {
+  return printer.columns.length > 0 ? printer.columns : defaultColumns;
 }
 
-export function columnDefinitions(served: Served): object[] {
-  return columnsOf(served).map(c => ({
+export function columnDefinitions(printer: Printer): object[] {
+  return columnsOf(printer).map(c => ({
     name: c.name,
     type: c.type,
     format: c.format ?? '',
@@ -46,12 +49,17 @@ export function columnDefinitions(served: Served): object[] {
   }));
 }
 
-export function tableRow(served: Served, obj: Unstructured, include: IncludeObject, now: number): object {
-  const cells = columnsOf(served).map(c => safeCell(c, obj, now));
-  const conditions = served.strategy.rowConditions?.(obj) ?? [];
+export function tableRow(printer: Printer, obj: Unstructured, include: IncludeObject, now: number): object {
+  const stored = printer.conversion ? (printer.conversion.toStorage(obj) as Unstructured) : obj;
+  const cells = columnsOf(printer).map(c => safeCell(c, stored, now));
+  const conditions = printer.strategy?.rowConditions?.(stored) ?? [];
   const row = conditions.length > 0 ? { cells, conditions } : { cells };
   if (include === 'None') return { ...row, object: null };
   return { ...row, object: include === 'Object' ? obj : partialOf(obj) };
+}
+
+function sorted({ strategy }: Printer, objects: readonly Unstructured[]): readonly Unstructured[] {
+  return strategy?.compareRows ? objects.toSorted(strategy.compareRows) : objects;
 }
 
 /** A cell of a half-filled object must not fail the whole list. */
@@ -64,7 +72,7 @@ function safeCell(column: Column<Unstructured>, obj: Unstructured, now: number):
 }
 
 export function table(
-  served: Served,
+  printer: Printer,
   objects: readonly Unstructured[],
   include: IncludeObject,
   now: number,
@@ -75,7 +83,7 @@ export function table(
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata,
-    columnDefinitions: headers ? columnDefinitions(served) : null,
-    rows: objects.map(obj => tableRow(served, obj, include, now)),
+    columnDefinitions: headers ? columnDefinitions(printer) : null,
+    rows: sorted(printer, objects).map(obj => tableRow(printer, obj, include, now)),
   };
 }

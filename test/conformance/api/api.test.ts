@@ -20,6 +20,7 @@ import { discoveryCases } from './discovery.cases.ts';
 import { type Case, kitFor, type Target } from './harness.ts';
 import { readCases } from './read.cases.ts';
 import { serviceCases } from './service.cases.ts';
+import { tableCases } from './table.cases.ts';
 import { watchCases } from './watch.cases.ts';
 import { writeCases } from './write.cases.ts';
 
@@ -27,6 +28,7 @@ const suites: Readonly<Record<string, readonly Case[]>> = {
   create: createCases,
   read: readCases,
   write: writeCases,
+  tables: tableCases,
   watch: watchCases,
   'bad input': badInputCases,
   discovery: discoveryCases,

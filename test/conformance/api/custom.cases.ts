@@ -104,6 +104,8 @@ export const customCases: readonly Case[] = [
       });
       assert.deepEqual([scaled.spec.replicas, scaled.status.replicas], [9, 2]);
       const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+      const scale = await kit.expect(200, 'GET', `${path}/a/scale`, { headers: { accept } });
+      assert.deepEqual(scale.rows[0].cells.slice(0, 3), ['a', 9, 2]);
       const table = await kit.expect(200, 'GET', path, { headers: { accept } });
       const [, color, when] = table.columnDefinitions;
       const text = 'Custom resource definition column (in JSONPath format): .spec.color';

@@ -7,6 +7,12 @@ function dangling({ status }: FlowSchema): string {
   return status?.conditions?.find(c => c.type === 'Dangling')?.status ?? '?';
 }
 
+/** In the order in which schemas are tried (upstream's FlowSchemaSequence). */
+function compareRows(a: FlowSchema, b: FlowSchema): number {
+  const byPrecedence = (a.spec.matchingPrecedence ?? 0) - (b.spec.matchingPrecedence ?? 0);
+  return byPrecedence || (a.metadata.name < b.metadata.name ? -1 : 1);
+}
+
 export const flowSchemas = clusterScoped<FlowSchema>({
   resource: 'flowcontrol.apiserver.k8s.io/flowschemas',
   generation: true,
@@ -19,6 +25,7 @@ export const flowSchemas = clusterScoped<FlowSchema>({
   subresources: {
     status: statusSubresource<FlowSchema>({ fixedMetadata: true, validateUpdate: validateFlowStatus }),
   },
+  compareRows,
   columns: [
     nameColumn,
     text('PriorityLevel', obj => obj.spec.priorityLevelConfiguration?.name ?? ''),
