@@ -24,8 +24,6 @@ export interface ManagerOptions {
   clientFor?(account: string): Client;
   /** Freezes cached objects, so that a controller that changes one fails. For tests. */
   readonly freeze?: boolean;
-  /** The instance, in events' source. */
-  readonly host?: string;
 }
 
 export interface Manager {
@@ -100,7 +98,7 @@ function runControllers(options: ManagerOptions, chosen: readonly Controller[], 
 }
 
 function contextFor(
-  { environment, client, clientFor, host }: ManagerOptions,
+  { environment, client, clientFor }: ManagerOptions,
   controller: Controller,
   informers: InformerFactory,
   signal: AbortSignal,
@@ -110,7 +108,7 @@ function contextFor(
   const log = environment.log.with({ controller: controller.name });
   const component = controller.component ?? controller.name;
   const { clock, random, metrics } = environment;
-  const recorder = createEventRecorder({ client: own, clock, log, component, signal, ...(host && { host }) });
+  const recorder = createEventRecorder({ client: own, clock, log, component, signal });
   return { clock, random, metrics, log, client: own, reader: client, informers, recorder, signal };
 }
 

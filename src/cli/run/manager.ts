@@ -35,7 +35,6 @@ export function managerFor(options: ManagerProcessOptions): Manager {
     environment,
     client,
     ...(clientFor && { clientFor }),
-    host: hostname(),
     controllers: [
       ...allControllers({
         ...(clusterCidrs.length > 0 && {
