@@ -1,13 +1,8 @@
 /** `kubectl rollout` against deployments, daemon sets and stateful sets, with the real kubectl and simulated nodes. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Pod } from '../../src/api/types/core-v1.ts';
-import { type Cluster, createCluster } from '../../src/testing/index.ts';
-import { whyNoKubectl } from '../support/kubectl-server.ts';
+import { type KubectlServer, startKubectlCluster, whyNoKubectl } from '../support/kubectl-server.ts';
 
 interface Kind {
   readonly kind: string;
@@ -53,37 +48,14 @@ const manifest = (kind: string) => ({
 });
 
 describe('kubectl rollout', { skip: whyNoKubectl() }, () => {
-  let folder: string;
-  let cluster: Cluster;
+  let cluster: KubectlServer;
+  const ok: KubectlServer['ok'] = (...args) => cluster.ok(...args);
+  const refused: KubectlServer['refused'] = (...args) => cluster.refused(...args);
 
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'rollout-test-'));
-    cluster = await createCluster({ nodes: 2 });
-    writeFileSync(join(folder, 'config'), (await cluster.https()).kubeconfig);
+    cluster = await startKubectlCluster({ nodes: 2 });
   });
-  after(async () => {
-    await cluster?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  function kubectl(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-    const env = { ...process.env, KUBECONFIG: join(folder, 'config'), HOME: folder };
-    return new Promise(resolve => {
-      execFile('kubectl', args, { env, timeout: 120_000 }, (error, out, err) =>
-        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, out, err }),
-      );
-    });
-  }
-  async function ok(...args: string[]): Promise<string> {
-    const { code, out, err } = await kubectl(...args);
-    assert.equal(code, 0, `kubectl ${args.join(' ')}:\n${out}${err}`);
-    return out;
-  }
-  async function refused(...args: string[]): Promise<string> {
-    const { code, err } = await kubectl(...args);
-    assert.notEqual(code, 0, `kubectl ${args.join(' ')} was not refused`);
-    return err.trim();
-  }
+  after(() => cluster?.close());
 
   for (const { kind, resource, pauses, done } of kinds) {
     test(kind, async t => {
@@ -103,8 +75,7 @@ describe('kubectl rollout', { skip: whyNoKubectl() }, () => {
           .slice(2)
           .map(line => line.split(/\s{2,}/));
 
-      writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest(kind)));
-      await ok('apply', '-f', join(folder, 'manifest.json'));
+      await cluster.given(manifest(kind), 'apply', '-f', '-');
       await finished();
 
       await t.test('goes on to a new template, and remembers the old one', async () => {
