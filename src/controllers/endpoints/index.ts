@@ -8,7 +8,7 @@ import type {
   Service,
 } from '../../api/types/core-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
-import { isNotFound, messageOf } from '../../base/errors.ts';
+import { isConflict, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
@@ -91,9 +91,12 @@ async function reconcile({ context, services, endpoints, pods, times }: Deps, ke
     else await client.create({ metadata: { name, namespace, labels, annotations }, subsets });
   } catch (e) {
     if (isNamespaceTerminating(e)) return;
+    // The cache is behind the last write. Upstream's tracker of stale objects does not even try, and says nothing.
+    if (current && isConflict(e)) throw e;
+    const about = current ?? { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace } };
     const reason = current ? 'FailedToUpdateEndpoint' : 'FailedToCreateEndpoint';
-    const verb = current ? 'update' : 'create';
-    context.recorder.event(service, 'Warning', reason, `Failed to ${verb} endpoint ${key}: ${messageOf(e)}`);
+    const what = current ? 'update endpoint' : 'create endpoint for service';
+    context.recorder.event(about, 'Warning', reason, `Failed to ${what} ${key}: ${messageOf(e)}`);
     throw e;
   }
 }

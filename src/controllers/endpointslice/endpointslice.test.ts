@@ -97,6 +97,29 @@ test('slices and Endpoints tell when what changed them happened', async () => {
   await world.stop();
 });
 
+test('a cache that is behind the last write is no failure to tell of', async () => {
+  const world = await createWorld({ controllers: [endpointSliceController, endpointsController] });
+  const { client, clock, faults } = world;
+  for (const i of [0, 1, 2]) await client.nodes().create({ metadata: { name: `node-${i}` }, spec: {} });
+  await client.services('a').create(service());
+  await clock.advance(2_000);
+  faults.delayMs = 1_000;
+  const names = Array.from({ length: 8 }, (_, i) => `pod-${i}`);
+  for (const name of names) {
+    await client.pods('a').create(podDraft(name));
+    await clock.advance(300);
+  }
+  await clock.advance(120_000);
+  const [endpoints] = (await client.endpoints('a').list()).items;
+  assert.equal(endpoints?.subsets?.[0]?.addresses?.length, names.length);
+  const events = await world.events();
+  assert.deepEqual(
+    events.filter(text => text.includes('Operation cannot be fulfilled')),
+    [],
+  );
+  await world.stop();
+});
+
 test('a pod on a node that there is not is no endpoint until there is', async () => {
   const world = await createWorld({ controllers: [endpointSliceController], nodes: false });
   const { client, clock } = world;

@@ -1,7 +1,7 @@
 import { type Draft, type KubeObject, keyOf } from '../../api/object.ts';
 import type { Node, Pod, Service } from '../../api/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/types/discovery-v1.ts';
-import { isNotFound, messageOf } from '../../base/errors.ts';
+import { isConflict, isNotFound, messageOf } from '../../base/errors.ts';
 import type { Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext, ReconcileResult } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
@@ -114,6 +114,8 @@ async function reconcile(all: Deps, key: string): Promise<ReconcileResult> {
     complainOfLost(service, plan.lost);
   } catch (e) {
     if (isNamespaceTerminating(e)) return;
+    // The cache is behind the last write. Upstream's tracker of slices does not even try, and says nothing.
+    if (isConflict(e)) throw e;
     const message = `Error updating Endpoint Slices for Service ${key}: ${messageOf(e)}`;
     context.recorder.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message);
     throw e;
