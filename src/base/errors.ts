@@ -119,13 +119,14 @@ export const errors = {
     new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {}),
   notAcceptable: (message: string) => new ApiError(406, 'NotAcceptable', message),
   unsupportedMediaType: (message: string) => new ApiError(415, 'UnsupportedMediaType', message),
-  requestEntityTooLarge: (message: string) => new ApiError(413, 'RequestEntityTooLarge', message),
+  requestEntityTooLarge: (why: string) =>
+    new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: ${why}`),
   expired: (message: string) => new ApiError(410, 'Expired', message),
   gone: (message: string) => new ApiError(410, 'Gone', message),
   tooManyRequests: (message: string, retryAfterSeconds = 1) =>
     new ApiError(429, 'TooManyRequests', message, { retryAfterSeconds }),
-  timeout: (message: string, retryAfterSeconds = 0) =>
-    new ApiError(504, 'Timeout', message, retryAfterSeconds > 0 ? { retryAfterSeconds } : {}),
+  timeout: (why: string, retryAfterSeconds = 0) =>
+    new ApiError(504, 'Timeout', `Timeout: ${why}`, retryAfterSeconds > 0 ? { retryAfterSeconds } : {}),
   serverTimeout: (gr: GroupResource, verb: string) =>
     new ApiError(
       500,

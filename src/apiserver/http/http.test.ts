@@ -106,7 +106,9 @@ describe('the HTTP adapter', () => {
     const from = session();
     const { status, text } = await ask(from, new Uint8Array(1_001));
     assert.equal(status, 413);
-    assert.equal(JSON.parse(text).reason, 'RequestEntityTooLarge');
+    const { reason, message } = JSON.parse(text);
+    assert.equal(reason, 'RequestEntityTooLarge');
+    assert.match(message, /^Request entity too large: limit is \d+$/);
     assert.equal((await ask(from, encoder.encode('ok'))).text, 'ok');
     from.destroy();
   });

@@ -195,7 +195,7 @@ function timeoutFilter({ clock }: FilterInputs): Filter {
       if (!(answer instanceof Promise)) return answer;
       return new Promise((resolve, reject) => {
         const timer = clock.setTimer(
-          () => reject(errors.timeout('Timeout: request did not complete within the allotted timeout')),
+          () => reject(errors.timeout('request did not complete within the allotted timeout')),
           limit,
           { background: true },
         );

@@ -250,7 +250,7 @@ function readable({ value }: KeyValue): boolean {
 
 /** Upstream's NewTooLargeResourceVersionError. */
 function tooLarge(wanted: number, current: number): ApiError {
-  return new ApiError(504, 'Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
+  return new ApiError(504, 'Timeout', `Timeout: Too large resource version: ${wanted}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,
   });

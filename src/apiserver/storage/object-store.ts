@@ -58,7 +58,7 @@ export function toApiError(e: unknown): unknown {
     case 'too-large':
       return errors.requestEntityTooLarge(`etcdserver: request is too large: ${e.message}`);
     case 'future-revision':
-      return new ApiError(504, 'Timeout', `Too large resource version: ${e.message}`, {
+      return new ApiError(504, 'Timeout', `Timeout: Too large resource version: ${e.message}`, {
         causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
         retryAfterSeconds: 1,
       });
