@@ -10,18 +10,23 @@ import type { Scope } from './scope.ts';
 
 const shownProblems = 20;
 
-/** Decodes the body as `expected`. Unknown and duplicate fields are refused, warned of or ignored, as the client asked. */
+/**
+ * Decodes the body as `expected`. Unknown and duplicate fields are refused, warned of or ignored, as the client asked. `older` are other
+ * versions of the kind that are taken for it (upstream: GroupVersionAcceptor).
+ */
 export function readBody(
   scope: Scope,
   expected: GroupVersionKind,
   schema: ObjectSchema,
   { fieldValidation }: Pick<WriteParameters, 'fieldValidation'>,
+  older: readonly string[] = [],
 ): Unstructured {
   const { body, headers } = scope.request;
   const format = bodyFormat(headers['content-type']);
   if (!body || body.length === 0) throw errors.badRequest('the body of the request must not be empty');
   const { object, warnings } = decodeObjectBody(body, format, expected, schema, fieldValidation);
   for (const warning of warnings.slice(0, shownProblems)) scope.warn(warning);
+  if (older.includes(object.apiVersion ?? '')) object.apiVersion = apiVersionOf(expected);
   return identified(object, expected);
 }
 

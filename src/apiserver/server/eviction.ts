@@ -23,7 +23,7 @@ const maxDisrupted = 2_000;
 export async function createEviction(scope: Scope, served: Served): Promise<ApiResponse> {
   const media = negotiated(scope, served, writeOffer);
   const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'CreateOptions');
-  const obj = readBody(scope, evictionKind, schemaOf('policy.v1.Eviction'), parameters);
+  const obj = readBody(scope, evictionKind, schemaOf('policy.v1.Eviction'), parameters, ['policy/v1beta1']);
   obj.metadata.name ||= scope.info.name;
   if (obj.metadata.name !== scope.info.name)
     throw errors.badRequest('name in URL does not match name in Eviction object');

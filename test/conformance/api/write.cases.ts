@@ -306,6 +306,18 @@ export const writeCases: readonly Case[] = [
     },
   },
   {
+    name: 'an eviction of the older version is taken, too',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('pods'), { body: pod('p') });
+      const eviction = (version: string) => ({
+        body: { apiVersion: `policy/${version}`, kind: 'Eviction', metadata: { name: 'p' } },
+      });
+      await expect(400, 'POST', core('pods', 'p', 'eviction'), eviction('v2'));
+      await expect(201, 'POST', core('pods', 'p', 'eviction'), eviction('v1beta1'));
+      await expect(404, 'GET', core('pods', 'p'));
+    },
+  },
+  {
     name: 'an eviction under two budgets is refused, without a reason',
     async run({ ns, core, expect }) {
       const made = await expect(201, 'POST', core('pods'), { body: pod('p', { labels: { app: 'a' } }) });
