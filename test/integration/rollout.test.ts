@@ -47,7 +47,7 @@ const manifest = (kind: string) => ({
   },
 });
 
-describe('kubectl rollout', { skip: whyNoKubectl() }, () => {
+describe('kubectl rollout', { skip: whyNoKubectl(23) }, () => {
   let cluster: KubectlServer;
   const ok: KubectlServer['ok'] = (...args) => cluster.ok(...args);
   const refused: KubectlServer['refused'] = (...args) => cluster.refused(...args);

@@ -36,11 +36,14 @@ export interface KubectlServer extends Kubectl {
   close(): Promise<void>;
 }
 
-/** Why tests with kubectl cannot run here, or false when they can. */
-export function whyNoKubectl(): string | false {
+/** Why tests with kubectl 1.MINOR or later cannot run here, or false when they can. Debian's own is 1.20. */
+export function whyNoKubectl(minor = 20): string | false {
   try {
-    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
-    return false;
+    const text = execFileSync('kubectl', ['version', '--client', '-o', 'json'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const found = Number.parseInt(JSON.parse(text.toString()).clientVersion.minor, 10);
+    return found >= minor ? false : `needs kubectl 1.${minor}, and this is 1.${found}`;
   } catch {
     return 'needs kubectl';
   }

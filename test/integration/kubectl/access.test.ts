@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { samples } from '../../../src/apiserver/registry/samples.ts';
 import { type KubectlServer, startKubectlCluster, whyNoKubectl } from '../../support/kubectl-server.ts';
 
-describe('kubectl, and who may what', { skip: whyNoKubectl(), concurrency: 3 }, () => {
+describe('kubectl, and who may what', { skip: whyNoKubectl(31), concurrency: 3 }, () => {
   let server: KubectlServer;
   const ok: KubectlServer['ok'] = (...args) => server.ok(...args);
   const refused: KubectlServer['refused'] = (...args) => server.refused(...args);

@@ -23,7 +23,7 @@ spec:
       - {name: c, image: "${image}", env: [{name: A, value: "1"}, {name: B, value: "2"}]}
 `;
 
-describe('kubectl apply', { skip: whyNoKubectl(), concurrency: 3 }, () => {
+describe('kubectl apply', { skip: whyNoKubectl(31), concurrency: 3 }, () => {
   let server: KubectlServer;
   const ok: KubectlServer['ok'] = (...args) => server.ok(...args);
   const apply = (manifest: string, ...flags: string[]) => server.given(manifest, 'apply', ...flags, '-f', '-');

@@ -5,7 +5,7 @@ import { type KubectlServer, startKubectlServer, whyNoKubectl } from '../../supp
 
 const modified = /the object has been modified; please apply your changes to the latest version and try again$/;
 
-describe('kubectl, changing', { skip: whyNoKubectl(), concurrency: 3 }, () => {
+describe('kubectl, changing', { skip: whyNoKubectl(31), concurrency: 3 }, () => {
   let server: KubectlServer;
   const ok: KubectlServer['ok'] = (...args) => server.ok(...args);
   const refused: KubectlServer['refused'] = (...args) => server.refused(...args);

@@ -83,7 +83,7 @@ const refusals: readonly (readonly [args: string, message: RegExp])[] = [
   ],
 ];
 
-describe('kubectl create', { skip: whyNoKubectl() }, () => {
+describe('kubectl create', { skip: whyNoKubectl(31) }, () => {
   let server: KubectlServer;
   before(async () => {
     server = await startKubectlServer();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type KubectlServer, startKubectlCluster, whyNoKubectl } from '../../support/kubectl-server.ts';
 
-describe('kubectl, and what follows', { skip: whyNoKubectl(), concurrency: 3 }, () => {
+describe('kubectl, and what follows', { skip: whyNoKubectl(31), concurrency: 3 }, () => {
   let cluster: KubectlServer;
   const ok: KubectlServer['ok'] = (...args) => cluster.ok(...args);
   const refused: KubectlServer['refused'] = (...args) => cluster.refused(...args);
@@ -134,7 +134,7 @@ describe('kubectl, and what follows', { skip: whyNoKubectl(), concurrency: 3 }, 
   });
 });
 
-describe('kubectl drain', { skip: whyNoKubectl() }, () => {
+describe('kubectl drain', { skip: whyNoKubectl(31) }, () => {
   let cluster: KubectlServer;
   before(async () => {
     cluster = await startKubectlCluster({ nodes: 2 });
