@@ -59,6 +59,7 @@ describe('kubectl, looking around', { skip: whyNoKubectl(31), concurrency: 3 }, 
     assert.match(containers, /^ {2}env\t<\[\]EnvVar>\n {4}name\t<string> -required-$/m);
     assert.match(await ok('explain', 'hpa', '--api-version=autoscaling/v1'), /^VERSION: +v1$/m);
     assert.match(await ok('explain', 'deploy', '--output=plaintext-openapiv2'), /^VERSION: +apps\/v1$/m);
+    assert.match(await ok('explain', 'service.spec.externalTrafficPolicy'), /^ENUM:\n {4}Cluster\n {4}Local\n/m);
     assert.match(await server.refused('explain', 'pod.nope'), /field "nope" does not exist/);
     assert.match(await server.refused('explain', 'nothing'), /doesn't have a resource type "nothing"/);
   });
