@@ -10,6 +10,12 @@ export function byteLength(text: string): number {
   return text.length;
 }
 
+/** Whether texts are longer than `max` bytes together. Counts bytes only where it could matter: a code unit takes three at most. */
+export function longerThan(texts: readonly string[], max: number): boolean {
+  const units = texts.reduce((sum, text) => sum + text.length, 0);
+  return units * 3 > max && texts.reduce((sum, text) => sum + byteLength(text), 0) > max;
+}
+
 export const maxLengthError = (max: number) => `must be no more than ${max} characters`;
 export const maxBytesError = (max: number) => `must be no more than ${max} bytes`;
 export const emptyError = 'must be non-empty';

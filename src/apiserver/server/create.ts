@@ -133,8 +133,7 @@ async function createOnce(
     undoAdmission = await validateAdmission(core.admission, request);
     const ttlSeconds = strategy.ttlSeconds?.(obj);
     const entry = await storeOf(served).create(obj, { dryRun, ...(ttlSeconds !== undefined && { ttlSeconds }) });
-    if (dryRun) await reservation?.undo();
-    else await reservation?.done?.();
+    if (reservation) await (dryRun ? reservation.undo() : reservation.done?.());
     return entry;
   } catch (e) {
     await undoAdmission?.();

@@ -1,5 +1,5 @@
 import type { ConfigMap, Secret, ServiceAccount } from '../../../api/types/core-v1.ts';
-import { byteLength, isConfigMapKey } from '../../../api/validation/names.ts';
+import { isConfigMapKey, longerThan } from '../../../api/validation/names.ts';
 import { decodedLength, type Errors, eachEntry, forbidden, immutable, invalidAll, same } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
 import { namespaced } from '../define.ts';
@@ -9,8 +9,9 @@ import { validateSecretType } from './secret-types.ts';
 const size = (map: object | undefined) => Object.keys(map ?? {}).length;
 
 const maxSize = 1024 * 1024;
-const sum = (map: Readonly<Record<string, string>> | undefined, measure: (text: string) => number) =>
-  Object.values(map ?? {}).reduce((total, text) => total + measure(text), 0);
+/** Bytes that the base64 texts of a map stand for. */
+const decodedSize = (map: Readonly<Record<string, string>> | undefined) =>
+  Object.values(map ?? {}).reduce((total, text) => total + decodedLength(text), 0);
 
 /** Once `immutable` is set, it and the data stay as they are. */
 function frozen<T extends { immutable?: boolean }>(obj: T, old: T, keys: readonly (keyof T & string)[]): Errors {
@@ -25,7 +26,6 @@ function frozen<T extends { immutable?: boolean }>(obj: T, old: T, keys: readonl
 const configKey = (key: string, path: string) => invalidAll(path, key, isConfigMapKey(key));
 
 function validateConfigMap(map: ConfigMap): Errors {
-  const size = sum(map.data, byteLength) + sum(map.binaryData, decodedLength);
   return [
     ...eachEntry(map.data, 'data', (_, at, key) => [
       ...configKey(key, at),
@@ -34,7 +34,9 @@ function validateConfigMap(map: ConfigMap): Errors {
         : [field.invalid(at, key, 'duplicate of key present in binaryData')]),
     ]),
     ...eachEntry(map.binaryData, 'binaryData', (_, at, key) => configKey(key, at)),
-    ...(size > maxSize ? [field.tooLong('', maxSize)] : []),
+    ...(longerThan(Object.values(map.data ?? {}), maxSize - decodedSize(map.binaryData))
+      ? [field.tooLong('', maxSize)]
+      : []),
   ];
 }
 
@@ -47,10 +49,9 @@ export const configMaps = namespaced<ConfigMap>({
 });
 
 function validateSecret(secret: Secret): Errors {
-  const size = sum(secret.data, decodedLength);
   return [
     ...eachEntry(secret.data, 'data', (_, at, key) => configKey(key, at)),
-    ...(size > maxSize ? [field.tooLong('data', maxSize)] : []),
+    ...(decodedSize(secret.data) > maxSize ? [field.tooLong('data', maxSize)] : []),
     ...validateSecretType(secret),
   ];
 }

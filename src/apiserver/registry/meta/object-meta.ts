@@ -2,10 +2,10 @@
 import { parseApiVersion } from '../../../api/schema.ts';
 import type { ObjectMeta, OwnerReference } from '../../../api/types/meta-v1.ts';
 import {
-  byteLength,
   isLabelKey,
   isLabelValue,
   isQualifiedName,
+  longerThan,
   type NameCheck,
   nameIsDnsLabel,
   nameIsDnsSubdomain,
@@ -38,10 +38,9 @@ export function validateLabels(labels: Labels | undefined, path: string): Errors
 export function validateAnnotations(annotations: Labels | undefined, path: string): Errors {
   if (!annotations) return [];
   const entries = Object.entries(annotations);
-  const size = entries.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(value), 0);
   return [
     ...entries.flatMap(([key]) => invalidAll(path, key, isQualifiedName(key.toLowerCase()))),
-    ...(size > annotationsLimit ? [field.tooLong(path, annotationsLimit)] : []),
+    ...(longerThan(entries.flat(), annotationsLimit) ? [field.tooLong(path, annotationsLimit)] : []),
   ];
 }
 
