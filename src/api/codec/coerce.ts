@@ -78,17 +78,24 @@ function coerceObject(value: Record<string, unknown>, plan: ObjectPlan, walk: Wa
 
 /** A new object rather than `delete`, which would make V8 treat it as a dictionary. */
 function rebuilt(value: Record<string, unknown>, plan: ObjectPlan): Record<string, unknown> {
-  const kept: { key: string; rank: number }[] = [];
+  const keys: string[] = [];
+  const ranks: number[] = [];
   for (const key in value) {
     const field = plan.fields.get(key);
-    if (!field) {
-      if (plan.preserve) kept.push({ key, rank: plan.fields.size });
-    } else if (!(value[key] === null && !plan.loose) && !(field.omitZero && isZero(value[key])))
-      kept.push({ key, rank: field.rank });
+    if (!field && !plan.preserve) continue;
+    if (field && ((value[key] === null && !plan.loose) || (field.omitZero && isZero(value[key])))) continue;
+    const rank = field?.rank ?? plan.fields.size;
+    // Few declared fields, nearly in order, go to their place at once; others stay behind them as they come.
+    let at = keys.length;
+    for (; at > 0 && (ranks[at - 1] as number) > rank; at--) {
+      keys[at] = keys[at - 1] as string;
+      ranks[at] = ranks[at - 1] as number;
+    }
+    keys[at] = key;
+    ranks[at] = rank;
   }
-  kept.sort((a, b) => a.rank - b.rank);
   const out: Record<string, unknown> = {};
-  for (const { key } of kept) setOwn(out, key, value[key]);
+  for (const key of keys) setOwn(out, key, value[key]);
   return out;
 }
 

@@ -151,18 +151,15 @@ const identity = ['name', 'namespace'] as const;
 const serverOwned = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;
 
 export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): Errors {
-  return [
-    ...newFinalizers(meta, old),
-    ...((meta.generation ?? 0) < (old.generation ?? 0)
-      ? [field.invalid('metadata.generation', meta.generation, 'must not be decremented')]
-      : []),
-    ...identity.flatMap(key => immutable(meta[key], old[key], `metadata.${key}`)),
-    ...serverOwned.flatMap(key =>
-      optional(meta[key], `metadata.${key}`, (value, at) => immutable(value, old[key], at)),
-    ),
-    ...validateContent(meta),
-    ...kubeFinalizers(meta),
-  ];
+  const errors = newFinalizers(meta, old);
+  if ((meta.generation ?? 0) < (old.generation ?? 0))
+    errors.push(field.invalid('metadata.generation', meta.generation, 'must not be decremented'));
+  for (const key of identity) errors.push(...immutable(meta[key], old[key], `metadata.${key}`));
+  for (const key of serverOwned)
+    if (meta[key] !== undefined && meta[key] !== null)
+      errors.push(...immutable(meta[key], old[key], `metadata.${key}`));
+  errors.push(...validateContent(meta), ...kubeFinalizers(meta));
+  return errors;
 }
 
 /** Metadata of a template: labels and annotations only count, nothing else may be set. */
