@@ -95,6 +95,8 @@ test('large and hostile bodies take a bounded time', () => {
     [decodeJson, `{"spec":${'{"a":'.repeat(9_000)}1${'}'.repeat(9_000)}}`],
     [decodeJson, `{"spec":${'{"a":'.repeat(990)}1${'}'.repeat(990)}}`],
     [decodeJson, `{"metadata":{"generation":${'9'.repeat(1_000_000)}}}`],
+    [decodeYaml, 'a: 1\n'.repeat(300_000)],
+    [decodeYaml, '--- a\n'.repeat(300_000)],
     [decodeYaml, '- '.repeat(500_000)],
     [decodeYaml, `a: &a [${'*a,'.repeat(10)}]`],
     [decodeYaml, `{${'a: {'.repeat(5_000)}`],

@@ -4,11 +4,11 @@
  */
 import {
   CORE_SCHEMA,
+  constructFromEvents,
   defineMappingTag,
   defineScalarTag,
   EVENT_ID,
   type Event,
-  loadAll,
   mergeTag,
   NOT_RESOLVED,
   parseEvents,
@@ -63,11 +63,22 @@ function goFloat(source: string): number | undefined {
   return undefined;
 }
 
+let lastSource = '';
+let lastResolved: ReturnType<typeof resolvePlain> = null;
+/** The tags below ask about each scalar in turn. */
+function resolveOnce(source: string): ReturnType<typeof resolvePlain> {
+  if (source !== lastSource) {
+    lastResolved = resolvePlain(source);
+    lastSource = source;
+  }
+  return lastResolved;
+}
+
 const typed = (name: string, accepts: (value: unknown) => boolean) =>
   defineScalarTag(tagPrefix + name, {
     implicit: true,
     resolve: source => {
-      const value = resolvePlain(source);
+      const value = resolveOnce(source);
       return accepts(value) ? value : NOT_RESOLVED;
     },
     identify: () => false,
@@ -102,21 +113,40 @@ export interface ParsedYaml {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** All documents of a text. @throws DecodeError */
-export function parseYaml(input: Uint8Array | string, findDuplicates = false): ParsedYaml[] {
-  let text: string;
+/** The first document of a text: what a body is. Others are not looked at. @throws DecodeError */
+export function parseFirstYaml(input: Uint8Array, findDuplicates: boolean): ParsedYaml | undefined {
+  return parseYaml(firstDocument(decodeText(input)), findDuplicates)[0];
+}
+
+const onlyPrologue = /^(?:[\t ]*(?:#.*)?(?:\r\n?|\n)|%.*(?:\r\n?|\n))*$/;
+
+/** Up to the marker that ends the first document. No document can have a marker at the beginning of a line inside. */
+function firstDocument(text: string): string {
+  const marker = /^(?:---|\.\.\.)(?=[\s]|$)/gm;
+  for (let found = marker.exec(text); found; found = marker.exec(text))
+    if (found.index > 0 && !onlyPrologue.test(text.slice(0, found.index))) return text.slice(0, found.index);
+  return text;
+}
+
+function decodeText(input: Uint8Array): string {
   try {
-    text = typeof input === 'string' ? input : utf8.decode(input);
+    return utf8.decode(input);
   } catch {
     throw new DecodeError('yaml: invalid UTF-8 in the body');
   }
+}
+
+/** All documents of a text. @throws DecodeError */
+export function parseYaml(input: Uint8Array | string, findDuplicates = false): ParsedYaml[] {
+  const text = typeof input === 'string' ? input : decodeText(input);
   const json = /^\s*\{/.test(text) ? asJson(text) : undefined;
   if (json) return [json];
   let values: unknown[];
   let duplicates: string[][] = [];
   try {
-    values = loadAll(text, { schema, maxDepth, json: true });
-    if (findDuplicates) duplicates = repeatedKeys(text);
+    const events = parseEvents(text, { maxDepth });
+    values = constructFromEvents(events, { source: text, schema, json: true });
+    if (findDuplicates) duplicates = repeatedKeys(events, text);
   } catch (e) {
     if (e instanceof DecodeError) throw e;
     throw new DecodeError(`yaml: ${e instanceof Error ? (e.message.split('\n')[0] ?? '') : String(e)}`);
@@ -155,11 +185,15 @@ interface Frame {
   atKey: boolean;
 }
 
+/** So many repeated keys are named, for each document. */
+const shownRepeats = 100;
+
 /** Per document, the repeated keys of its mappings. */
-function repeatedKeys(text: string): string[][] {
+function repeatedKeys(events: readonly Event[], text: string): string[][] {
   const documents: string[][] = [];
   const stack: Frame[] = [];
-  for (const event of parseEvents(text, { maxDepth })) {
+  const lineAt = lineCounter(text);
+  for (const event of events) {
     if (event.type === EVENT_ID.POP) {
       stack.pop();
       continue;
@@ -167,7 +201,11 @@ function repeatedKeys(text: string): string[][] {
     const top = stack.at(-1);
     if (event.type === EVENT_ID.DOCUMENT) documents.push([]);
     else if (top?.keys) {
-      if (top.atKey) noteKey(event, text, top.keys, documents.at(-1) ?? []);
+      const key = top.atKey ? keyText(event, text) : undefined;
+      const found = documents.at(-1) ?? [];
+      if (key !== undefined && key !== '<<' && top.keys.has(key) && found.length < shownRepeats)
+        found.push(`line ${lineAt(event)}: key ${JSON.stringify(key)} already set in map`);
+      if (key !== undefined) top.keys.add(key);
       top.atKey = !top.atKey;
     }
     if (event.type === EVENT_ID.MAPPING) stack.push({ keys: new Set(), atKey: true });
@@ -177,12 +215,17 @@ function repeatedKeys(text: string): string[][] {
   return documents;
 }
 
-function noteKey(event: Event, text: string, keys: Set<string>, found: string[]): void {
-  if (event.type !== EVENT_ID.SCALAR) return;
-  const key = text.slice(event.valueStart, event.valueEnd);
-  if (keys.has(key) && key !== '<<')
-    found.push(
-      `line ${text.slice(0, event.valueStart).split('\n').length}: key ${JSON.stringify(key)} already set in map`,
-    );
-  keys.add(key);
+function keyText(event: Event, text: string): string | undefined {
+  return event.type === EVENT_ID.SCALAR ? text.slice(event.valueStart, event.valueEnd) : undefined;
+}
+
+/** Lines of scalars that are asked for in the order of the text. */
+function lineCounter(text: string): (event: Event) => number {
+  let line = 1;
+  let next = text.indexOf('\n');
+  return event => {
+    const at = event.type === EVENT_ID.SCALAR ? event.valueStart : 0;
+    for (; next >= 0 && next < at; next = text.indexOf('\n', next + 1)) line += 1;
+    return line;
+  };
 }

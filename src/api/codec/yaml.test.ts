@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { resourceOfKind } from '../catalog/index.ts';
 import { DecodeError } from './decode-error.ts';
-import { decodeYaml, encodeYaml, parseYaml } from './yaml.ts';
+import { decodeYaml, encodeYaml, parseFirstYaml, parseYaml } from './yaml.ts';
 
 const one = (text: string) => parseYaml(text)[0]?.value;
 
@@ -45,6 +45,19 @@ test('documents are split; a body is its first one', () => {
   );
 });
 
+test('the first document ends at a marker, and what follows is not read', () => {
+  const first = (text: string) => parseFirstYaml(new TextEncoder().encode(text), true)?.value;
+  const cases: [string, unknown][] = [
+    ['a: 1\n---\n{{{', { a: 1 }],
+    ['# c\n\n%YAML 1.1\n---\na: 1\n...\n}', { a: 1 }],
+    ['---\n---\na: 1\n', null],
+    ['--- {a: 1}\n--- 2', { a: 1 }],
+    ['a: |\n  ---\nb: ---x\n---x: ...y\n', { a: '---\n', b: '---x', '---x': '...y' }],
+    ['', undefined],
+  ];
+  for (const [text, value] of cases) assert.deepEqual(first(text), value, JSON.stringify(text));
+});
+
 test('markers, comments, directives, line ends and JSON', () => {
   assert.deepEqual(one('---\n# c\na: 1 # d\n'), { a: 1 });
   assert.deepEqual(one('%YAML 1.1\n---\r\na: "x"\r\n...\n'), { a: 'x' });
@@ -79,6 +92,15 @@ test('strict mode names repeated keys by line', () => {
   assert.deepEqual(decodeYaml(body, { schema, kind, mode: 'warn' }).warnings, [
     'yaml: unmarshal errors:\n  line 4: key "name" already set in map',
     'unknown field "foo"',
+  ]);
+});
+
+test('repeated keys: each with its line, and not more than a reader wants', () => {
+  const { duplicates } = parseYaml(`x: 1\n${'a: 1\n\n'.repeat(300)}`, true)[0] ?? {};
+  assert.equal(duplicates?.length, 100);
+  assert.deepEqual(duplicates?.slice(0, 2), [
+    'line 4: key "a" already set in map',
+    'line 6: key "a" already set in map',
   ]);
 });
 

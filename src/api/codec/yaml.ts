@@ -1,15 +1,15 @@
 /** YAML bodies in, and YAML as kubectl prints it out. */
 import { DecodeError } from './decode-error.ts';
 import { type Decoded, type DecodeOptions, decodeValue, unrecognized } from './json.ts';
-import { type ParsedYaml, parseYaml, resolvePlain } from './yaml-parse.ts';
+import { type ParsedYaml, parseFirstYaml, resolvePlain } from './yaml-parse.ts';
 
-export { type ParsedYaml, parseYaml } from './yaml-parse.ts';
+export { type ParsedYaml, parseFirstYaml, parseYaml } from './yaml-parse.ts';
 
 /** Decodes the first document. @throws ApiError 400 */
 export function decodeYaml(bytes: Uint8Array, options: DecodeOptions): Decoded {
   let parsed: ParsedYaml | undefined;
   try {
-    parsed = parseYaml(bytes, options.mode !== 'ignore')[0];
+    parsed = parseFirstYaml(bytes, options.mode !== 'ignore');
   } catch (e) {
     throw e instanceof DecodeError ? unrecognized(e.message, bytes, options.kind) : e;
   }

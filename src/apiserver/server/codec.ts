@@ -11,7 +11,7 @@ import {
   protobufWatchFrame,
   wrapMessage,
 } from '../../api/codec/protobuf/envelope.ts';
-import { decodeYaml, encodeYaml, parseYaml } from '../../api/codec/yaml.ts';
+import { decodeYaml, encodeYaml, parseFirstYaml } from '../../api/codec/yaml.ts';
 import type { Unstructured } from '../../api/object.ts';
 import { type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../../api/schema.ts';
 import { errors } from '../../base/errors.ts';
@@ -71,7 +71,7 @@ export function decodeDocument(body: Uint8Array, format: 'json' | 'yaml'): Docum
       const { value, duplicates } = parseJson(body, true);
       return { value, problems: duplicates };
     }
-    const [first] = parseYaml(body, true);
+    const first = parseFirstYaml(body, true);
     return { value: first?.value ?? null, problems: first?.duplicates ?? [] };
   } catch (e) {
     if (!(e instanceof DecodeError)) throw e;
