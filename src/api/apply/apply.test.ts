@@ -491,3 +491,22 @@ test('law: after forcing, the applier owns what it applied and everything it app
     }),
   );
 });
+
+test('large maps are compared and read in linear time', () => {
+  const data = Object.fromEntries(Array.from({ length: 40_000 }, (_, i) => [`k${i}`, 'v']));
+  const map = (content: JsonObject): Body => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'a', namespace: 'n' },
+    data: content,
+  });
+  const schema = schemaOf('core.v1.ConfigMap');
+  const start = performance.now();
+  const updated = update(map({ a: 'b' }), map(data), 'one', t0, { schema, apiVersion: 'v1' });
+  const applied = apply(undefined, map(data), 'two', false, t0, schema);
+  assert.ok(performance.now() - start < 10_000);
+  for (const [object, manager] of [[updated, 'one'] as const, [applied, 'two'] as const]) {
+    const owned = entry(object, manager)?.fieldsV1 as { 'f:data': object };
+    assert.ok(Object.keys(owned['f:data']).length >= 40_000);
+  }
+});

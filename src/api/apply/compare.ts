@@ -20,6 +20,7 @@ class Walker {
   differs = false;
   /** Fields by name, items as they are: written as path elements only when a difference is found. */
   readonly path: Step[] = [];
+  private readonly inner = new Set<MutableFieldSet>();
 
   insert(set: MutableFieldSet, subtree?: MutableFieldSet): void {
     this.differs = true;
@@ -27,7 +28,7 @@ class Walker {
     for (const step of this.path) {
       path.push(typeof step === 'string' ? `f:${step}` : (elementOf(step.list, step.item) ?? 'i:0'));
     }
-    insertPath(set, path, subtree);
+    insertPath(set, path, subtree, this.inner);
   }
 
   /** Undefined stands for absent. `silent`: absence of the value itself is no difference. */

@@ -64,15 +64,26 @@ function parses(text: string): boolean {
   }
 }
 
-/** Adds a path to a set under construction, with `subtree` below it when given. */
-export function insertPath(root: MutableFieldSet, path: readonly string[], subtree?: MutableFieldSet): void {
+/**
+ * Adds a path to a set under construction, with `subtree` below it when given. `inner` are nodes known to have children: to look for
+ * a child takes as long as there are many.
+ */
+export function insertPath(
+  root: MutableFieldSet,
+  path: readonly string[],
+  subtree?: MutableFieldSet,
+  inner?: Set<MutableFieldSet>,
+): void {
   let node = root;
   let fresh = true;
   const last = path.length - 1;
   for (let i = 0; i <= last; i++) {
     const element = path[i] as string;
     // An existing empty node is a member; say so before it gets children.
-    if (!fresh && isEmptySet(node)) node['.'] = {};
+    if (!fresh && !inner?.has(node)) {
+      if (isEmptySet(node)) node['.'] = {};
+      inner?.add(node);
+    }
     let next = node[element];
     fresh = next === undefined;
     if (next === undefined) {

@@ -70,6 +70,7 @@ export interface TypeComplaint {
 class Reader {
   readonly set: MutableFieldSet = {};
   readonly path: string[] = [];
+  private readonly inner = new Set<MutableFieldSet>();
   readonly complaints: TypeComplaint[] | undefined;
   constructor(complaints: TypeComplaint[] | undefined) {
     this.complaints = complaints;
@@ -85,7 +86,7 @@ class Reader {
     const shape = shapeOf(schema, value);
     if (shape === 'items') this.items(schema as ListSchema, value as unknown[]);
     else if (shape === 'fields' && Object.keys(value as object).length > 0) this.fields(schema, value as JsonObject);
-    else insertPath(this.set, this.path);
+    else insertPath(this.set, this.path, undefined, this.inner);
   }
 
   private checkKind(schema: TypedSchema, value: unknown): void {
@@ -108,7 +109,7 @@ class Reader {
           this.complain('field not declared in schema');
       }
       this.read(fieldSchema(schema, key), field);
-      if (!declared) insertPath(this.set, this.path);
+      if (!declared) insertPath(this.set, this.path, undefined, this.inner);
       this.path.pop();
     }
   }
@@ -127,7 +128,7 @@ class Reader {
       if (seen.has(element)) this.complain(`duplicate entries for key ${formatPath([element])}`);
       seen.add(element);
       this.path.push(element);
-      insertPath(this.set, this.path);
+      insertPath(this.set, this.path, undefined, this.inner);
       this.read(schema.items, item);
       this.path.pop();
     });

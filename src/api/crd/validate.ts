@@ -10,6 +10,9 @@ import { type Problem, problem } from './problems.ts';
 
 type Json = Record<string, unknown>;
 
+/** So many are enough to tell: a body of commas could break millions of rules. */
+const enough = 10_000;
+
 /** All violations of a whole object or of one value at `path`. Metadata is checked elsewhere. */
 export function validateCustom(value: unknown, schema: Schema, path = ''): Problem[] {
   const out: Problem[] = [];
@@ -51,6 +54,7 @@ function allowedTypes(schema: Schema): readonly string[] | undefined {
 }
 
 function check(value: unknown, schema: Schema, path: string, out: Problem[], old: unknown): void {
+  if (out.length >= enough) return;
   if (old !== undefined && deepEqual(value, old)) return;
   const actual = typeOf(value);
   const allowed = allowedTypes(schema);
@@ -238,6 +242,7 @@ function duplicatesOf(list: readonly unknown[], keyOf: (item: unknown) => unknow
 }
 
 function checkLists(value: unknown, schema: Schema, path: string, out: Problem[]): void {
+  if (out.length >= enough) return;
   if (schema.kind === 'list' && Array.isArray(value)) {
     if (schema.listType === 'set')
       for (const i of duplicatesOf(value)) out.push(problem.duplicate(`${path}[${i}]`, value[i]));

@@ -106,6 +106,14 @@ describe('ServiceAccount', () => {
     assert.deepEqual(again, body);
   });
 
+  it('leaves volumes without a name to the validation', async () => {
+    const { cluster, plugin } = start(serviceAccount);
+    cluster.add('v1/serviceaccounts', { metadata: { name: 'default', namespace: 'ns' } } as never);
+    const body = pod({ volumes: [{}] });
+    await run(plugin, { resource: pods, object: body });
+    assert.equal(body.spec.volumes?.length, 2);
+  });
+
   it('mounts nothing where the pod, then the account, says so', async () => {
     const { cluster, plugin } = start(serviceAccount);
     cluster.add('v1/serviceaccounts', {

@@ -36,7 +36,7 @@ function automounts(account: ServiceAccount, spec: PodSpec): boolean {
 }
 
 function mountToken(spec: PodSpec, random: Random): void {
-  const present = spec.volumes?.find(v => v.name.startsWith(volumePrefix));
+  const present = spec.volumes?.find(v => v.name?.startsWith(volumePrefix));
   const name = present?.name ?? `${volumePrefix}${safeEncode(String.fromCharCode(...random.bytes(5)))}`;
   let needed = false;
   const mount = (container: Container) => {

@@ -5,7 +5,7 @@ import { type Awaitable, after } from '../../base/awaitable.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { errors, isAlreadyExists } from '../../base/errors.ts';
 import { nameSuffix, uuid } from '../../base/random.ts';
-import { aggregate } from '../registry/field-errors.ts';
+import { aggregate, bounded } from '../registry/field-errors.ts';
 import type { RequestContext } from '../registry/strategy.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import { admissionRequest, admit, validateAdmission } from './admission.ts';
@@ -123,7 +123,7 @@ async function createOnce(
   const reservation = await hooks.beginCreate?.(obj, scope, dryRun);
   let undoAdmission: Undo | undefined;
   try {
-    const invalid = strategy.validate?.(obj, context) ?? [];
+    const invalid = bounded(() => strategy.validate?.(obj, context) ?? []);
     if (invalid.length > 0) {
       const { causes, message } = aggregate(invalid);
       throw errors.invalid(served.info, obj.metadata.name ?? '', causes, message);

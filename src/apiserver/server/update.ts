@@ -3,7 +3,7 @@ import { sameButTimes } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
-import { aggregate, type FieldError, field } from '../registry/field-errors.ts';
+import { aggregate, bounded, type FieldError, field } from '../registry/field-errors.ts';
 import type { RequestContext, SubresourceStrategy } from '../registry/strategy.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import type { Change, Stored } from '../storage/object-store.ts';
@@ -164,7 +164,11 @@ async function changeFor(
       if (step.done) done.push(step.done);
     }
   }
-  check(served, obj, validateUpdate(served, sub, obj, live, context));
+  check(
+    served,
+    obj,
+    bounded(() => validateUpdate(served, sub, obj, live, context)),
+  );
   for (const text of (sub ? sub.warnings?.(obj, live) : strategy.warnings?.(obj, live)) ?? []) scope.warn(text);
   strategy.canonicalize?.(obj);
   const undoAdmission = await validateAdmission(core.admission, request);

@@ -147,6 +147,27 @@ describe('bad input', () => {
     const copies = Array.from({ length: 60 }, (_, i) => ({ op: 'copy', from: '/data', path: `/data/k${i}` }));
     refused(await ask('PATCH', `${maps}/here`, JSON.stringify(copies), 'application/json-patch+json'), 400, 413, 422);
   });
+  it('bodies that break rules half a million times', async () => {
+    const owners = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"o","ownerReferences":[${'{},'.repeat(500_000)}{}]}}`;
+    const volumes = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"v"},"spec":{"containers":[],"volumes":[${'{},'.repeat(500_000)}{}]}}`;
+    for (const [path, body] of [
+      [maps, owners],
+      ['/api/v1/namespaces/default/pods', volumes],
+    ] as const) {
+      const got = await ask('POST', path, body);
+      refused(got, 422, 403);
+      assert.ok(got.text.length < 8 << 20, String(got.text.length));
+    }
+  });
+  it('patches that make maps of 60,000 entries', async () => {
+    const data = Object.fromEntries(Array.from({ length: 60_000 }, (_, i) => [`k${i}`, '']));
+    const types = ['merge-patch+json', 'strategic-merge-patch+json', 'apply-patch+yaml'];
+    for (const type of types) {
+      const patch = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', data });
+      const got = await ask('PATCH', `${maps}/here?fieldManager=x&dryRun=All`, patch, `application/${type}`);
+      assert.ok(got.status === 200 || got.status === 413, `${type}: ${got.status} ${got.text.slice(0, 200)}`);
+    }
+  });
   it('selectors of 100,000 terms', async () => {
     const selector = Array.from({ length: 100_000 }, (_, i) => `k${i}=v`).join(',');
     const over = connect();
