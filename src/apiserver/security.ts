@@ -161,7 +161,9 @@ function reviews(
 ): Record<string, Virtual> {
   const answer =
     <T>(review: (obj: T, scope: Parameters<Virtual>[1]) => Promise<T> | T): Virtual =>
-    async (obj, scope) => {
+    async (sent, scope) => {
+      // All but the review of oneself have a spec, which is empty when it is left out.
+      const obj = scope.info.resource === 'selfsubjectreviews' ? sent : { ...sent, spec: sent['spec'] ?? {} };
       const answered = (await review(obj as unknown as T, scope)) as unknown as Unstructured;
       const { name, ...metadata } = answered.metadata;
       return name ? answered : ({ ...answered, metadata } as Unstructured);

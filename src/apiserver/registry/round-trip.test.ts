@@ -1,18 +1,15 @@
 /** Every kind through a whole server: made, read, written back unchanged, shown as a table, deleted. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { collectionOf, sampleBody } from '../../../test/support/whole-server.ts';
 import { builtinResources } from '../../api/catalog/index.ts';
-import { apiVersionOf, type ResourceInfo } from '../../api/schema.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { createMetrics } from '../../base/metrics.ts';
 import { systemRandom } from '../../base/random.ts';
 import { createMemoryStore } from '../../store/memory/index.ts';
 import { type ApiServer, createApiServer } from '../index.ts';
-import { fromV2 } from './autoscaling/convert.ts';
-import { toNewEvent } from './events/convert.ts';
 import { strategies } from './index.ts';
-import { sampleOf } from './samples.ts';
 
 /** A definition does not stay as it was written: the server establishes it. */
 const skipped = new Set(['apiextensions.k8s.io/customresourcedefinitions']);
@@ -50,21 +47,6 @@ async function call(method: string, path: string, body?: object, accept = 'appli
   return { status: response.status, body: JSON.parse(new TextDecoder().decode(bytes)) as Answer['body'] };
 }
 
-function bodyOf(info: ResourceInfo): object {
-  const resource = `${info.group}/${info.plural}`;
-  const sample = sampleOf(resource, info.namespaced) as never;
-  const served =
-    resource === 'events.k8s.io/events'
-      ? toNewEvent(sample)
-      : info.group === 'autoscaling' && info.version === 'v1'
-        ? fromV2(sample)
-        : (sample as object);
-  const name = `${(sample as { metadata: { name: string } }).metadata.name}`;
-  const unique = name === 'sample' ? `${name}-${info.version}` : name;
-  const metadata = { ...(served as { metadata: object }).metadata, name: unique };
-  return { ...served, metadata, apiVersion: apiVersionOf(info), kind: info.kind };
-}
-
 const text = (answer: Answer) => answer.body.message ?? '';
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 
@@ -73,9 +55,8 @@ describe('every stored kind', () => {
     const resource = `${info.group}/${info.plural}`;
     if (!info.verbs.includes('create') || !info.verbs.includes('get') || skipped.has(resource)) continue;
     test(`${info.plural}.${info.version}.${info.group}`, async () => {
-      const root = info.group ? `/apis/${info.group}/${info.version}` : `/api/${info.version}`;
-      const collection = `${root}${info.namespaced ? '/namespaces/default' : ''}/${info.plural}`;
-      const body = bodyOf(info) as { metadata: { name: string } };
+      const collection = collectionOf(info);
+      const body = sampleBody(info);
       const path = `${collection}/${body.metadata.name}`;
       const made = await call('POST', collection, body);
       assert.equal(made.status, 201, text(made));

@@ -44,7 +44,7 @@ export async function createBinding(scope: Scope, served: Served): Promise<ApiRe
   return respondValue(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, media);
 }
 
-function validate({ target, metadata }: Binding): void {
+function validate({ target = {}, metadata }: Binding): void {
   const found = [];
   if (target.kind && target.kind !== 'Node') found.push(field.notSupported('target.kind', target.kind, ['Node', '']));
   if (!target.name) found.push(field.required('target.name'));

@@ -38,5 +38,7 @@ export function identified(object: Unstructured, expected: GroupVersionKind): Un
   const problem = otherKind({ ...parseApiVersion(object.apiVersion), kind: object.kind }, expected);
   if (problem) throw problem;
   object.metadata ??= { name: '' };
+  // Admission and strategies read it before anybody has asked for it.
+  object.metadata.name ??= '';
   return object;
 }

@@ -65,9 +65,9 @@ export function serveResource(core: Core, exchange: Exchange): Awaitable<ApiResp
   // Routes of built-in kinds are for GET only.
   if (exchange.request.method === 'HEAD' && !served.custom && info.subresource !== 'proxy') throw refused();
   if (info.subresource) {
-    const handler = subresourceHandler(served, info.subresource, info.verb);
+    const handler = subresourceHandler(served, info, exchange.request.method);
     if (handler) return handler(scope, served);
-    if (info.subresource in served.info.subresources) throw refused();
+    if (Object.hasOwn(served.info.subresources, info.subresource)) throw refused();
     throw served.custom
       ? errors.notFound({ group: info.group, resource: info.resource }, info.name)
       : errors.unknownPath();

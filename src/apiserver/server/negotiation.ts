@@ -1,6 +1,5 @@
 /** Content negotiation (upstream: k8s.io/apiserver/pkg/endpoints/handlers/negotiation). */
 import { errors } from '../../base/errors.ts';
-import { isTrue } from './request-info.ts';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
 type Shape = 'object' | 'table' | 'partial' | 'partial-list' | 'discovery';
@@ -14,13 +13,13 @@ export interface Negotiated {
   readonly pretty: boolean;
 }
 
-const formats: Record<string, Format> = {
-  'application/json': 'json',
-  'application/yaml': 'yaml',
-  'application/vnd.kubernetes.protobuf': 'protobuf',
-  '*/*': 'json',
-  'application/*': 'json',
-};
+const formats = new Map<string, Format>([
+  ['application/json', 'json'],
+  ['application/yaml', 'yaml'],
+  ['application/vnd.kubernetes.protobuf', 'protobuf'],
+  ['*/*', 'json'],
+  ['application/*', 'json'],
+]);
 const mediaTypes: Record<Format, string> = {
   json: 'application/json',
   yaml: 'application/yaml',
@@ -93,7 +92,7 @@ export function negotiate(accept: string | undefined, pretty: boolean, offer: Of
 
 function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
   for (const { type, parameters } of parseClauses(accept.trim() || '*/*')) {
-    const format = formats[type];
+    const format = formats.get(type);
     const shape = shapeOf(parameters);
     if (!format || !shape || !offered(offer, shape, format)) continue;
     // Upstream names the kind in the content type of discovery only.
@@ -123,7 +122,7 @@ function parameterText(p: Record<string, string>): string {
 /** The format of a request body. Throws 415. */
 export function bodyFormat(contentType: string | undefined): Format {
   const type = (contentType ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? '';
-  const format = type === '' ? 'json' : formats[type];
+  const format = type === '' ? 'json' : formats.get(type);
   if (!format || type.includes('*'))
     throw errors.unsupportedMediaType(
       `the body of the request was in an unknown format - accepted media types include: ${supported}`,
@@ -131,11 +130,13 @@ export function bodyFormat(contentType: string | undefined): Format {
   return format;
 }
 
+/** What Go's ParseBool takes for true: the parameters of an operation are read in another way (`isTrue`). */
+const prettyValues = /^(?:1|t|T|true|True|TRUE)$/;
 const agentsOfPeople = /^(curl|Wget|Mozilla\/5\.0)/;
 
 /** Browsers and curl like to read: upstream's rule for `pretty` left out. */
 export function wantsPretty(query: URLSearchParams, headers: Readonly<Record<string, string>>): boolean {
   const asked = query.get('pretty');
-  if (asked) return isTrue(asked);
+  if (asked) return prettyValues.test(asked);
   return agentsOfPeople.test(headers['user-agent'] ?? '');
 }

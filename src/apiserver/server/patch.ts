@@ -22,17 +22,17 @@ import { checkName, runUpdate } from './update.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
-const types: Record<string, PatchType> = {
-  'application/json-patch+json': 'json',
-  'application/merge-patch+json': 'merge',
-  'application/strategic-merge-patch+json': 'strategic',
-  'application/apply-patch+yaml': 'apply',
-};
+const types = new Map<string, PatchType>([
+  ['application/json-patch+json', 'json'],
+  ['application/merge-patch+json', 'merge'],
+  ['application/strategic-merge-patch+json', 'strategic'],
+  ['application/apply-patch+yaml', 'apply'],
+]);
 
 export function patchType(scope: Scope, served: Served): PatchType {
   const header = (scope.request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
-  const type = types[header];
-  const accepted = Object.keys(types).filter(t => !served.custom || types[t] !== 'strategic');
+  const type = types.get(header);
+  const accepted = [...types].flatMap(([name, t]) => (served.custom && t === 'strategic' ? [] : [name]));
   if (!type || (served.custom && type === 'strategic'))
     throw errors.unsupportedMediaType(
       `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,

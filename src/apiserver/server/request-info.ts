@@ -23,18 +23,18 @@ export interface RequestInfo {
   readonly path: string;
 }
 
-const methodVerbs: Readonly<Record<string, string>> = {
-  GET: 'get',
-  HEAD: 'get',
-  POST: 'create',
-  PUT: 'update',
-  PATCH: 'patch',
-  DELETE: 'delete',
-};
+const methodVerbs = new Map([
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['POST', 'create'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+]);
 const namespaceSubresources = new Set(['status', 'finalize']);
-const trueValues = new Set(['1', 't', 'true', 'T', 'TRUE', 'True', '']);
+/** Whatever is there and neither "0" nor "false" (upstream: Convert_Slice_string_To_bool). */
 export function isTrue(value: string | null): boolean {
-  return value !== null && trueValues.has(value);
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
 function decodeSegment(segment: string): string {
@@ -85,7 +85,7 @@ export function requestInfo(request: ApiRequest): RequestInfo {
   const group = prefix === 'apis' ? (segments[1] ?? '') : '';
   const version = segments[start - 1] ?? '';
   let parts = segments.slice(start);
-  let verb = methodVerbs[request.method] ?? '';
+  let verb = methodVerbs.get(request.method) ?? '';
   const watchPrefix = parts[0] === 'watch' && verb === 'get';
   if (watchPrefix) parts = parts.slice(1);
   let namespace = '';

@@ -4,6 +4,7 @@ import { createBinding } from './binding.ts';
 import { createEviction } from './eviction.ts';
 import { patchObject } from './patch.ts';
 import { getObject } from './read.ts';
+import type { RequestInfo } from './request-info.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
 import type { Served, VerbHandler } from './scope.ts';
 import { createTokenRequest } from './token.ts';
@@ -21,12 +22,16 @@ const particular: Readonly<Record<string, Readonly<Record<string, VerbHandler>>>
 };
 const connected = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
-export function subresourceHandler(served: Served, subresource: string, verb: string): VerbHandler | undefined {
+export function subresourceHandler(
+  served: Served,
+  { subresource, verb }: RequestInfo,
+  method: string,
+): VerbHandler | undefined {
   const { group, plural, kind, subresources } = served.info;
-  const facts = subresources[subresource];
+  const facts = Object.hasOwn(subresources, subresource) ? subresources[subresource] : undefined;
   if (!facts) return undefined;
   // Proxies carry OPTIONS, too, which is no verb.
-  if (!facts.verbs.includes(verb) && !(subresource === 'proxy' && verb === '')) return undefined;
+  if (!facts.verbs.includes(verb) && !(subresource === 'proxy' && method === 'OPTIONS')) return undefined;
   if (group === '' && connected.has(subresource)) return connect;
   const own = particular[`${group}/${plural}/${subresource}`];
   if (own) return own[verb];

@@ -106,6 +106,74 @@ export const badInputCases: readonly Case[] = [
     async run({ core, expect }) {
       assertStatus(await expect(400, 'GET', `${core('configmaps')}?limit=many`), 'BadRequest');
       assertStatus(await expect(400, 'GET', `${core('configmaps')}?watch=1&timeoutSeconds=soon`), 'BadRequest');
+      const limit = (value: string) => expect(400, 'GET', `${core('configmaps')}?limit=${value}`);
+      assertStatus(await limit(''), 'BadRequest', /^strconv\.ParseInt: parsing "": invalid syntax$/);
+      assertStatus(await limit('9223372036854775808'), 'BadRequest', /"9223372036854775808": value out of range$/);
+      await expect(200, 'GET', `${core('configmaps')}?limit=9223372036854775807`);
+      const revision = `${core('configmaps')}?resourceVersion=18446744073709551616`;
+      assertStatus(await expect(400, 'GET', revision), 'BadRequest', /value out of range$/);
+    },
+  },
+  {
+    name: 'a boolean is true unless it is 0 or false',
+    async run({ core, ask }) {
+      // A watch refuses what a list does not know about.
+      const isWatch = async (value: string) =>
+        (await ask('GET', `${core('configmaps')}?watch=${value}&sendInitialEvents=true`)).text.includes('NotOlderThan');
+      for (const value of ['', '1', 'true', 'yes', 'f', 'nonsense']) assert.equal(await isWatch(value), true, value);
+      for (const value of ['0', 'false', 'False', 'FALSE']) assert.equal(await isWatch(value), false, value);
+    },
+  },
+  {
+    name: 'a field manager is counted in bytes, and printable',
+    async run({ core, expect }) {
+      const create = (manager: string) =>
+        `${core('configmaps')}?dryRun=All&fieldManager=${encodeURIComponent(manager)}`;
+      const body = configMap('a');
+      await expect(201, 'POST', create('é'.repeat(64)), { body });
+      for (const manager of ['é'.repeat(65), 'a\u200b', '\u0000'])
+        assertStatus(await expect(422, 'POST', create(manager), { body }), 'Invalid');
+    },
+  },
+  {
+    name: 'methods that no resource has',
+    async run({ core, expect }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      for (const method of ['TRACE', 'NONSENSE', 'constructor', 'get'])
+        for (const path of [core('configmaps'), core('configmaps', 'a')])
+          assertStatus(await expect(405, method, path), 'MethodNotAllowed');
+    },
+  },
+  {
+    name: 'names that every JavaScript object has are no media types and no subresources',
+    async run({ core, expect }) {
+      const body = configMap('a');
+      await expect(201, 'POST', core('configmaps'), { body });
+      for (const name of ['constructor', '__proto__', 'toString', 'valueOf']) {
+        const headers = { 'content-type': name };
+        assertStatus(await expect(415, 'POST', core('configmaps'), { body, headers }), 'UnsupportedMediaType');
+        assertStatus(await expect(415, 'PATCH', core('configmaps', 'a'), { body, headers }), 'UnsupportedMediaType');
+        for (const method of ['GET', 'PUT', 'DELETE'])
+          assertStatus(await expect(404, method, core('configmaps', 'a', name)), 'NotFound');
+      }
+    },
+  },
+  {
+    name: 'a grace period of more seconds than there are dates',
+    async run({ core, expect }) {
+      const spec = {
+        nodeName: 'n',
+        terminationGracePeriodSeconds: 2 ** 53 - 1,
+        containers: [{ name: 'c', image: 'i' }],
+      };
+      await expect(201, 'POST', core('pods'), { body: { metadata: { name: 'p' }, spec } });
+      const marked = await expect(200, 'DELETE', core('pods', 'p'));
+      assert.equal(marked.metadata.deletionGracePeriodSeconds, 2 ** 53 - 1);
+      assert.ok(Date.parse(marked.metadata.deletionTimestamp) > Date.parse(marked.metadata.creationTimestamp));
+      const sooner = await expect(200, 'DELETE', `${core('pods', 'p')}?gracePeriodSeconds=5`);
+      assert.equal(sooner.metadata.deletionGracePeriodSeconds, 5);
+      assert.ok(Date.parse(sooner.metadata.deletionTimestamp) - Date.parse(sooner.metadata.creationTimestamp) < 60_000);
+      await expect(200, 'DELETE', `${core('pods', 'p')}?gracePeriodSeconds=0`);
     },
   },
 ];

@@ -302,6 +302,9 @@ export const writeCases: readonly Case[] = [
       await expect(201, 'POST', core('bindings'), to('p'));
       assert.equal((await expect(200, 'GET', core('pods', 'p'))).spec.nodeName, 'n1');
       assertStatus(await expect(404, 'POST', core('bindings'), to('none')), 'NotFound', /^pods "none" not found$/);
+      const aimless = { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'p' } };
+      const refused = await expect(422, 'POST', core('bindings'), { body: aimless });
+      assertStatus(refused, 'Invalid', /: target\.name: Required value$/);
       await expect(405, 'GET', core('bindings'));
     },
   },

@@ -64,7 +64,8 @@ export function toV2(obj: KubeObject): KubeObject {
   const v1 = obj as V1;
   const annotations = v1.metadata.annotations;
   const { targetCPUUtilizationPercentage: cpu, ...spec } = v1.spec ?? {};
-  const { currentCPUUtilizationPercentage: current, ...status } = v1.status ?? { desiredReplicas: 0 };
+  // A zero that v1 shows is left out in v2.
+  const { currentCPUUtilizationPercentage: current, currentReplicas, ...status } = v1.status ?? { desiredReplicas: 0 };
   const others = parse<MetricSpec[]>(annotations?.[metricsAnnotation], isList) ?? [];
   const metrics = [...(cpu === undefined ? [] : [cpuMetric(cpu)]), ...others];
   const behavior = parse<NonNullable<V2['spec']['behavior']>>(annotations?.[behaviorAnnotation], isObject);
@@ -83,7 +84,12 @@ export function toV2(obj: KubeObject): KubeObject {
     kind: 'HorizontalPodAutoscaler',
     metadata: metadataWith(v1.metadata, withoutCarried(annotations)),
     spec: { ...spec, ...(metrics.length > 0 && { metrics }), ...(behavior && { behavior }) },
-    status: { ...status, ...(currentMetrics.length > 0 && { currentMetrics }), ...(conditions && { conditions }) },
+    status: {
+      ...(currentReplicas && { currentReplicas }),
+      ...status,
+      ...(currentMetrics.length > 0 && { currentMetrics }),
+      ...(conditions && { conditions }),
+    },
   } as V2;
 }
 

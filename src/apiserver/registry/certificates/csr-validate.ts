@@ -57,7 +57,7 @@ function decoded(base64 = ''): string {
 export const requestPem = ({ spec }: Csr): string => decoded(spec.request);
 
 /** What is wrong with the request's form; its signature is checked apart (`signature.ts`). */
-function requestComplaint(csr: Csr): string | undefined {
+export function requestComplaint(csr: Csr): string | undefined {
   try {
     const [block] = fromPem(requestPem(csr));
     if (block?.label !== 'CERTIFICATE REQUEST') return 'PEM block type must be CERTIFICATE REQUEST';

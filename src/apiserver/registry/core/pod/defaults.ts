@@ -64,6 +64,8 @@ const containersOf = (spec: PodSpec): (Container | EphemeralContainer)[] => [
 
 /** What pods and templates have in common. */
 function defaultPodSpec(spec: PodSpec): void {
+  // Admission reads them before validation asks for them.
+  spec.containers ??= [];
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};
