@@ -11,6 +11,7 @@ import { closed } from '../../../test/support/closed.ts';
 import type { ApiRequest, Handler } from '../../api/transport.ts';
 import { systemClock } from '../../base/clock.ts';
 import { type ClusterPki, ensureClusterPki } from '../../pki/index.ts';
+import type { HttpLimits } from './limits.ts';
 import { type HttpServer, listen } from './server.ts';
 
 const encoder = new TextEncoder();
@@ -54,23 +55,21 @@ describe('the HTTP adapter', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'http-test-'));
     pki = ensureClusterPki(folder, { clock: systemClock, addresses: ['127.0.0.1'] });
-    const files = { cert: pki.apiserver.certificate, key: pki.apiserver.key, clientCa: pki.ca.certificate };
-    server = await listen({
-      handle,
-      tls: { ...files, frontProxyCa: pki.frontProxyCa.certificate },
-      host: '127.0.0.1',
-      port: 0,
-      limits: { body: 1_000, handshakeMs: 300, bodyMs: 300 },
-    });
+    server = await start({ body: 1_000, handshakeMs: 300, bodyMs: 300 });
   });
   after(async () => {
     await server.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function session(credentials: { certificate: string; key: string } | undefined = undefined) {
+  function start(limits: Partial<HttpLimits>): Promise<HttpServer> {
+    const files = { cert: pki.apiserver.certificate, key: pki.apiserver.key, clientCa: pki.ca.certificate };
+    const tls = { ...files, frontProxyCa: pki.frontProxyCa.certificate };
+    return listen({ handle, tls, host: '127.0.0.1', port: 0, limits });
+  }
+  function session(credentials: { certificate: string; key: string } | undefined = undefined, { port } = server) {
     const options = credentials ? { cert: credentials.certificate, key: credentials.key } : {};
-    const made = http2.connect(`https://127.0.0.1:${server.port}`, { ca: pki.ca.certificate, ...options });
+    const made = http2.connect(`https://127.0.0.1:${port}`, { ca: pki.ca.certificate, ...options });
     made.on('error', () => {});
     return made;
   }
@@ -119,6 +118,27 @@ describe('the HTTP adapter', () => {
     stream.write('x');
     await closed(stream);
     assert.equal((await ask(from)).status, 200);
+    from.destroy();
+  });
+  it('drops the oldest of unfinished bodies that are too much together', async t => {
+    const narrow = await start({ openBodies: 2_000 });
+    t.after(() => narrow.close());
+    const from = session(undefined, narrow);
+    const streams = [];
+    for (let i = 0; i < 3; i++) {
+      const stream = from.request({ ':path': '/x', ':method': 'POST' });
+      stream.on('error', () => {});
+      streams.push(stream);
+      stream.write(new Uint8Array(900));
+    }
+    const [oldest, ...others] = streams;
+    assert.ok(oldest);
+    await closed(oldest);
+    for (const stream of others) {
+      stream.end('x');
+      const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+      assert.equal(headers[':status'], 200);
+    }
     from.destroy();
   });
   it('drops connections that say nothing', async () => {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { ApiResponse, ByteStream, Handler, Peer } from '../../api/transport.ts';
 import { byteStreamOf } from '../../client/node/byte-stream.ts';
 import { http } from '../../client/node/http.ts';
-import type { HttpLimits } from './limits.ts';
+import type { OpenBodies } from './open-bodies.ts';
 import { pump } from './pump.ts';
 import { IncomingRequest, readBody, tooLargeResponse } from './request.ts';
 
@@ -13,12 +13,12 @@ export function serveRequest1(
   request: IncomingMessage,
   response: ServerResponse,
   peer: Peer,
-  limits: HttpLimits,
+  bodies: OpenBodies,
 ): void {
   response.on('error', () => {});
   request.on('error', () => {});
   request.socket.setTimeout(0);
-  answer(handle, request, response, peer, limits).catch(() => response.destroy());
+  answer(handle, request, response, peer, bodies).catch(() => response.destroy());
 }
 
 async function answer(
@@ -26,13 +26,13 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   peer: Peer,
-  limits: HttpLimits,
+  bodies: OpenBodies,
 ): Promise<void> {
   const { method = 'GET', url: target = '/', headers } = request;
-  const body = hasBody(request) ? await readBody(request, limits.body, limits.bodyMs) : new Uint8Array(0);
+  const body = hasBody(request) ? await readBody(request, bodies) : new Uint8Array(0);
   if (!body) {
     response.shouldKeepAlive = false;
-    return send(response, tooLargeResponse(limits.body), false);
+    return send(response, tooLargeResponse(bodies.limits.body), false);
   }
   const incoming = new IncomingRequest({ method, target, headers, peer }, body.length > 0 ? body : undefined);
   response.once('close', () => incoming.leave());
@@ -98,4 +98,13 @@ async function refuse(socket: Socket, { status, headers, body }: ApiResponse): P
   if (body instanceof Uint8Array) socket.end(body);
   else if (body) await pump(body, socket);
   else socket.end();
+}
+
+/** The whole answer to what could not be read as a request. */
+export function malformedResponse(status: number): string {
+  const message = http.STATUS_CODES[status] ?? '';
+  const said = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'BadRequest' };
+  const body = JSON.stringify({ ...said, code: status });
+  const headers = { 'content-type': 'application/json', 'content-length': `${body.length}`, connection: 'close' };
+  return headText(status, headers) + body;
 }

@@ -8,23 +8,12 @@ import {
 import type { ApiResponse, Handler, Peer } from '../../api/transport.ts';
 import { type Awaitable, after, settle } from '../../base/awaitable.ts';
 import type { HttpLimits } from './limits.ts';
+import type { OpenBodies } from './open-bodies.ts';
 import { pump } from './pump.ts';
 import { IncomingRequest, tooLargeResponse } from './request.ts';
 
 /** Comes once only, so it is kept out of the header compression's table, where it would drive out what comes again. */
 const unique = ['audit-id'];
-
-/** Streams whose bodies are being read, the oldest first, with the time when they began: slow ones are dropped by `dropSlow`. */
-export type OpenBodies = Map<ServerHttp2Stream, number>;
-
-/** One look at all bodies instead of a timer for each. */
-export function dropSlow(bodies: OpenBodies, bodyMs: number): void {
-  const now = performance.now();
-  for (const [stream, since] of bodies) {
-    if (now - since < bodyMs) return;
-    stream.destroy();
-  }
-}
 
 export interface StreamContext {
   readonly handle: Handler;
@@ -40,12 +29,6 @@ export function serveStream(context: StreamContext, stream: ServerHttp2Stream, h
   const head = { method: headers[':method'] ?? 'GET', target: headers[':path'] ?? '/', headers, peer };
   const drop = () => void stream.destroy();
   let request: IncomingRequest | undefined;
-  stream.on('error', ignore);
-  stream.on('close', () => {
-    bodies.delete(stream);
-    context.closed();
-    request?.leave();
-  });
   const answer = (body: Uint8Array | undefined) => {
     const incoming = new IncomingRequest(head, body);
     request = incoming;
@@ -56,34 +39,25 @@ export function serveStream(context: StreamContext, stream: ServerHttp2Stream, h
     );
     if (finished instanceof Promise) finished.catch(drop);
   };
-  if (stream.endAfterHeaders) {
+  const refuse = () => void send(stream, tooLargeResponse(limits.body), false);
+  const body = stream.endAfterHeaders ? undefined : bodies.begin(whole => (whole ? answer(whole) : refuse()), drop);
+  stream.on('error', ignore);
+  stream.on('close', () => {
+    if (body) bodies.leave(body);
+    context.closed();
+    request?.leave();
+  });
+  if (!body) {
     answer(undefined);
     return;
   }
-  bodies.set(stream, performance.now());
-  collect(stream, limits.body, body => {
-    bodies.delete(stream);
-    if (body) answer(body);
-    else void send(stream, tooLargeResponse(limits.body), false);
+  stream.on('data', (chunk: Buffer) => bodies.take(body, chunk));
+  stream.on('end', () => {
+    if (!stream.aborted) bodies.finish(body);
   });
 }
 
 const ignore = () => {};
-
-/** Gives the whole body, or undefined as soon as it is over the limit; nothing when the stream ends before. */
-function collect(stream: ServerHttp2Stream, limit: number, done: (body: Uint8Array | undefined) => void): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  stream.on('data', (chunk: Buffer) => {
-    const before = size;
-    size += chunk.length;
-    if (size <= limit) chunks.push(chunk);
-    else if (before <= limit) done(undefined);
-  });
-  stream.on('end', () => {
-    if (size <= limit && !stream.aborted) done(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size));
-  });
-}
 
 function send(stream: ServerHttp2Stream, response: ApiResponse, head: boolean): Awaitable<void> {
   const { body } = response;

@@ -2,6 +2,8 @@
 export interface HttpLimits {
   /** Upstream's MaxRequestBodyBytes. */
   readonly body: number;
+  /** All unfinished bodies of all clients: one may have a thousand on their way. */
+  readonly openBodies: number;
   readonly headers: number;
   readonly streamsPerConnection: number;
   /** Time to finish the TLS handshake, and to send the first request's headers. */
@@ -15,6 +17,7 @@ export interface HttpLimits {
 
 export const defaultLimits: HttpLimits = {
   body: 3 << 20,
+  openBodies: 256 << 20,
   headers: 64 << 10,
   streamsPerConnection: 1_000,
   handshakeMs: 10_000,

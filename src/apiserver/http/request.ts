@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiRequest, ApiResponse, Peer } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
+import type { OpenBodies } from './open-bodies.ts';
 
 /** What an HTTP request says before its body. */
 export interface RequestHead {
@@ -74,32 +75,17 @@ export const tooLargeResponse = (limit: number): ApiResponse => {
   };
 };
 
-/** The whole body; undefined when it is over the limit. Rejects when the client is too slow or goes away. */
-export function readBody(
-  source: NodeJS.ReadableStream,
-  limit: number,
-  timeoutMs: number,
-): Promise<Uint8Array | undefined> {
+/** The whole body; undefined when it is over the limit. Rejects when it is dropped or the client goes away. */
+export function readBody(source: NodeJS.ReadableStream, bodies: OpenBodies): Promise<Uint8Array | undefined> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    let done = false;
-    const timer = setTimeout(() => finish(() => reject(new Error('the body took too long'))), timeoutMs);
-    const finish = (then: () => void) => {
-      if (done) return;
-      done = true;
-      clearTimeout(timer);
-      source.removeListener('data', onData);
-      then();
+    const body = bodies.begin(resolve, () => reject(new Error('the body was too slow, or too much with all others')));
+    const leave = (error: Error) => {
+      bodies.leave(body);
+      reject(error);
     };
-    const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limit) return finish(() => resolve(undefined));
-      chunks.push(chunk);
-    };
-    source.on('data', onData);
-    source.once('end', () => finish(() => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size))));
-    source.once('error', e => finish(() => reject(e)));
-    source.once('close', () => finish(() => reject(new Error('the client went away'))));
+    source.on('data', (chunk: Buffer) => bodies.take(body, chunk));
+    source.once('end', () => bodies.finish(body));
+    source.once('error', leave);
+    source.once('close', () => leave(new Error('the client went away')));
   });
 }

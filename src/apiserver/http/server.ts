@@ -5,9 +5,10 @@ import type { Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import type { Handler, Peer } from '../../api/transport.ts';
 import { http } from '../../client/node/http.ts';
-import { serveRequest1, serveUpgrade } from './http1.ts';
-import { dropSlow, type OpenBodies, type StreamContext, serveStream } from './http2.ts';
+import { malformedResponse, serveRequest1, serveUpgrade } from './http1.ts';
+import { type StreamContext, serveStream } from './http2.ts';
 import { defaultLimits, type HttpLimits } from './limits.ts';
+import { OpenBodies } from './open-bodies.ts';
 import { fingerprintsOf, peerOf } from './peer.ts';
 
 export interface TlsFiles {
@@ -57,8 +58,9 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   const limits = { ...defaultLimits, ...options.limits };
   let frontProxies = fingerprintsOf(options.tls.frontProxyCa);
   const sockets = new Set<Socket>();
-  const overHttp1 = http1Server(handle, limits);
-  const overHttp2 = http2Server(handle, limits);
+  const bodies = new OpenBodies(limits);
+  const overHttp1 = http1Server(handle, limits, bodies);
+  const overHttp2 = http2Server(handle, limits, bodies);
   const secure = tls.createServer({
     ...secureOptions(options.tls),
     ALPNProtocols: ['h2', 'http/1.1'],
@@ -108,7 +110,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
 /** How often connections and bodies are looked at that may be too slow. */
 const sweepInterval = (limits: HttpLimits) => Math.min(5_000, limits.handshakeMs, limits.bodyMs);
 
-function http1Server(handle: Handler, limits: HttpLimits): Server {
+function http1Server(handle: Handler, limits: HttpLimits, bodies: OpenBodies): Server {
   const server = http.createServer({
     maxHeaderSize: limits.headers,
     headersTimeout: limits.handshakeMs,
@@ -117,15 +119,25 @@ function http1Server(handle: Handler, limits: HttpLimits): Server {
     connectionsCheckingInterval: sweepInterval(limits),
   });
   const peer = (socket: unknown) => (socket as PeerSocket)[peerKey] ?? {};
-  server.on('request', (request, response) => serveRequest1(handle, request, response, peer(request.socket), limits));
+  server.on('request', (request, response) => serveRequest1(handle, request, response, peer(request.socket), bodies));
   server.on('upgrade', (request, socket, head) => {
     void serveUpgrade(handle, request, socket as Socket, head, peer(socket));
   });
-  server.on('clientError', (_error, socket) => socket.destroy());
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseNonsense(error, socket as Socket));
   // Connections are handed to this server, it never listens itself; this is what starts its watch over slow requests.
   server.emit('listening');
   server.on('connection', (socket: Socket) => socket.setTimeout(limits.idleMs, () => socket.destroy()));
   return server;
+}
+
+/** What is no HTTP gets an answer if it can, and the connection ends. */
+function refuseNonsense({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  socket.end(malformedResponse(status), () => socket.destroy());
 }
 
 interface Connection {
@@ -155,9 +167,8 @@ function openConnection(shared: Omit<StreamContext, 'closed'>): Connection {
 }
 
 /** Connections are handed to it; it never listens itself. */
-function http2Server(handle: Handler, limits: HttpLimits) {
+function http2Server(handle: Handler, limits: HttpLimits, bodies: OpenBodies) {
   const connections = new Map<http2.Http2Session, Connection>();
-  const bodies: OpenBodies = new Map();
   const server = http2.createServer({
     maxHeaderListPairs: 256,
     maxSessionMemory: 100,
@@ -187,7 +198,7 @@ function http2Server(handle: Handler, limits: HttpLimits) {
   server.on('sessionError', () => {});
   // One timer for all: one for each would be set anew with every frame. Open streams keep a connection however quiet they are.
   const sweep = setInterval(() => {
-    dropSlow(bodies, limits.bodyMs);
+    bodies.dropSlow();
     const now = performance.now();
     for (const [session, { openStreams, quietSince, patience }] of connections)
       if (openStreams === 0 && now - quietSince >= patience) session.close();

@@ -205,6 +205,24 @@ describe('bad input', () => {
     plain.resume();
     await closed(plain);
   });
+  it('what is no request gets a Status, and then the connection ends', async () => {
+    const both = `Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /version HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const cases: [string, number][] = [
+      [`POST ${maps} HTTP/1.1\r\nHost: x\r\n${both}`, 400],
+      [`POST ${maps} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!`, 400],
+      ['GET /version HTTP/1.1\r\nHost : x\r\n\r\n', 400],
+      [`GET /version HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(70_000)}\r\n\r\n`, 431],
+    ];
+    for (const [request, status] of cases) {
+      const socket = await raw();
+      socket.write(request);
+      let text = '';
+      for await (const chunk of socket) text += String(chunk);
+      assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `));
+      assert.equal(text.split('HTTP/1.1 ').length, 2, 'one answer');
+      refused({ status, text: text.slice(text.indexOf('\r\n\r\n') + 4) }, status);
+    }
+  });
   it('half-open and slow connections hold nobody up', async () => {
     const silent = Array.from({ length: 100 }, () => connectTcp(server.port, '127.0.0.1').on('error', () => {}));
     const slow = await Promise.all(Array.from({ length: 20 }, raw));
