@@ -68,6 +68,9 @@ const newer: readonly Known[] = [
   { at: /message|details\.kind/, of: /log$/, why: 'the node is named, not the pod' },
   { at: message, original: /pod updates may not change/, why: 'more may change, and no dump of the object follows' },
   { at: /^outcome$/, of: /token$/, ours: /nodes/, why: 'tokens may be bound to nodes since 1.29' },
+  { at: /storageVersionHash$/, of: /discovery/, ours: /^"/, why: 'stored in later versions since' },
+  { at: /version$/, of: /discovery/, original: /v1beta1/, why: 'the eviction of v1, since 1.22' },
+  { at: /services\.verbs$/, why: 'collections of services are deleted since 1.23' },
   { at: /singularName$/, original: /^""$/, why: 'named in discovery since 1.27' },
   { at: /^body\.resources\.[\w/]+$/, original: absent, why: 'resources that came since' },
   {
@@ -184,7 +187,6 @@ const open: readonly Known[] = [
     of: /customresourcedefinitions/,
     why: 'definitions are finished, and deleted, at once',
   },
-  { at: /storageVersionHash$/, ours: absent, why: 'only migrations of storage read it' },
   { at: /serverAddress$/, why: 'the address that was dialled' },
   {
     at: /^outcome$/,
@@ -199,8 +201,6 @@ const open: readonly Known[] = [
     of: /apiregistration/,
     why: 'here another component says whether an API is available',
   },
-  { at: /version$/, of: /discovery/, original: /v1beta1/, why: 'the eviction of later versions' },
-  { at: /services\.verbs$/, why: 'collections of services are deleted since 1.23' },
   { at: /metadata\.annotations$/, of: /DaemonSet/, original: absent, why: 'partial objects show the annotation, too' },
   { at: /causes\.N\.reason$/, of: /custom resources/, why: 'reasons of their own since 1.2x' },
   {

@@ -8,6 +8,7 @@ import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiati
 import { respondValue } from './output.ts';
 import { compareVersions, type ResourceTable } from './resources.ts';
 import type { Served } from './scope.ts';
+import { storageVersionHash } from './storage-version-hash.ts';
 import { unknownPath } from './unknown-path.ts';
 
 export interface GroupFacts {
@@ -42,9 +43,10 @@ function verbsOf({ info, custom }: Served): readonly string[] {
   return custom.acceptsCreates ? customVerbs : goingVerbs;
 }
 
-function legacyResources(served: Served): object[] {
+function legacyResources(resources: ResourceTable, served: Served): object[] {
   const { info } = served;
   const { plural, singular, namespaced, kind, shortNames, categories } = info;
+  const hash = storageVersionHash(resources, served);
   const main = {
     name: plural,
     singularName: singular,
@@ -53,6 +55,7 @@ function legacyResources(served: Served): object[] {
     verbs: verbsOf(served),
     ...(shortNames?.length && { shortNames }),
     ...(categories?.length && { categories }),
+    ...(hash && { storageVersionHash: hash }),
   };
   const subs = Object.entries(info.subresources).map(([name, sub]) => ({
     name: `${plural}/${name}`,
@@ -164,7 +167,7 @@ function serveVersion(resources: ResourceTable, exchange: Exchange, group: strin
     // The oldest group's list goes without.
     ...(group && { apiVersion: 'v1' }),
     groupVersion: apiVersionOf({ group, version }),
-    resources: list.flatMap(legacyResources),
+    resources: list.flatMap(served => legacyResources(resources, served)),
   };
   return respondMeta(value, chosen(exchange, offer));
 }

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createWorld } from '../../../test/support/control.ts';
+import { sha256Hex } from '../../base/sha256.ts';
 import { persistentVolumeBinder } from '../persistentvolume-binder/index.ts';
-import { sha256Hex } from '../support/sha256.ts';
 import { attachDetachController } from './index.ts';
 import { attachmentName, conflictText } from './plan.ts';
 

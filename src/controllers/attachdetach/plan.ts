@@ -1,8 +1,8 @@
 /** Which volumes a node should have attached (pkg/controller/volume/attachdetach of v1.35, CSI only). Pure. */
 import type { Node, PersistentVolume, Pod } from '../../api/types/core-v1.ts';
 import type { VolumeAttachment } from '../../api/types/storage-v1.ts';
+import { sha256Hex } from '../../base/sha256.ts';
 import { isFinished } from '../support/pods.ts';
-import { sha256Hex } from '../support/sha256.ts';
 
 export const managedAnnotation = 'volumes.kubernetes.io/controller-managed-attach-detach';
 /** So long a volume of a node that is not healthy may stay mounted before it is detached all the same. */

@@ -1,10 +1,10 @@
 /** Signs kube-public/cluster-info with every bootstrap token, so that joining nodes can trust it (pkg/controller/bootstrap of v1.35). */
 import type { Secret } from '../../api/types/core-v1.ts';
 import { deepEqual } from '../../api/util/values.ts';
+import { hmacSha256 } from '../../base/sha256.ts';
 import type { Controller } from '../../controller/contract.ts';
 import { watch } from '../../controller/contract.ts';
 import { textOf, tokenExpiry, tokenSecretType } from '../support/bootstrap-tokens.ts';
-import { hmacSha256 } from '../support/sha256.ts';
 
 const namespace = 'kube-public';
 const name = 'cluster-info';

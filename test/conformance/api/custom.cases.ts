@@ -124,6 +124,11 @@ export const customCases: readonly Case[] = [
         beta.headers['warning'],
         '299 - "example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget"',
       );
+      for (const version of ['v1', 'v1beta1']) {
+        const { resources } = await kit.expect(200, 'GET', `/apis/example.com/${version}`);
+        const { storageVersionHash } = resources.find((r: Json) => r.name === 'widgets');
+        assert.equal(storageVersionHash, 'gIwvi5rymmg=');
+      }
       const strategic = { 'content-type': 'application/strategic-merge-patch+json' };
       assertStatus(
         await kit.expect(415, 'PATCH', `${path}/a`, { body: {}, headers: strategic }),

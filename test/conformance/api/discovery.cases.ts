@@ -48,6 +48,19 @@ export const discoveryCases: readonly Case[] = [
     },
   },
   {
+    name: 'which version each resource is stored in, as a hash',
+    async run({ expect }) {
+      const hash = async (path: string, name: string) =>
+        (await expect(200, 'GET', path)).resources.find((r: Json) => r.name === name).storageVersionHash;
+      assert.equal(await hash('/api/v1', 'pods'), 'xPOwRZ+Yhw8=');
+      assert.equal(await hash('/api/v1', 'bindings'), undefined);
+      assert.equal(await hash('/apis/events.k8s.io/v1', 'events'), 'r2yiGXH7wu8=');
+      for (const version of ['v1', 'v2'])
+        assert.equal(await hash(`/apis/autoscaling/${version}`, 'horizontalpodautoscalers'), 'qwQve8ut294=');
+      assert.equal(await hash('/apis/apiextensions.k8s.io/v1', 'customresourcedefinitions'), 'jfWCUB31mvA=');
+    },
+  },
+  {
     name: 'aggregated, with an ETag',
     async run({ ask }) {
       const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
