@@ -118,6 +118,9 @@ export const errors = {
   methodNotAllowed: () =>
     new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {}),
   notAcceptable: (message: string) => new ApiError(406, 'NotAcceptable', message),
+  /** For types that the route of a built-in resource does not produce. */
+  noRepresentation: (produces: readonly string[]) =>
+    new ApiError(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${produces.join(', ')}`, {}),
   unsupportedMediaType: (message: string) => new ApiError(415, 'UnsupportedMediaType', message),
   requestEntityTooLarge: (why: string) =>
     new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: ${why}`),

@@ -68,9 +68,14 @@ const newer: readonly Known[] = [
   { at: /message|details\.kind/, of: /log$/, why: 'the node is named, not the pod' },
   { at: message, original: /pod updates may not change/, why: 'more may change, and no dump of the object follows' },
   { at: /^outcome$/, of: /token$/, ours: /nodes/, why: 'tokens may be bound to nodes since 1.29' },
-  { at: /storageVersionHash$/, of: /discovery/, ours: /^"/, why: 'stored in later versions since' },
+  {
+    at: /(autoscalers|ingress\w+|leases|runtimeclasses|csidrivers|webhookconfigurations|apiservices)\.storageVersionHash$/,
+    of: /discovery/,
+    why: 'stored as beta versions then',
+  },
   { at: /version$/, of: /discovery/, original: /v1beta1/, why: 'the eviction of v1, since 1.22' },
   { at: /services\.verbs$/, why: 'collections of services are deleted since 1.23' },
+  { at: message, original: /^"406: Not Acceptable"$/, why: 'with the media types there are since' },
   { at: /singularName$/, original: /^""$/, why: 'named in discovery since 1.27' },
   { at: /^body\.resources\.[\w/]+$/, original: absent, why: 'resources that came since' },
   {
@@ -173,7 +178,6 @@ const reworded: readonly Known[] = [
 
 /** Unlike, and known to be. */
 const open: readonly Known[] = [
-  { at: /^body\.(message|details)/, original: /406: Not|^\{\}$/, why: 'says which media types there are' },
   { at: /status\.(daemonEndpoints|nodeInfo)$/, ours: absent, why: 'empty structures are left out' },
   {
     at: /object\.metadata\.annotations$/,

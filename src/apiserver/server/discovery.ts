@@ -4,7 +4,7 @@ import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
 import type { Exchange } from './filters.ts';
 import { groupRank } from './group-priorities.ts';
-import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
+import { type Negotiated, negotiate, type Offer, representations, wantsPretty } from './negotiation.ts';
 import { respondValue } from './output.ts';
 import { compareVersions, type ResourceTable } from './resources.ts';
 import type { Served } from './scope.ts';
@@ -109,8 +109,8 @@ function aggregated(resources: ResourceTable, legacy: boolean): object {
   return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
 }
 
-const offer: Offer = { shapes: ['object'], formats: ['json', 'yaml', 'protobuf'] };
-const rootOffer: Offer = { shapes: ['object', 'discovery'], formats: ['json', 'yaml', 'protobuf'] };
+const offer: Offer = { shapes: ['object'], formats: ['json', 'yaml', 'protobuf'], produces: representations.one };
+const rootOffer: Offer = { ...offer, shapes: ['object', 'discovery'] };
 
 function chosen({ request }: Exchange, from: Offer): Negotiated {
   return negotiate(request.headers['accept'], wantsPretty(request.query, request.headers), from);

@@ -25,8 +25,10 @@ const mediaTypes: Record<Format, string> = {
   yaml: 'application/yaml',
   protobuf: 'application/vnd.kubernetes.protobuf',
 };
-const supported = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
-const supportedStreams = 'application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
+const whole = Object.values(mediaTypes);
+const streamed = [mediaTypes.json, mediaTypes.protobuf].map(type => `${type};stream=watch`);
+/** What routes of built-in resources produce. Those of lists are also those of watches. */
+export const representations = { one: whole, list: [...whole, ...streamed] } as const;
 
 interface Clause {
   type: string;
@@ -62,6 +64,8 @@ export interface Offer {
   readonly formats: readonly Format[];
   /** The answer is a stream of events. */
   readonly stream?: boolean;
+  /** The route produces only these, and refuses other types before anybody negotiates (built-in resources). */
+  readonly produces?: readonly string[];
 }
 
 function shapeOf(p: Record<string, string>): Shape | undefined {
@@ -91,6 +95,7 @@ export function negotiate(accept: string | undefined, pretty: boolean, offer: Of
 }
 
 function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
+  if (offer.produces) assertProduced(accept, offer.produces);
   for (const { type, parameters } of parseClauses(accept.trim() || '*/*')) {
     const format = formats.get(type);
     const shape = shapeOf(parameters);
@@ -104,8 +109,15 @@ function choose(accept: string, pretty: boolean, offer: Offer): Negotiated {
       pretty: pretty || parameters['pretty'] === '1',
     };
   }
-  const accepted = offer.stream ? supportedStreams : supported;
-  throw errors.notAcceptable(`only the following media types are accepted: ${accepted}`);
+  const accepted = offer.stream ? streamed : whole;
+  throw errors.notAcceptable(`only the following media types are accepted: ${accepted.join(', ')}`);
+}
+
+/** Whole names of types only, and their parameters are not looked at (go-restful's Route.matchesAccept). */
+function assertProduced(accept: string, produces: readonly string[]): void {
+  const types = accept.split(',').map(clause => clause.split(';')[0]?.trim() ?? '');
+  if (accept.trim() === '' || types.some(type => type === '*/*' || produces.includes(type))) return;
+  throw errors.noRepresentation(produces);
 }
 
 /** Tables have no protobuf form; metadata has one whatever it is of (RequestScope.AllowsMediaTypeTransform). */
@@ -125,7 +137,7 @@ export function bodyFormat(contentType: string | undefined): Format {
   const format = type === '' ? 'json' : formats.get(type);
   if (!format || type.includes('*'))
     throw errors.unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${supported}`,
+      `the body of the request was in an unknown format - accepted media types include: ${whole.join(', ')}`,
     );
   return format;
 }

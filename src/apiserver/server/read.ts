@@ -8,7 +8,7 @@ import type { Entry } from '../storage/kind-cache.ts';
 import { type ListResult, listEntries } from '../storage/list.ts';
 import { protobufList } from './codec.ts';
 import { encodedItems, type ItemWriter, listBody, sharedListBody } from './list-body.ts';
-import { type Negotiated, negotiate, type Offer, wantsPretty } from './negotiation.ts';
+import { type Negotiated, negotiate, type Offer, representations, wantsPretty } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
 import { type EntryEncoder, entryEncoder, respond, respondValue, servedObject } from './output.ts';
 import type { Scope, Served } from './scope.ts';
@@ -17,8 +17,16 @@ import { columnDefinitions, includeObject, table, tableRow } from './table.ts';
 
 const builtinFormats = ['json', 'yaml', 'protobuf'] as const;
 const customFormats = ['json', 'yaml'] as const;
-export const objectOffer: Offer = { shapes: ['object', 'table', 'partial'], formats: builtinFormats };
-export const listOffer: Offer = { shapes: ['object', 'table', 'partial', 'partial-list'], formats: builtinFormats };
+export const objectOffer: Offer = {
+  shapes: ['object', 'table', 'partial'],
+  formats: builtinFormats,
+  produces: representations.one,
+};
+export const listOffer: Offer = {
+  shapes: ['object', 'table', 'partial', 'partial-list'],
+  formats: builtinFormats,
+  produces: representations.list,
+};
 export const writeOffer = objectOffer;
 
 export function offerFor(served: Served, base: Offer): Offer {

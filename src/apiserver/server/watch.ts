@@ -9,7 +9,7 @@ import { toApiError } from '../storage/object-store.ts';
 import { protobufBytes, watchFrameProtobuf } from './codec.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { countLasting } from './guard.ts';
-import { type Negotiated, negotiate, type Offer } from './negotiation.ts';
+import { type Negotiated, negotiate, type Offer, representations } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
 import { entryEncoder, partialOf, servedObject } from './output.ts';
 import { objectOffer, storeOf } from './read.ts';
@@ -97,8 +97,8 @@ function tableFrames(scope: Scope, served: Served, value: FrameEncoder['value'])
   };
 }
 
-const watchOffer: Offer = { shapes: objectOffer.shapes, formats: ['json', 'protobuf'], stream: true };
-const customWatch: Offer = { ...watchOffer, formats: ['json'] };
+const customWatch: Offer = { shapes: objectOffer.shapes, formats: ['json'], stream: true };
+const watchOffer: Offer = { ...customWatch, formats: ['json', 'protobuf'], produces: representations.list };
 
 export async function watchObjects(scope: Scope, served: Served): Promise<ApiResponse> {
   const { request, core } = scope;

@@ -131,7 +131,20 @@ export const createCases: readonly Case[] = [
       assertStatus(got.json, 'UnsupportedMediaType');
       const answer = await ask('GET', core('configmaps'), { headers: { accept: 'text/html' } });
       assert.equal(answer.status, 406);
+      const whole = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+      const streamed = 'application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
       assertStatus(answer.json, 'NotAcceptable');
+      assert.equal(answer.json.message, `406: Not Acceptable\n\nAvailable representations: ${whole}, ${streamed}`);
+      assert.deepEqual(answer.json.details, {});
+      for (const [target, accepted] of [
+        [core('configmaps'), whole],
+        [`${core('configmaps')}?watch=1`, streamed],
+      ] as const) {
+        const headers = { accept: 'application/yaml;as=Nothing;v=v1;g=meta.k8s.io' };
+        const { json } = await ask('GET', target, { headers });
+        assert.equal(json.message, `only the following media types are accepted: ${accepted}`);
+        assert.equal(json.details, undefined);
+      }
     },
   },
 ];

@@ -124,6 +124,9 @@ export const customCases: readonly Case[] = [
         beta.headers['warning'],
         '299 - "example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget"',
       );
+      const { message } = await kit.expect(404, 'GET', `${path}/a/nothing`);
+      assert.equal(message, 'widgets.example.com "a" not found');
+      assert.equal((await kit.ask('GET', `${path}s/a`)).text, '404 page not found\n');
       for (const version of ['v1', 'v1beta1']) {
         const { resources } = await kit.expect(200, 'GET', `/apis/example.com/${version}`);
         const { storageVersionHash } = resources.find((r: Json) => r.name === 'widgets');

@@ -222,7 +222,12 @@ export const readCases: readonly Case[] = [
         '/version/nonsense',
       ])
         assertStatus(await expect(404, 'GET', path), 'NotFound', /could not find the requested resource/);
-      for (const path of ['/nonsense', '/apis/none.example.com', '/apis/none.example.com/v1/things']) {
+      for (const path of [
+        '/nonsense',
+        '/healthz/nonsense',
+        '/apis/none.example.com',
+        '/apis/none.example.com/v1/things',
+      ]) {
         const { status, headers, text } = await ask('GET', path);
         assert.deepEqual([status, text], [404, '404 page not found\n']);
         assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
