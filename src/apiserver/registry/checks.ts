@@ -141,9 +141,9 @@ export const positive: Check<number> = (value, path) =>
   value <= 0 ? [field.invalid(path, value, 'must be greater than 0')] : [];
 
 const immutableDetail = 'field is immutable';
-/** The value may not differ from the old one. */
-export function immutable(value: unknown, old: unknown, path: string): Errors {
-  return same(value, old) ? [] : [field.invalid(path, value, immutableDetail)];
+/** The value may not differ from the old one. `show` gives what is to be seen of it. */
+export function immutable<T>(value: T, old: T, path: string, show?: (value: T) => unknown): Errors {
+  return same(value, old) ? [] : [field.invalid(path, show ? show(value) : value, immutableDetail)];
 }
 
 /** Equal as upstream's semantic equality sees it: absent, empty lists and empty maps are the same. */

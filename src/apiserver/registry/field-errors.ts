@@ -1,4 +1,5 @@
 /** Field errors with upstream's wording (k8s.io/apimachinery/pkg/util/validation/field). */
+import { goJson, goQuote } from '../../api/util/go-text.ts';
 import type { StatusCause } from '../../base/errors.ts';
 
 export type FieldErrorType =
@@ -20,12 +21,10 @@ export interface FieldError {
 }
 
 function show(value: unknown): string {
-  if (value === undefined || value === null) return 'null';
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'object') return JSON.stringify(value);
-  return String(value);
+  if (typeof value === 'string') return goQuote(value);
+  return goJson(value);
 }
-const quoted = (values: readonly string[]) => values.map(v => JSON.stringify(v)).join(', ');
+const quoted = (values: readonly string[]) => values.map(goQuote).join(', ');
 
 /** How much text one answer complains in, about. More is of no use to anybody, and a body of commas could ask for gigabytes. */
 const textLimit = 1 << 20;
@@ -96,11 +95,11 @@ export const field = {
       field: path,
       message: `Forbidden${detail ? `: ${detail}` : ''}`,
     }),
-  duplicate: (path: string, value: unknown): FieldError =>
+  duplicate: (path: string, value: unknown, detail = ''): FieldError =>
     noted({
       type: 'FieldValueDuplicate',
       field: path,
-      message: `Duplicate value: ${show(value)}`,
+      message: `Duplicate value: ${show(value)}${detail ? `: ${detail}` : ''}`,
     }),
   notFound: (path: string, value: unknown): FieldError =>
     noted({

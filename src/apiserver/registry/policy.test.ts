@@ -48,7 +48,9 @@ const creations: Record<string, Case[]> = {
         { key: 'a', effect: 'NoSchedule' },
         { key: 'a', value: 'b', effect: 'NoSchedule' },
       ],
-      ['metadata.taints[1]: Duplicate value: {"key":"a","value":"b","effect":"NoSchedule"}'],
+      [
+        'metadata.taints[1]: Duplicate value: {"Key":"a","Value":"b","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair',
+      ],
     ],
   ],
   '/resourcequotas': [

@@ -15,6 +15,7 @@ import { validateAlwaysRestart, validatePodTemplate, validateSelected } from '..
 import { podWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { shownSelector } from '../internal-form.ts';
 import { atMost100Percent, intOrPercent, isZeroIntOrPercent } from '../meta/int-or-percent.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 import { validateCollisions, validateCounts } from './replica-status.ts';
@@ -110,7 +111,7 @@ export const daemonSets = namespaced<DaemonSet>({
   },
   validateCreate: validateDaemonSet,
   validateUpdate: (set, old) => [
-    ...immutable(set.spec.selector, old.spec.selector, 'spec.selector'),
+    ...immutable(set.spec.selector, old.spec.selector, 'spec.selector', shownSelector),
     ...validateDaemonSet(set),
   ],
   warnings: (set, old) =>

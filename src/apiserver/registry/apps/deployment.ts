@@ -5,6 +5,7 @@ import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { hostnameWarnings, templateWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { shownSelector } from '../internal-form.ts';
 import { atMost100Percent, intOrPercent, isZeroIntOrPercent } from '../meta/int-or-percent.ts';
 import { validateCollisions, validateReplicaCounts } from './replica-status.ts';
 import { shownStrategy, validateReplicaTemplate, validateSelector } from './workload.ts';
@@ -88,7 +89,7 @@ export const deployments = namespaced<Deployment>({
     if (!same(metadata.annotations, old.annotations)) metadata.generation = (old.generation ?? 0) + 1;
   },
   validate: validateDeployment,
-  validateUpdate: (obj, old) => immutable(obj.spec.selector, old.spec.selector, 'spec.selector'),
+  validateUpdate: (obj, old) => immutable(obj.spec.selector, old.spec.selector, 'spec.selector', shownSelector),
   warnings: (obj, old) => [...(old ? [] : hostnameWarnings(obj.metadata.name)), ...templateWarning(obj, old)],
   subresources: {
     status: statusSubresource<Deployment>({

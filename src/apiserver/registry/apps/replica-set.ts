@@ -4,6 +4,7 @@ import { ageColumn, formatSelector, integer, nameColumn, templateColumns, wideTe
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { hostnameWarnings, templateWarnings } from '../core/pod/warnings.ts';
 import { namespaced, statusSubresource } from '../define.ts';
+import { shownSelector } from '../internal-form.ts';
 import { validateReplicaStatus } from './replica-status.ts';
 import { validateReplicaTemplate, validateSelector } from './workload.ts';
 
@@ -28,7 +29,7 @@ export const replicaSets = namespaced<ReplicaSet>({
   },
   initialStatus: () => ({ replicas: 0 }),
   validate: validateReplicaSet,
-  validateUpdate: (obj, old) => immutable(obj.spec.selector, old.spec.selector, 'spec.selector'),
+  validateUpdate: (obj, old) => immutable(obj.spec.selector, old.spec.selector, 'spec.selector', shownSelector),
   warnings: (obj, old) => [...(old ? [] : hostnameWarnings(obj.metadata.name)), ...templateWarning(obj, old)],
   subresources: {
     status: statusSubresource<ReplicaSet>({ validateUpdate: obj => validateReplicaStatus({ ...obj.status }) }),

@@ -10,6 +10,7 @@ import type {
 } from '../../../api/types/batch-v1.ts';
 import { type Errors, each, nonNegative, oneOf, optional, qualifiedName } from '../checks.ts';
 import { field } from '../field-errors.ts';
+import { internalForm } from '../internal-form.ts';
 import { countIndexes } from './indexes.ts';
 
 const maxRules = 20;
@@ -85,6 +86,14 @@ export function validateFailurePolicy({ rules = [] }: PodFailurePolicy, spec: Jo
   ];
 }
 
+const failureRule = {
+  Action: '',
+  OnExitCodes: { ContainerName: null, Operator: '', Values: null },
+  OnPodConditions: [{ Type: '', Status: '' }],
+} as const;
+export const shownFailurePolicy = (policy: PodFailurePolicy | undefined): unknown =>
+  internalForm({ Rules: [failureRule] }, policy);
+
 function validateIndexes(text: string, path: string, count: number | string): Errors {
   return [
     ...(text.length > maxIndexesText ? [field.tooLong(path, maxIndexesText)] : []),
@@ -112,18 +121,12 @@ function validateSuccessRule(rule: SuccessPolicyRule, path: string, completions:
   ];
 }
 
-/** As upstream shows a policy: by the names of its own fields. */
-const shown = ({ rules }: SuccessPolicy) => ({
-  Rules:
-    rules?.map(({ succeededIndexes, succeededCount }) => ({
-      SucceededIndexes: succeededIndexes ?? null,
-      SucceededCount: succeededCount ?? null,
-    })) ?? null,
-});
+const successPolicy = { Rules: [{ SucceededIndexes: null, SucceededCount: null }] } as const;
+export const shownSuccessPolicy = (policy: SuccessPolicy | undefined): unknown => internalForm(successPolicy, policy);
 
 export function validateSuccessPolicy(policy: SuccessPolicy, spec: JobSpec, path: string): Errors {
   if (spec.completionMode !== 'Indexed') {
-    return [field.invalid(path, shown(policy), 'requires indexed completion mode')];
+    return [field.invalid(path, shownSuccessPolicy(policy), 'requires indexed completion mode')];
   }
   const rules = policy.rules ?? [];
   const none = 'at least one rules must be specified when the successPolicy is specified';

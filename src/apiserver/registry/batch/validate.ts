@@ -3,10 +3,11 @@ import { selectorFromObject } from '../../../api/selectors/index.ts';
 import type { Job, JobSpec } from '../../../api/types/batch-v1.ts';
 import { isDns1123Label } from '../../../api/validation/names.ts';
 import { domainPrefixedPath, type Errors, immutable, nonNegative, oneOf, optional, same } from '../checks.ts';
-import { sorted, validatePodTemplate, validateSelected } from '../core/pod/template.ts';
+import { validatePodTemplate, validateSelected } from '../core/pod/template.ts';
 import { field } from '../field-errors.ts';
+import { shownSelector, sortedMap } from '../internal-form.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
-import { validateFailurePolicy, validateSuccessPolicy } from './policies.ts';
+import { shownFailurePolicy, shownSuccessPolicy, validateFailurePolicy, validateSuccessPolicy } from './policies.ts';
 
 const uidLabel = 'batch.kubernetes.io/controller-uid';
 const nameLabel = 'batch.kubernetes.io/job-name';
@@ -25,7 +26,7 @@ export function prepareSelector({ spec, metadata }: Job): void {
   const own = { [legacyNameLabel]: metadata.name, [nameLabel]: metadata.name, [legacyUidLabel]: uid, [uidLabel]: uid };
   meta.labels = { ...own, ...meta.labels };
   const selector = (spec.selector ??= {});
-  selector.matchLabels = sorted({ [uidLabel]: uid, ...selector.matchLabels });
+  selector.matchLabels = sortedMap({ [uidLabel]: uid, ...selector.matchLabels });
 }
 
 const limits = [
@@ -140,7 +141,7 @@ function validateGenerated(job: Job, old: Job): Errors {
     ...expected.flatMap(([key, value]) => {
       const at = `spec.template.metadata.labels[${key}]`;
       if (labels[key] === undefined) return [field.required(at, `must be '${value}'`)];
-      return labels[key] === value ? [] : [field.invalid(at, sorted(labels), `must be '${value}'`)];
+      return labels[key] === value ? [] : [field.invalid(at, sortedMap(labels), `must be '${value}'`)];
     }),
     ...(selects(selector, Object.fromEntries(expected))
       ? []
@@ -209,12 +210,17 @@ function validateCompletionsUpdate({ spec }: Job, { spec: old }: Job): Errors {
 }
 
 export function validateJobUpdate(job: Job, old: Job): Errors {
-  const fixed = ['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const;
+  const fixed = <K extends keyof JobSpec & string>(key: K, show?: (value: JobSpec[K]) => unknown) =>
+    immutable(job.spec[key], old.spec[key], `spec.${key}`, show);
   return [
     ...validateJob(job, old),
     ...validateCompletionsUpdate(job, old),
-    ...immutable(job.spec.selector, old.spec.selector, 'spec.selector'),
+    ...immutable(job.spec.selector, old.spec.selector, 'spec.selector', shownSelector),
     ...validateTemplateUpdate(job, old),
-    ...fixed.flatMap(key => immutable(job.spec[key], old.spec[key], `spec.${key}`)),
+    ...fixed('completionMode'),
+    ...fixed('podFailurePolicy', shownFailurePolicy),
+    ...fixed('backoffLimitPerIndex'),
+    ...fixed('managedBy'),
+    ...fixed('successPolicy', shownSuccessPolicy),
   ];
 }

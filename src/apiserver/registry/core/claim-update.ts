@@ -105,8 +105,8 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, stored: Persis
     ...(classMayBeSet(claim, old)
       ? []
       : immutable(
-          claim.metadata.annotations?.[classAnnotation],
-          old.metadata.annotations?.[classAnnotation],
+          claim.metadata.annotations?.[classAnnotation] ?? '',
+          old.metadata.annotations?.[classAnnotation] ?? '',
           annotation,
         )),
     ...(same(fixed, old.spec) ? [] : [field.forbidden('spec', `${why}\n${describeChanges(old.spec, fixed, 'spec')}`)]),

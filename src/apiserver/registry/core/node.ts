@@ -5,6 +5,7 @@ import { cidrBlock, type Errors, each, forbidden, requiredOneOf, same } from '..
 import { ageColumn, nameColumn, orNone, text, wideText } from '../columns.ts';
 import { clusterScoped, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { internalForm } from '../internal-form.ts';
 import { validateLabelName } from '../meta/object-meta.ts';
 import { taintEffects } from './pod/scheduling.ts';
 import { validateQuantity } from './resource-names.ts';
@@ -31,6 +32,9 @@ const address = (node: Node, type: string) => orNone(node.status?.addresses?.fin
 const info = (node: Node, key: 'osImage' | 'kernelVersion' | 'containerRuntimeVersion') =>
   node.status?.nodeInfo?.[key] || '<unknown>';
 
+const shownTaint = { Key: '', Value: '', Effect: '', TimeAdded: null };
+const onceEach = 'taints must be unique by key and effect pair';
+
 /** A taint is known by its key and effect. */
 function validateTaints(taints: readonly Taint[] | undefined): Errors {
   const seen = new Set<string>();
@@ -43,7 +47,7 @@ function validateTaints(taints: readonly Taint[] | undefined): Errors {
       ...validateLabelName(taint.key, `${at}.key`),
       ...(complaints.length > 0 ? [field.invalid(`${at}.value`, taint.value, complaints.join(';'))] : []),
       ...requiredOneOf(taint.effect, `${at}.effect`, taintEffects),
-      ...(twice ? [field.duplicate(at, taint)] : []),
+      ...(twice ? [field.duplicate(at, internalForm(shownTaint, taint), onceEach)] : []),
     ];
   });
 }
@@ -92,7 +96,7 @@ function validateNodeStatus(node: Node): Errors {
       const id = JSON.stringify(address);
       const twice = seen.has(id);
       seen.add(id);
-      return twice ? [field.duplicate(at, address)] : [];
+      return twice ? [field.duplicate(at, internalForm({ Type: '', Address: '' }, address))] : [];
     }),
     ...quantities('capacity', capacity),
     ...quantities('allocatable', allocatable),

@@ -8,6 +8,7 @@ import type {
   PersistentVolume,
   PersistentVolumeSpec,
   StorageOSPersistentVolumeSource,
+  VolumeNodeAffinity,
 } from '../../../api/types/core-v1.ts';
 import { nameIsDnsLabel } from '../../../api/validation/names.ts';
 import {
@@ -26,12 +27,14 @@ import {
   same,
 } from '../checks.ts';
 import { field } from '../field-errors.ts';
+import { internalForm, sortedMap } from '../internal-form.ts';
 import { describeChanges } from '../meta/diff.ts';
 import { validateAccessModes, volumeMode } from './claim-spec.ts';
 import { noBacksteps } from './pod/paths.ts';
 import { validateNodeSelector } from './pod/scheduling.ts';
 import * as source from './pod/volume-sources.ts';
 import { validatePositiveQuantity } from './resource-names.ts';
+import { volumeAffinity } from './shown-selectors.ts';
 
 const { fieldsRequired } = source;
 
@@ -109,7 +112,7 @@ function validateCapacity(spec: PersistentVolumeSpec, path: string): Errors {
   const only = names.length === 1 && names[0] === 'storage';
   return [
     ...required(names, path),
-    ...(only ? [] : [field.notSupported(path, spec.capacity ?? {}, ['storage'])]),
+    ...(only ? [] : [field.notSupported(path, spec.capacity && sortedMap(spec.capacity), ['storage'])]),
     ...eachEntry(spec.capacity, path, (value, at) => validatePositiveQuantity(value, at)),
   ];
 }
@@ -198,6 +201,29 @@ function sourceOf(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): unknow
   return found;
 }
 
+/** Labels of old may become those that took their place; nothing else changes. */
+const successors: Readonly<Record<string, string>> = {
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+};
+
+function validateAffinityUpdate(now: VolumeNodeAffinity | undefined, old: VolumeNodeAffinity): Errors {
+  const why = 'field is immutable, except for updating from beta label to GA';
+  const keyAt = (term: number, list: 'matchExpressions' | 'matchFields', i: number) =>
+    now?.required?.nodeSelectorTerms[term]?.[list]?.[i]?.key;
+  const renamed = structuredClone(old);
+  for (const [t, term] of (renamed.required?.nodeSelectorTerms ?? []).entries())
+    for (const list of ['matchExpressions', 'matchFields'] as const)
+      for (const [i, requirement] of (term[list] ?? []).entries()) {
+        const successor = successors[requirement.key];
+        if (successor !== undefined && successor === keyAt(t, list, i)) requirement.key = successor;
+      }
+  return same(now, renamed) ? [] : [field.invalid('nodeAffinity', internalForm(volumeAffinity, now), why)];
+}
+
 export function validateVolumeUpdate({ spec }: PersistentVolume, { spec: old }: PersistentVolume): Errors {
   const now = sourceOf(spec, old);
   const before = pick(old);
@@ -207,6 +233,11 @@ export function validateVolumeUpdate({ spec }: PersistentVolume, { spec: old }: 
       ? []
       : [field.forbidden('spec.persistentvolumesource', `${why}\n${describeChanges(before, now)}`)]),
     ...immutable(spec.volumeMode, old.volumeMode, 'volumeMode'),
-    ...(old.nodeAffinity ? immutable(spec.nodeAffinity, old.nodeAffinity, 'nodeAffinity') : []),
+    ...(old.nodeAffinity ? validateAffinityUpdate(spec.nodeAffinity, old.nodeAffinity) : []),
+    ...forbidden(
+      old.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined,
+      'spec.volumeAttributesClassName',
+      'update from non-nil value to nil is forbidden',
+    ),
   ];
 }

@@ -2,6 +2,7 @@
 import type { ResourceQuotaSpec, ScopedResourceSelectorRequirement } from '../../../api/types/core-v1.ts';
 import type { Errors } from '../checks.ts';
 import { field } from '../field-errors.ts';
+import { internalForm } from '../internal-form.ts';
 import { isStandardQuotaResource } from './resource-names.ts';
 
 const podScopes = new Set([
@@ -50,7 +51,9 @@ function validateRequirement(
   const errors: Errors = [];
   if (!knownScopes.has(scopeName)) errors.push(field.invalid(`${path}.scopeName`, scopeName, 'unsupported scope'));
   for (const _ of misfit(spec, scopeName)) {
-    errors.push(field.invalid(path, spec.scopeSelector, 'unsupported scope applied to resource'));
+    errors.push(
+      field.invalid(path, internalForm(shownScopes, spec.scopeSelector), 'unsupported scope applied to resource'),
+    );
   }
   if (existsOnly.has(scopeName) && operator !== 'Exists') {
     const why =
@@ -66,6 +69,8 @@ function validateRequirement(
   } else errors.push(field.invalid(`${path}.operator`, operator, 'not a valid selector operator'));
   return errors;
 }
+
+const shownScopes = { MatchExpressions: [{ ScopeName: '', Operator: '', Values: null }] } as const;
 
 /** Upstream reports everything about scopes at the list. */
 export function validateScopes(spec: ResourceQuotaSpec): Errors {

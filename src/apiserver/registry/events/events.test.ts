@@ -95,7 +95,11 @@ describe('events of events.k8s.io', () => {
       fixed('message', 'Other'),
       fixed('type', 'Warning'),
       fixed('action', 'Other'),
-      fixed('related', { name: 'x' }),
+      [
+        'related',
+        { name: 'x' },
+        'related: Invalid value: {"Kind":"","Namespace":"","Name":"x","UID":"","APIVersion":"","ResourceVersion":"","FieldPath":""}: field is immutable',
+      ],
       fixed('reportingComponent', 'example.com/d', 'reportingController'),
       fixed('reportingInstance', 'd-1'),
       ['eventTime', '2026-01-01T00:00:00.000000999Z'],

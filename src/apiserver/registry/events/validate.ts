@@ -3,6 +3,7 @@ import type { Event } from '../../../api/types/core-v1.ts';
 import { byteLength } from '../../../api/validation/names.ts';
 import { dnsSubdomain, type Errors, immutable, qualifiedName, required, same } from '../checks.ts';
 import { field } from '../field-errors.ts';
+import { internalForm } from '../internal-form.ts';
 
 const maxText = 128;
 const maxNote = 1024;
@@ -67,6 +68,27 @@ export function validateStrictEvent(event: Event): Errors {
   ];
 }
 
+const text = (value: unknown) => value ?? '';
+const referenceType = {
+  Kind: '',
+  Namespace: '',
+  Name: '',
+  UID: '',
+  APIVersion: '',
+  ResourceVersion: '',
+  FieldPath: '',
+};
+const reference = (value: unknown) => internalForm(referenceType, value);
+
+const shown: Readonly<Partial<Record<keyof Event, (value: unknown) => unknown>>> = {
+  involvedObject: reference,
+  reason: text,
+  message: text,
+  source: value => internalForm({ Component: '', Host: '' }, value ?? {}),
+  count: value => value ?? 0,
+  type: text,
+};
+
 const fixed = [
   'involvedObject',
   'reason',
@@ -77,7 +99,6 @@ const fixed = [
   'count',
   'type',
 ] as const;
-const fixedNew = ['action', 'related'] as const;
 
 /** Clients write more or fewer digits; only microseconds count. */
 const microseconds = (time: string | undefined) => time?.replace(/(\.\d{6})\d+/, '$1');
@@ -87,10 +108,11 @@ export function validateStrictEventUpdate(event: Event, old: Event): Errors {
   const sameTime = microseconds(event.eventTime) === microseconds(old.eventTime);
   return [
     ...(same(event.series, old.series) ? [] : validateSeries(event)),
-    ...fixed.flatMap(key => immutable(event[key], old[key], key)),
+    ...fixed.flatMap(key => immutable(event[key], old[key], key, shown[key])),
     ...(sameTime ? [] : immutable(event.eventTime, old.eventTime, 'eventTime')),
-    ...fixedNew.flatMap(key => immutable(event[key], old[key], key)),
-    ...immutable(event.reportingComponent, old.reportingComponent, 'reportingController'),
-    ...immutable(event.reportingInstance, old.reportingInstance, 'reportingInstance'),
+    ...immutable(event.action, old.action, 'action', text),
+    ...immutable(event.related, old.related, 'related', reference),
+    ...immutable(event.reportingComponent, old.reportingComponent, 'reportingController', text),
+    ...immutable(event.reportingInstance, old.reportingInstance, 'reportingInstance', text),
   ];
 }

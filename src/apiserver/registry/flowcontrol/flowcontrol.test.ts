@@ -169,7 +169,7 @@ test('of the level "exempt" only what it lends may change', () => {
       'spec.limited',
       { limitResponse: { type: 'Reject' } },
       'spec.limited: Forbidden: must be nil if the type is not Limited',
-      'spec: Invalid value: {"type":"Exempt","exempt":{"lendablePercent":10,"nominalConcurrencyShares":0},"limited":{"limitResponse":{"type":"Reject"},"nominalConcurrencyShares":30,"lendablePercent":0}}: spec of \'exempt\' except the \'spec.exempt\' field must equal the fixed value',
+      'spec: Invalid value: {"Type":"Exempt","Limited":{"NominalConcurrencyShares":30,"LimitResponse":{"Type":"Reject","Queuing":null},"LendablePercent":0,"BorrowingLimitPercent":null},"Exempt":{"NominalConcurrencyShares":0,"LendablePercent":10}}: spec of \'exempt\' except the \'spec.exempt\' field must equal the fixed value',
     ],
   ];
   assert.deepEqual(onCreate(priorityLevelConfigurations, base, rules), rules);

@@ -23,7 +23,9 @@ import {
   unique,
 } from '../checks.ts';
 import { field } from '../field-errors.ts';
+import { internalForm } from '../internal-form.ts';
 import { mandatory } from './bootstrap.ts';
+import { shownFlowSchema, shownLevel } from './shown.ts';
 
 const maxPrecedence = 10_000;
 const maxQueues = 10_000_000;
@@ -142,7 +144,8 @@ function validateRules(rules: PolicyRulesWithSubjects, path: string): Errors {
 function validateMandatory(kind: 'flowSchemas' | 'priorityLevels', name: string, spec: object): Errors {
   const own = mandatory[kind].find(obj => obj.metadata.name === name);
   if (!own || same(own.spec, spec)) return [];
-  return [field.invalid('spec', spec, `spec of '${name}' must equal the fixed value`)];
+  const shown = internalForm(kind === 'flowSchemas' ? shownFlowSchema : shownLevel, spec);
+  return [field.invalid('spec', shown, `spec of '${name}' must equal the fixed value`)];
 }
 
 export function validateFlowSchema({ metadata, spec }: FlowSchema): Errors {
@@ -251,9 +254,8 @@ function validateType({ type, limited, exempt }: PriorityLevelConfiguration['spe
 function validateMandatoryLevel({ metadata: { name }, spec }: PriorityLevelConfiguration): Errors {
   if (name !== 'exempt') return validateMandatory('priorityLevels', name, spec);
   const { exempt: _, ...rest } = spec;
-  return same(rest, { type: 'Exempt' })
-    ? []
-    : [field.invalid('spec', spec, "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value")];
+  const why = "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value";
+  return same(rest, { type: 'Exempt' }) ? [] : [field.invalid('spec', internalForm(shownLevel, spec), why)];
 }
 
 const preserveZero = 'flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares';

@@ -1,6 +1,7 @@
 /** Rules for `metadata` that hold for every built-in kind (apimachinery pkg/api/validation/objectmeta.go). */
 import { parseApiVersion } from '../../../api/schema.ts';
 import type { ObjectMeta, OwnerReference } from '../../../api/types/meta-v1.ts';
+import { goQuote } from '../../../api/util/go-text.ts';
 import {
   isLabelKey,
   isLabelValue,
@@ -44,6 +45,13 @@ export function validateAnnotations(annotations: Labels | undefined, path: strin
   ];
 }
 
+/** In upstream's order. */
+const shownOwner = ({ apiVersion, kind, name, uid, controller, blockOwnerDeletion }: OwnerReference) => ({
+  ...{ apiVersion: apiVersion ?? '', kind: kind ?? '', name: name ?? '', uid: uid ?? '' },
+  controller,
+  blockOwnerDeletion,
+});
+
 function validateOwner(owner: OwnerReference, path: string): Errors {
   const { group, version } = parseApiVersion(
     owner.apiVersion?.split('/', 3).length === 3 ? '' : (owner.apiVersion ?? ''),
@@ -54,7 +62,7 @@ function validateOwner(owner: OwnerReference, path: string): Errors {
     ...(owner.name ? [] : [field.invalid(`${path}.name`, '', 'must not be empty')]),
     ...(owner.uid ? [] : [field.invalid(`${path}.uid`, '', 'must not be empty')]),
     ...(group === '' && version === 'v1' && owner.kind === 'Event'
-      ? [field.invalid(path, owner, '/v1, Kind=Event is disallowed from being an owner')]
+      ? [field.invalid(path, shownOwner(owner), '/v1, Kind=Event is disallowed from being an owner')]
       : []),
   ];
 }
@@ -70,7 +78,7 @@ function validateOwnerReferences(owners: readonly OwnerReference[] | undefined, 
     if (controller === undefined) controller = name;
     else {
       const detail = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`;
-      errors.push(field.invalid(path, owners, detail));
+      errors.push(field.invalid(path, owners?.map(shownOwner), detail));
     }
   }
   return errors;
@@ -138,7 +146,7 @@ export function validateObjectMeta(
 function newFinalizers(meta: ObjectMeta, old: ObjectMeta): Errors {
   if (!old.deletionTimestamp) return [];
   const extra = (meta.finalizers ?? []).filter(name => !old.finalizers?.includes(name));
-  const shown = `[]string{${extra.map(name => JSON.stringify(name)).join(', ')}}`;
+  const shown = `[]string{${extra.map(goQuote).join(', ')}}`;
   return forbidden(
     extra.length > 0,
     'metadata.finalizers',
@@ -154,7 +162,7 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): Err
   const errors = newFinalizers(meta, old);
   if ((meta.generation ?? 0) < (old.generation ?? 0))
     errors.push(field.invalid('metadata.generation', meta.generation, 'must not be decremented'));
-  for (const key of identity) errors.push(...immutable(meta[key], old[key], `metadata.${key}`));
+  for (const key of identity) errors.push(...immutable(meta[key] ?? '', old[key] ?? '', `metadata.${key}`));
   for (const key of serverOwned)
     if (meta[key] !== undefined && meta[key] !== null)
       errors.push(...immutable(meta[key], old[key], `metadata.${key}`));

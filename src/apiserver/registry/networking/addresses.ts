@@ -9,19 +9,14 @@ import {
   nonEmpty,
   pathSegment,
   requiredAnd,
-  same,
 } from '../checks.ts';
 import { ageColumn, nameColumn, text } from '../columns.ts';
 import { clusterScoped, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { internalForm } from '../internal-form.ts';
 
-/** As upstream shows the value in complaints: with the internal type's names. */
-const internal = (ref: ParentReference) => ({
-  Group: ref.group ?? '',
-  Resource: ref.resource ?? '',
-  Namespace: ref.namespace ?? '',
-  Name: ref.name ?? '',
-});
+const shownParent = (ref: ParentReference | undefined) =>
+  internalForm({ Group: '', Resource: '', Namespace: '', Name: '' }, ref);
 
 function parent({ spec: { parentRef: ref } }: IPAddress): string {
   if (!ref) return '<none>';
@@ -69,8 +64,7 @@ export const ipAddresses = clusterScoped<IPAddress>({
   resource: 'networking.k8s.io/ipaddresses',
   validateName: name => isCanonicalIp(name),
   validate: validateParent,
-  validateUpdate: ({ spec: { parentRef: ref } }, old) =>
-    same(ref, old.spec.parentRef) ? [] : immutable(ref && internal(ref), null, 'spec.parentRef'),
+  validateUpdate: ({ spec }, old) => immutable(spec.parentRef, old.spec.parentRef, 'spec.parentRef', shownParent),
   // Upstream's definition of this table ends here, too.
   columns: [nameColumn, text('ParentRef', parent)],
   selectableFields: { 'spec.parentRef.name': obj => obj.spec.parentRef?.name ?? '' },

@@ -77,7 +77,7 @@ function parameters({ spec }: IngressClass): string {
 export const ingressClasses = clusterScoped<IngressClass>({
   resource: 'networking.k8s.io/ingressclasses',
   validate: validateIngressClass,
-  validateUpdate: (obj, old) => immutable(obj.spec.controller, old.spec.controller, 'spec.controller'),
+  validateUpdate: (obj, old) => immutable(obj.spec.controller ?? '', old.spec.controller, 'spec.controller'),
   generation: true,
   default({ spec }) {
     if (spec?.parameters) spec.parameters.scope ??= 'Cluster';

@@ -7,23 +7,20 @@ import { validateOverhead } from '../core/pod/resources.ts';
 import { validateTolerations } from '../core/pod/scheduling.ts';
 import { clusterScoped } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { internalForm } from '../internal-form.ts';
 import { validateLabels } from '../meta/object-meta.ts';
+
+const shownToleration = { Key: '', Operator: '', Value: '', Effect: '', TolerationSeconds: null };
 
 /** Tolerations are told apart by all they tolerate, not by how long. */
 function validateTwice(tolerations: readonly Toleration[] | undefined, path: string): Errors {
   const seen = new Set<string>();
-  return each(tolerations, path, ({ key = '', operator = '', value = '', effect = '', tolerationSeconds }, at) => {
+  return each(tolerations, path, (toleration, at) => {
+    const { key = '', operator = '', value = '', effect = '' } = toleration;
     const id = JSON.stringify([key, operator, value, effect]);
     const twice = seen.has(id);
     seen.add(id);
-    const shown = {
-      Key: key,
-      Operator: operator,
-      Value: value,
-      Effect: effect,
-      TolerationSeconds: tolerationSeconds ?? null,
-    };
-    return twice ? [field.duplicate(at, shown)] : [];
+    return twice ? [field.duplicate(at, internalForm(shownToleration, toleration))] : [];
   });
 }
 
@@ -43,7 +40,7 @@ export const runtimeClasses = clusterScoped<RuntimeClass>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
   validate: validateClass,
-  validateUpdate: (obj, old) => immutable(obj.handler, old.handler, 'handler'),
+  validateUpdate: (obj, old) => immutable(obj.handler ?? '', old.handler, 'handler'),
   warnings: ({ scheduling }) =>
     Object.keys(scheduling?.nodeSelector ?? {}).flatMap(label => {
       const why = nodeLabelComplaint(label);

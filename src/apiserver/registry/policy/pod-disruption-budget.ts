@@ -4,6 +4,7 @@ import { type Check, type Errors, nonNegative, oneOf, optional } from '../checks
 import { ageColumn, integer, nameColumn, text } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
 import { field } from '../field-errors.ts';
+import { internalForm, shownSelector } from '../internal-form.ts';
 import { validateConditions } from '../meta/conditions.ts';
 import { atMost100Percent, intOrPercent } from '../meta/int-or-percent.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
@@ -12,23 +13,19 @@ const initialStatus = () => ({ currentHealthy: 0, desiredHealthy: 0, disruptions
 
 const limit: Check<number | string> = (value, at) => [...intOrPercent(value, at), ...atMost100Percent(value, at)];
 
-/** As upstream shows it: by the names of its own fields. */
-const shown = ({
-  minAvailable,
-  selector,
-  maxUnavailable,
-  unhealthyPodEvictionPolicy,
-}: PodDisruptionBudget['spec']) => ({
-  MinAvailable: minAvailable ?? null,
-  Selector: selector ?? null,
-  MaxUnavailable: maxUnavailable ?? null,
-  UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy ?? null,
-});
+const shownSpec = {
+  MinAvailable: null,
+  Selector: shownSelector,
+  MaxUnavailable: null,
+  UnhealthyPodEvictionPolicy: null,
+};
 
 function validateBudget({ spec }: PodDisruptionBudget): Errors {
   const both = spec.minAvailable !== undefined && spec.maxUnavailable !== undefined;
   return [
-    ...(both ? [field.invalid('spec', shown(spec), 'minAvailable and maxUnavailable cannot be both set')] : []),
+    ...(both
+      ? [field.invalid('spec', internalForm(shownSpec, spec), 'minAvailable and maxUnavailable cannot be both set')]
+      : []),
     ...optional(spec.minAvailable, 'spec.minAvailable', limit),
     ...optional(spec.maxUnavailable, 'spec.maxUnavailable', limit),
     ...validateLabelSelector(spec.selector, 'spec.selector'),

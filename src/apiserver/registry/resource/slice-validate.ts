@@ -3,7 +3,9 @@ import type { Device, DeviceAttribute, ResourceSlice } from '../../../api/types/
 import { byteLength } from '../../../api/validation/names.ts';
 import { type Check, type Errors, eachEntry, immutable, objectName, optional } from '../checks.ts';
 import { validateNodeSelector } from '../core/pod/scheduling.ts';
+import { nodeSelectorTerm } from '../core/shown-selectors.ts';
 import { field } from '../field-errors.ts';
+import { internalList } from '../internal-form.ts';
 import { bounded, boundedSet, deviceName, driverName, poolName, qualifiedName } from './names.ts';
 import { validateTaint } from './taints.ts';
 
@@ -67,7 +69,7 @@ function validateNodes({ spec: { nodeName, nodeSelector, allNodes } }: ResourceS
       ...validateNodeSelector(selector, at),
       ...(selector.nodeSelectorTerms?.length === 1
         ? []
-        : [field.invalid(`${at}.nodeSelectorTerms`, selector.nodeSelectorTerms, one)]),
+        : [field.invalid(`${at}.nodeSelectorTerms`, internalList(nodeSelectorTerm, selector.nodeSelectorTerms), one)]),
     ]),
     ...optional(allNodes, 'spec.allNodes', (all, at) =>
       all ? [] : [field.invalid(at, all, 'must be either unset or set to true')],

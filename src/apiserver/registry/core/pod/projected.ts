@@ -10,6 +10,7 @@ import type {
 } from '../../../../api/types/core-v1.ts';
 import { type Check, type Errors, each, oneOf, optional, required } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
+import { internalForm, shownSelector } from '../../internal-form.ts';
 import { validateLabelSelector } from '../../meta/label-selector.ts';
 import { signerName } from '../../meta/signer-name.ts';
 import { validateFieldRef, validateResourceFieldRef, volumeFields } from './field-refs.ts';
@@ -71,9 +72,17 @@ function serviceAccountToken(token: ServiceAccountTokenProjection, path: string,
   ];
 }
 
+const shownBundle = {
+  Name: null,
+  SignerName: null,
+  LabelSelector: shownSelector,
+  Optional: null,
+  Path: '',
+};
+
 function trustBundleSource(bundle: ClusterTrustBundleProjection, path: string): Errors {
   if (bundle.name !== undefined && bundle.signerName !== undefined) {
-    return [field.invalid(path, bundle, 'only one of name and signerName may be used')];
+    return [field.invalid(path, internalForm(shownBundle, bundle), 'only one of name and signerName may be used')];
   }
   if (bundle.name !== undefined) {
     return [
@@ -82,7 +91,7 @@ function trustBundleSource(bundle: ClusterTrustBundleProjection, path: string): 
         ? [
             field.invalid(
               `${path}.labelSelector`,
-              bundle.labelSelector,
+              shownSelector(bundle.labelSelector),
               'labelSelector must be unset if name is specified',
             ),
           ]

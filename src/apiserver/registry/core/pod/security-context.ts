@@ -9,6 +9,7 @@ import type {
 import { byteLength, isGroupId, isUserId } from '../../../../api/validation/names.ts';
 import { type Check, dnsSubdomain, type Errors, each, invalidAll, oneOf, optional } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
+import { internalForm } from '../../internal-form.ts';
 import { descendingPath } from './paths.ts';
 
 const userId: Check<number> = (id, path) => invalidAll(path, id, isUserId(id));
@@ -89,9 +90,25 @@ const validateWindows: Check<WindowsSecurityContextOptions> = (options, path) =>
   ...optional(options.runAsUserName, `${path}.runAsUserName`, validateRunAsUserName),
 ];
 
+const profile = { Type: '', LocalhostProfile: null };
+const shownContext = {
+  Capabilities: { Add: null, Drop: null },
+  Privileged: null,
+  SELinuxOptions: { User: '', Role: '', Type: '', Level: '' },
+  WindowsOptions: { GMSACredentialSpecName: null, GMSACredentialSpec: null, RunAsUserName: null, HostProcess: null },
+  RunAsUser: null,
+  RunAsGroup: null,
+  RunAsNonRoot: null,
+  ReadOnlyRootFilesystem: null,
+  AllowPrivilegeEscalation: null,
+  ProcMount: null,
+  SeccompProfile: profile,
+  AppArmorProfile: profile,
+};
+
 function validateEscalation(context: SecurityContext, path: string): Errors {
   if (context.allowPrivilegeEscalation !== false) return [];
-  const wrong = (why: string) => field.invalid(path, context, why);
+  const wrong = (why: string) => field.invalid(path, internalForm(shownContext, context), why);
   return [
     ...(context.privileged ? [wrong('cannot set `allowPrivilegeEscalation` to false and `privileged` to true')] : []),
     ...(context.capabilities?.add?.includes('CAP_SYS_ADMIN')

@@ -26,6 +26,7 @@ import {
   requiredOneOf,
 } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
+import { internalForm } from '../../internal-form.ts';
 import { validateLabels } from '../../meta/object-meta.ts';
 import { validateContainers, validateEphemeralContainers, validateInitContainers } from './containers.ts';
 import { containersOf } from './containers-of.ts';
@@ -85,6 +86,8 @@ const hostAlias: Check<HostAlias> = (alias, path) => [
   ...each(alias.hostnames, `${path}.hostnames`, dnsSubdomain),
 ];
 
+const shownClaim = { Name: '', ResourceClaimName: null, ResourceClaimTemplateName: null };
+
 function validateResourceClaims(claims: readonly PodResourceClaim[] | undefined, path: string): Errors {
   const names = new Set<string>();
   return each(claims, path, (claim, at) => {
@@ -95,11 +98,11 @@ function validateResourceClaims(claims: readonly PodResourceClaim[] | undefined,
     names.add(name);
     if (own !== undefined && template !== undefined) {
       const why = 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified';
-      errors.push(field.invalid(at, claim, why));
+      errors.push(field.invalid(at, internalForm(shownClaim, claim), why));
     }
     if (own === undefined && template === undefined) {
       const why = 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`';
-      errors.push(field.invalid(at, claim, why));
+      errors.push(field.invalid(at, internalForm(shownClaim, claim), why));
     }
     return [
       ...errors,

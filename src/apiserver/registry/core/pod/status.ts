@@ -13,6 +13,7 @@ import {
   qualifiedName,
 } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
+import { internalForm, internalList } from '../../internal-form.ts';
 import { validatePodAnnotationUpdate } from './annotations.ts';
 
 const systemConditions = new Set(['PodScheduled', 'Ready', 'Initialized']);
@@ -72,11 +73,13 @@ function validateIps(list: readonly { ip: string }[] | undefined, path: string):
   const seen = new Set<string>();
   return [
     ...each(ips, path, ({ ip }, at) => ipAddress(ip, at)),
-    ...(crowded ? [field.invalid(path, ips, 'may specify no more than one IP for each IP family')] : []),
+    ...(crowded
+      ? [field.invalid(path, internalList({ IP: '' }, ips), 'may specify no more than one IP for each IP family')]
+      : []),
     ...each(ips, path, (item, at) => {
       const twice = seen.has(item.ip);
       seen.add(item.ip);
-      return twice ? [field.duplicate(at, item)] : [];
+      return twice ? [field.duplicate(at, internalForm({ IP: '' }, item))] : [];
     }),
   ];
 }

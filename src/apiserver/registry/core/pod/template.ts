@@ -5,6 +5,7 @@ import type { PodTemplateSpec } from '../../../../api/types/core-v1.ts';
 import type { LabelSelector } from '../../../../api/types/meta-v1.ts';
 import { type Errors, forbidden } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
+import { sortedMap } from '../../internal-form.ts';
 import { validateAnnotations, validateLabels } from '../../meta/object-meta.ts';
 import { validatePodAnnotations, validateProfileAnnotations } from './annotations.ts';
 import { validatePodSpec } from './spec.ts';
@@ -52,15 +53,11 @@ export function validateOwnedTemplate(
 
 /** Labels are shown in order, as Go writes maps; a template without any has none to show. */
 export function validateSelected(template: PodTemplateSpec, selector: LabelSelector | undefined, path: string): Errors {
-  const labels = template.metadata?.labels && sorted(template.metadata.labels);
+  const labels = template.metadata?.labels && sortedMap(template.metadata.labels);
   return selects(selector, labels ?? {})
     ? []
     : [field.invalid(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`')];
 }
-
-/** A map as Go writes it. */
-export const sorted = (labels: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** A missing selector selects nothing. */
 function selects(selector: LabelSelector | undefined, labels: Record<string, string>): boolean {

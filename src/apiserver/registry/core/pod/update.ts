@@ -10,7 +10,9 @@ import type {
 import { rangeError } from '../../../../api/validation/names.ts';
 import { type Errors, each, required, same } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
+import { internalForm, internalList, sortedMap } from '../../internal-form.ts';
 import { describeChanges } from '../../meta/diff.ts';
+import { nodeSelectorTerm } from '../shown-selectors.ts';
 import { validatePodAnnotationUpdate } from './annotations.ts';
 import { trimmedImage } from './containers.ts';
 
@@ -75,7 +77,13 @@ function narrowedAffinity(now: NodeAffinity | undefined, before: NodeAffinity | 
   if (!old) return [];
   const fresh = now?.[requiredKey]?.nodeSelectorTerms ?? [];
   if (fresh.length !== old.length) {
-    return [field.invalid(path, fresh, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed')];
+    return [
+      field.invalid(
+        path,
+        internalList(nodeSelectorTerm, now?.[requiredKey]?.nodeSelectorTerms),
+        'no additions/deletions to non-empty NodeSelectorTerms list are allowed',
+      ),
+    ];
   }
   const includes = <T>(list: readonly T[] = [], part: readonly T[] = []) => part.every(p => list.some(l => same(l, p)));
   return fresh.flatMap((term, i) => {
@@ -85,7 +93,13 @@ function narrowedAffinity(now: NodeAffinity | undefined, before: NodeAffinity | 
     const wasEmpty = !was?.matchExpressions?.length && !was?.matchFields?.length && !same(term, was);
     return narrower && !wasEmpty
       ? []
-      : [field.invalid(`${path}[${i}]`, term, 'only additions are allowed (no mutations or deletions)')];
+      : [
+          field.invalid(
+            `${path}[${i}]`,
+            internalForm(nodeSelectorTerm, term),
+            'only additions are allowed (no mutations or deletions)',
+          ),
+        ];
   });
 }
 
@@ -93,7 +107,7 @@ function grownNodeSelector(now: Record<string, string> = {}, before: Record<stri
   const why = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)';
   return Object.entries(before).every(([key, value]) => now[key] === value)
     ? []
-    : [field.invalid('spec.nodeSelector', now, why)];
+    : [field.invalid('spec.nodeSelector', sortedMap(now), why)];
 }
 
 /** The new spec with everything that may change put back to what it was. */

@@ -1,0 +1,30 @@
+/** Values as Go prints them, for messages that must be upstream's. */
+
+const named: Readonly<Record<string, string>> = {
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '"': '\\"',
+  '\\': '\\\\',
+};
+const hex = (char: string, digits: number) => (char.codePointAt(0) ?? 0).toString(16).padStart(digits, '0');
+
+function escaped(char: string): string {
+  const short = named[char];
+  if (short) return short;
+  const code = char.codePointAt(0) ?? 0;
+  if (code < 0x80) return `\\x${hex(char, 2)}`;
+  return code < 0x10000 ? `\\u${hex(char, 4)}` : `\\U${hex(char, 8)}`;
+}
+
+/** A string in quotes (%q): what cannot be printed is escaped. */
+export const goQuote = (text: string): string =>
+  `"${text.replaceAll(/["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, escaped)}"`;
+
+/** JSON as encoding/json writes it, keys in the order they have: safe to embed in HTML and JavaScript. */
+export const goJson = (value: unknown): string =>
+  JSON.stringify(value ?? null).replaceAll(/[<>&\u2028\u2029]/g, char => `\\u${hex(char, 4)}`);
