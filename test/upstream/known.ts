@@ -178,13 +178,6 @@ const reworded: readonly Known[] = [
 
 /** Unlike, and known to be. */
 const open: readonly Known[] = [
-  { at: /status\.(daemonEndpoints|nodeInfo)$/, ours: absent, why: 'empty structures are left out' },
-  {
-    at: /object\.metadata\.annotations$/,
-    of: /DaemonSet/,
-    original: absent,
-    why: 'partial objects show the annotation, too',
-  },
   { at: /(message|group|causes)$/, of: /events\.k8s\.io/, why: 'one kind behind two groups is named by the other' },
   {
     at: /(finalizers|status.*|outcome|generation|deletionGracePeriodSeconds|resourceVersion)$/,
@@ -205,7 +198,6 @@ const open: readonly Known[] = [
     of: /apiregistration/,
     why: 'here another component says whether an API is available',
   },
-  { at: /metadata\.annotations$/, of: /DaemonSet/, original: absent, why: 'partial objects show the annotation, too' },
   { at: /causes\.N\.reason$/, of: /custom resources/, why: 'reasons of their own since 1.2x' },
   {
     at: message,

@@ -102,6 +102,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly storedAs?: string;
   /** One entry per served version that is not the storage version. */
   readonly conversions?: readonly Conversion[];
+  /** What is a field, and no annotation, of upstream's internal type: answers with the metadata alone leave it out. */
+  readonly conversionAnnotations?: readonly string[];
   /** Scale subresource: JSON paths, as for CRDs. */
   readonly scale?: { specReplicas: string; statusReplicas: string; selector: string };
 }

@@ -32,8 +32,19 @@ export interface PartialObject {
   apiVersion: 'meta.k8s.io/v1';
   metadata: Unstructured['metadata'];
 }
-export function partialOf(obj: Unstructured): PartialObject {
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: obj.metadata };
+export function partialOf({ strategy }: Partial<Pick<Served, 'strategy'>>, { metadata }: Unstructured): PartialObject {
+  const left = strategy?.conversionAnnotations;
+  return {
+    kind: 'PartialObjectMetadata',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: left ? without(metadata, left) : metadata,
+  };
+}
+
+function without(metadata: Unstructured['metadata'], names: readonly string[]): Unstructured['metadata'] {
+  const { annotations = {}, ...rest } = metadata;
+  const kept = Object.entries(annotations).filter(([name]) => !names.includes(name));
+  return kept.length > 0 ? { ...rest, annotations: Object.fromEntries(kept) } : rest;
 }
 
 /** Bytes of one object for one media type. */
@@ -70,7 +81,7 @@ export function entryEncoder(served: Served, negotiated: Negotiated): EntryEncod
   const name = `${apiVersionOf(served.info)}|${partial ? 'partial' : 'object'}|${format}|${served.memo ?? ''}`;
   const value = (entry: Entry) => {
     const obj = servedObject(served, entry);
-    return partial ? partialOf(obj) : obj;
+    return partial ? partialOf(served, obj) : obj;
   };
   if (format === 'json' && pretty)
     return { name: '', encode: entry => utf8(`${JSON.stringify(value(entry), undefined, 2)}\n`) };

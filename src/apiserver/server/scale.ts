@@ -86,7 +86,7 @@ const scalePrinter: Printer = {
 };
 
 function respondScale({ request, core }: Scope, status: number, scale: Scale, media: Negotiated): ApiResponse {
-  if (media.shape === 'partial') return respondValue(status, partialOf(scale), media);
+  if (media.shape === 'partial') return respondValue(status, partialOf(scalePrinter, scale), media);
   if (media.shape !== 'table') return respondValue(status, scale, media);
   const { resourceVersion } = scale.metadata;
   const include = includeObject(request.query);

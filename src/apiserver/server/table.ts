@@ -55,7 +55,7 @@ export function tableRow(printer: Printer, obj: Unstructured, include: IncludeOb
   const conditions = printer.strategy?.rowConditions?.(stored) ?? [];
   const row = conditions.length > 0 ? { cells, conditions } : { cells };
   if (include === 'None') return { ...row, object: null };
-  return { ...row, object: include === 'Object' ? obj : partialOf(obj) };
+  return { ...row, object: include === 'Object' ? obj : partialOf(printer, obj) };
 }
 
 function sorted({ strategy }: Printer, objects: readonly Unstructured[]): readonly Unstructured[] {

@@ -174,7 +174,7 @@ function bookmark(served: Served, media: Negotiated, revision: number, initial: 
     ...(initial && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
   };
   const obj = { kind: served.info.kind, apiVersion: apiVersionOf(served.info), metadata };
-  return media.shape === 'partial' ? partialOf(obj as never) : obj;
+  return media.shape === 'partial' ? partialOf(served, obj as never) : obj;
 }
 
 const minimumMs = 1_800_000;

@@ -123,6 +123,25 @@ export const createCases: readonly Case[] = [
     },
   },
   {
+    name: 'fills in what objects always have',
+    async run({ ns, core, expect }) {
+      const node = { kind: 'Node', apiVersion: 'v1', metadata: { name: ns } };
+      const { status } = await expect(201, 'POST', '/api/v1/nodes?dryRun=All', { body: node });
+      assert.deepEqual(status.daemonEndpoints, { kubeletEndpoint: { Port: 0 } });
+      assert.equal(status.nodeInfo.kubeletVersion, '');
+      await expect(201, 'POST', core('pods'), { body: pod('p') });
+      const headers = { 'content-type': 'application/merge-patch+json' };
+      const body = { status: { containerStatuses: [{ name: 'c' }] } };
+      const patched = await expect(200, 'PATCH', core('pods', 'p', 'status'), { body, headers });
+      assert.deepEqual(patched.status.containerStatuses, [
+        { name: 'c', state: {}, lastState: {}, ready: false, restartCount: 0, image: '', imageID: '' },
+      ]);
+      const claim = { kind: 'ResourceClaim', apiVersion: 'resource.k8s.io/v1', metadata: { name: 'c' } };
+      const claims = `/apis/resource.k8s.io/v1/namespaces/${ns}/resourceclaims`;
+      assert.deepEqual((await expect(201, 'POST', claims, { body: claim })).spec, { devices: {} });
+    },
+  },
+  {
     name: 'refuses media types it does not know',
     async run({ core, ask }) {
       const body = configMap('a');

@@ -172,6 +172,38 @@ export const readCases: readonly Case[] = [
     },
   },
   {
+    name: 'metadata only is without annotations that stand for fields',
+    async run({ ns, expect }) {
+      const apps = `/apis/apps/v1/namespaces/${ns}/daemonsets`;
+      const scaling = `/apis/autoscaling/v1/namespaces/${ns}/horizontalpodautoscalers`;
+      const name = { name: 'a', annotations: { own: 'yes' } };
+      const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+      const set = { metadata: name, spec: { selector: { matchLabels: { a: 'b' } }, template } };
+      const counted = 'deprecated.daemonset.template.generation';
+      const made = await expect(201, 'POST', apps, { body: { kind: 'DaemonSet', apiVersion: 'apps/v1', ...set } });
+      assert.deepEqual(made.metadata.annotations, { own: 'yes', [counted]: '1' });
+      const scaleTargetRef = { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' };
+      const target = { type: 'Utilization', averageUtilization: 50 };
+      const spec = {
+        maxReplicas: 2,
+        scaleTargetRef,
+        metrics: [{ type: 'Resource', resource: { name: 'memory', target } }],
+      };
+      const scaler = { kind: 'HorizontalPodAutoscaler', apiVersion: 'autoscaling/v2', metadata: name, spec };
+      await expect(201, 'POST', scaling.replace('v1', 'v2'), { body: scaler });
+      const { annotations } = (await expect(200, 'GET', `${scaling}/a`)).metadata;
+      assert.ok(annotations['autoscaling.alpha.kubernetes.io/metrics']);
+      for (const path of [apps, scaling]) {
+        const partial = { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' };
+        const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
+        const { metadata } = await expect(200, 'GET', `${path}/a`, { headers: partial });
+        assert.deepEqual(metadata.annotations, { own: 'yes' });
+        const { rows } = await expect(200, 'GET', path, { headers: table });
+        assert.deepEqual(rows[0].object.metadata.annotations, { own: 'yes' });
+      }
+    },
+  },
+  {
     name: 'protobuf',
     async run(kit) {
       await make(kit, 2);

@@ -92,6 +92,7 @@ const counted = [
 export const daemonSets = namespaced<DaemonSet>({
   resource: 'apps/daemonsets',
   generation: true,
+  conversionAnnotations: [generationAnnotation],
   default(set) {
     set.status ??= initialStatus();
     const { spec } = set;

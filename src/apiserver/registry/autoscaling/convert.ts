@@ -7,7 +7,7 @@ const metricsAnnotation = 'autoscaling.alpha.kubernetes.io/metrics';
 const currentAnnotation = 'autoscaling.alpha.kubernetes.io/current-metrics';
 const conditionsAnnotation = 'autoscaling.alpha.kubernetes.io/conditions';
 const behaviorAnnotation = 'autoscaling.alpha.kubernetes.io/behavior';
-const carried = [metricsAnnotation, currentAnnotation, conditionsAnnotation, behaviorAnnotation];
+export const carried = [metricsAnnotation, currentAnnotation, conditionsAnnotation, behaviorAnnotation];
 
 const isCpuUtilization = (m: MetricSpec) =>
   m.type === 'Resource' && m.resource?.name === 'cpu' && m.resource.target.averageUtilization !== undefined;

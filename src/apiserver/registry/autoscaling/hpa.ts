@@ -2,7 +2,7 @@ import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../..
 import { nonNegative, optional } from '../checks.ts';
 import { ageColumn, firstFew, nameColumn, text } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
-import { fromV2, toV2 } from './convert.ts';
+import { carried, fromV2, toV2 } from './convert.ts';
 import { metricCell } from './metric-cell.ts';
 import { validateAutoscaler } from './validate.ts';
 
@@ -24,6 +24,7 @@ function targets(spec: readonly MetricSpec[] = [], status: readonly MetricStatus
 export const horizontalPodAutoscalers = namespaced<HorizontalPodAutoscaler>({
   resource: 'autoscaling/horizontalpodautoscalers',
   storageVersion: 'autoscaling/v2',
+  conversionAnnotations: carried,
   conversions: [{ apiVersion: 'autoscaling/v1', toStorage: toV2, fromStorage: fromV2 }],
   default(hpa) {
     hpa.status ??= { desiredReplicas: 0 };

@@ -1,4 +1,4 @@
-import type { Node, Taint } from '../../../api/types/core-v1.ts';
+import type { Node, NodeStatus, Taint } from '../../../api/types/core-v1.ts';
 import { parseCidr } from '../../../api/validation/ip.ts';
 import { isLabelValue } from '../../../api/validation/names.ts';
 import { cidrBlock, type Errors, each, forbidden, requiredOneOf, same } from '../checks.ts';
@@ -103,6 +103,18 @@ function validateNodeStatus(node: Node): Errors {
   ];
 }
 
+const noInfo = {
+  ...{ machineID: '', systemUUID: '', bootID: '', kernelVersion: '', osImage: '', containerRuntimeVersion: '' },
+  ...{ kubeletVersion: '', kubeProxyVersion: '', operatingSystem: '', architecture: '' },
+};
+
+/** What Go cannot leave out. */
+function defaultStatus(status: NodeStatus): void {
+  const { daemonEndpoints, nodeInfo } = status;
+  status.daemonEndpoints = { ...daemonEndpoints, kubeletEndpoint: { Port: 0, ...daemonEndpoints?.kubeletEndpoint } };
+  status.nodeInfo = { ...noInfo, ...nodeInfo };
+}
+
 export const nodes = clusterScoped<Node>({
   resource: '/nodes',
   validate: validateNode,
@@ -115,7 +127,7 @@ export const nodes = clusterScoped<Node>({
   ],
   subresources: { status: statusSubresource<Node>({ validateUpdate: validateNodeStatus }) },
   default(node) {
-    node.status ??= {};
+    defaultStatus((node.status ??= {}));
     if (node.status.capacity) node.status.allocatable ??= { ...node.status.capacity };
     if (node.spec.podCIDRs?.[0]) node.spec.podCIDR ||= node.spec.podCIDRs[0];
     else if (node.spec.podCIDR) node.spec.podCIDRs = [node.spec.podCIDR];

@@ -18,8 +18,9 @@ function defaultRequest(request: Omit<DeviceSubRequest, 'name'>): void {
   for (const toleration of request.tolerations ?? []) toleration.operator ||= 'Equal';
 }
 
-function defaultClaimSpec(spec: ResourceClaimSpec | undefined): void {
-  for (const request of spec?.devices?.requests ?? []) {
+function defaultClaimSpec(spec: ResourceClaimSpec): void {
+  spec.devices ??= {};
+  for (const request of spec.devices.requests ?? []) {
     if (request.exactly) defaultRequest(request.exactly);
     request.firstAvailable?.forEach(defaultRequest);
   }
@@ -39,7 +40,8 @@ export const resourceClaims = namespaced<ResourceClaim>({
   generation: false,
   default(claim) {
     claim.status ??= {};
-    defaultClaimSpec(claim.spec);
+    if (claim.status.allocation) claim.status.allocation.devices ??= {};
+    defaultClaimSpec((claim.spec ??= {}));
   },
   initialStatus: () => ({}),
   prepareForCreate: claim => dropFromClaimSpec(claim.spec),
@@ -70,7 +72,7 @@ export const resourceClaimTemplates = namespaced<ResourceClaimTemplate>({
   validateUpdate: (template, old) => immutable(template.spec, old.spec, 'spec'),
   default(template) {
     template.spec.metadata ??= {};
-    defaultClaimSpec(template.spec.spec);
+    defaultClaimSpec((template.spec.spec ??= {}));
   },
   columns: [nameColumn, ageColumn],
 });

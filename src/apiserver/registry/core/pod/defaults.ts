@@ -104,6 +104,19 @@ function defaultAddresses(status: PodStatus): void {
   else if (!podIP && status.podIPs?.[0]?.ip) status.podIP = status.podIPs[0].ip;
 }
 
+/** What Go cannot leave out. */
+function defaultContainerStatuses(status: PodStatus): void {
+  for (const list of [status.containerStatuses, status.initContainerStatuses, status.ephemeralContainerStatuses])
+    for (const one of list ?? []) {
+      one.state ??= {};
+      one.lastState ??= {};
+      one.ready ??= false;
+      one.restartCount ??= 0;
+      one.image ??= '';
+      one.imageID ??= '';
+    }
+}
+
 export function defaultPod(pod: Pod): void {
   const { spec } = pod;
   defaultPodSpec(spec);
@@ -112,5 +125,7 @@ export function defaultPod(pod: Pod): void {
   defaultPodResources(spec);
   spec.enableServiceLinks ??= true;
   if (spec.hostNetwork) containers.forEach(defaultHostPorts);
-  defaultAddresses((pod.status ??= {}));
+  pod.status ??= {};
+  defaultAddresses(pod.status);
+  defaultContainerStatuses(pod.status);
 }
