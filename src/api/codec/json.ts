@@ -68,13 +68,16 @@ export function fitValue(
   throw new DecodeError(`strict decoding error: ${found.join(', ')}`);
 }
 
+/** Where upstream's internal types of a group are. Events are those of the core, in both groups. */
+const internalPackage = (group: string) => (group === '' || group === 'events.k8s.io' ? 'core' : group.split('.')[0]);
+
 /** The error for a body of another kind or version: it is told so, rather than what its fields lack of this kind. */
 export function otherKind(body: GroupVersionKind, expected: GroupVersionKind): ApiError | undefined {
   const version = apiVersionOf(body);
   if (body.kind !== expected.kind) {
     const scheme = 'in scheme "pkg/api/legacyscheme/scheme.go:30"';
     const unknown = `no kind "${body.kind}" is registered for version "${version}" ${scheme}`;
-    const internal = `${(expected.group || 'core').split('.')[0]}.${expected.kind}`;
+    const internal = `${internalPackage(expected.group)}.${expected.kind}`;
     const conversion = `converting (${body.version}.${body.kind}) to (${internal}): unknown conversion`;
     return cannotHandle(body, expected, schemaOfKind(body) ? conversion : unknown);
   }

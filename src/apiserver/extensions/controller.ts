@@ -1,5 +1,5 @@
-import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from '../../api/types/apiextensions-v1.ts';
-import { rfc3339, sleep } from '../../base/clock.ts';
+import type { CustomResourceDefinition } from '../../api/types/apiextensions-v1.ts';
+import { sleep } from '../../base/clock.ts';
 import { isNotFound, messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
 import { approvalCondition } from '../registry/apiextensions/approval.ts';
@@ -8,6 +8,7 @@ import { equalObjects } from '../server/equality.ts';
 import type { Core } from '../server/scope.ts';
 import { kindPrefix } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { condition, setConditions } from './conditions.ts';
 import { acceptNames } from './naming.ts';
 import { customServed } from './served.ts';
 
@@ -120,7 +121,10 @@ export function createDefinitionController(options: {
       'InstanceDeletionInProgress',
       'CustomResource deletion is in progress',
     );
-    const status = { ...crd.status, conditions: merge(crd.status?.conditions ?? [], [terminating], clock.now()) };
+    const status = {
+      ...crd.status,
+      conditions: setConditions(crd.status?.conditions ?? [], [terminating], clock.now()),
+    };
     let current = crd;
     if (!equalObjects(status, crd.status ?? {})) current = await definitions.updateStatus({ ...crd, status });
     const version = spec.versions.find(v => v.served && known.get(name)?.versions.includes(v.name));
@@ -206,28 +210,6 @@ function isEstablished(crd: CustomResourceDefinition): boolean {
   return crd.status?.conditions?.some(c => c.type === 'Established' && c.status === 'True') ?? false;
 }
 
-function condition(type: string, status: string, reason: string, message: string): CustomResourceDefinitionCondition {
-  return { type, status, reason, message };
-}
-
-/** Sets conditions, keeping the time of those whose status stays. */
-function merge(
-  present: readonly CustomResourceDefinitionCondition[],
-  wanted: readonly CustomResourceDefinitionCondition[],
-  now: number,
-): CustomResourceDefinitionCondition[] {
-  const out = [...present];
-  for (const next of wanted) {
-    const at = out.findIndex(c => c.type === next.type);
-    const before = out[at];
-    const same = before?.status === next.status;
-    const lastTransitionTime = same && before?.lastTransitionTime ? before.lastTransitionTime : rfc3339(now);
-    if (at < 0) out.push({ ...next, lastTransitionTime });
-    else out[at] = { ...before, ...next, lastTransitionTime };
-  }
-  return out;
-}
-
 function statusOf(
   crd: CustomResourceDefinition,
   all: readonly CustomResourceDefinition[],
@@ -246,5 +228,9 @@ function statusOf(
       ? [condition('KubernetesAPIApprovalPolicyConformant', approval.status, approval.reason, approval.message)]
       : []),
   ];
-  return { ...crd.status, conditions: merge(crd.status?.conditions ?? [], conditions, now), acceptedNames: accepted };
+  return {
+    ...crd.status,
+    conditions: setConditions(crd.status?.conditions ?? [], conditions, now),
+    acceptedNames: accepted,
+  };
 }

@@ -4,6 +4,7 @@ import type { OtherVersions } from '../../api/apply/index.ts';
 import { builtinResources } from '../../api/catalog/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf, type ResourceInfo } from '../../api/schema.ts';
+import type { GroupResource } from '../../base/errors.ts';
 import type { Store } from '../../store/contract.ts';
 import type { Column, Strategy } from '../registry/strategy.ts';
 import type { Cacher } from '../storage/cacher.ts';
@@ -47,15 +48,16 @@ const returnsDeleted = new Set([
 
 const noStrategy = (resource: string): Strategy => ({ resource, generation: false });
 
-/** The storage of a resource, shared by all its versions and by resources stored as it. */
+/** The storage of a resource, shared by all its versions. What is stored as another has a name of its own in errors. */
 export function storageFor(inputs: StorageInputs) {
   const stores = new Map<string, ObjectStore>();
-  return (group: string, plural: string): ObjectStore => {
+  return (group: string, plural: string, named: GroupResource = { group, resource: plural }): ObjectStore => {
     const prefix = kindPrefix(group, plural);
-    let made = stores.get(prefix);
+    const key = `${prefix} ${named.group}/${named.resource}`;
+    let made = stores.get(key);
     if (!made) {
-      made = createObjectStore({ ...inputs, prefix, resource: { group, resource: plural } });
-      stores.set(prefix, made);
+      made = createObjectStore({ ...inputs, prefix, resource: named });
+      stores.set(key, made);
     }
     return made;
   };
@@ -76,7 +78,7 @@ export interface BuiltinInputs {
   readonly hooks: Readonly<Record<string, Hooks>>;
   /** Answers creates of kinds that are not stored. */
   readonly review: Virtual;
-  readonly storage: (group: string, plural: string) => ObjectStore;
+  readonly storage: ReturnType<typeof storageFor>;
 }
 
 export function builtinServed(inputs: BuiltinInputs): Served[] {
@@ -92,7 +94,7 @@ function servedFor(info: ResourceInfo, strategies: ReadonlyMap<string, Strategy>
   const [group = '', plural = ''] = storedName.split('/');
   const stored = info.verbs.includes('delete');
   const virtual = stored || !info.verbs.includes('create') ? undefined : inputs.review;
-  const store = stored ? inputs.storage(group, plural) : undefined;
+  const store = stored ? inputs.storage(group, plural, { group: info.group, resource: info.plural }) : undefined;
   if (store && own.storedAs === undefined) store.cache.setFields(fieldReader(own));
   const storedApiVersion = own.storageVersion ?? apiVersion;
   const conversion = own.conversions?.find(c => c.apiVersion === apiVersion);

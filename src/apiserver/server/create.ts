@@ -13,7 +13,7 @@ import { readBody } from './body.ts';
 import { trackCreate } from './managed-fields.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { respondValue } from './output.ts';
-import { groupResource, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
+import { groupResource, internalKind, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
 import type { Scope, Served, Undo } from './scope.ts';
 
 const generatedNameTries = 8;
@@ -126,7 +126,7 @@ async function createOnce(
     const invalid = bounded(() => strategy.validate?.(obj, context) ?? []);
     if (invalid.length > 0) {
       const { causes, message } = aggregate(invalid);
-      throw errors.invalid(served.info, obj.metadata.name ?? '', causes, message);
+      throw errors.invalid(internalKind(served), obj.metadata.name ?? '', causes, message);
     }
     for (const text of strategy.warnings?.(obj, undefined) ?? []) scope.warn(text);
     strategy.canonicalize?.(obj);

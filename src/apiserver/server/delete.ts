@@ -191,6 +191,10 @@ async function deletionOf(
   await served.hooks.beforeDelete?.(live, scope);
   const obj = current.decode();
   const { metadata } = obj;
+  if (served.hooks.firstDelete && !metadata.deletionTimestamp) {
+    served.hooks.firstDelete(obj, scope.core.clock.now());
+    return { type: 'put', object: obj };
+  }
   const finalizers = finalizersFor(served, obj, request);
   if (finalizers.length > 0) metadata.finalizers = finalizers;
   else delete metadata.finalizers;

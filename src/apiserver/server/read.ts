@@ -47,6 +47,12 @@ export function storeOf(served: Served) {
 
 export const groupResource = (served: Served) => ({ group: served.info.group, resource: served.info.plural });
 
+/** Validation knows the internal type only, which is of the group that a kind is stored in. */
+export const internalKind = ({ info: { group, kind }, strategy: { storedAs } }: Served) => ({
+  group: storedAs === undefined ? group : (storedAs.split('/')[0] ?? ''),
+  kind,
+});
+
 /** The answer of a request about one object, in the negotiated shape. */
 export function respondEntry(
   scope: Scope,

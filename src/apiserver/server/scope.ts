@@ -27,6 +27,8 @@ export interface Hooks {
   afterDelete?(obj: Unstructured, scope: Scope): Promise<void>;
   /** May refuse a deletion, or finish it in another way (namespaces). */
   beforeDelete?(obj: Unstructured, scope: Scope): Promise<void>;
+  /** What the first deletion makes of an object of a kind that ends in its own way. In place of the pipeline's mark. */
+  firstDelete?(obj: Unstructured, now: number): void;
 }
 export type Undo = () => Promise<void>;
 export interface Reservation {

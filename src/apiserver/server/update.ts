@@ -14,7 +14,7 @@ import { equalObjects } from './equality.ts';
 import { trackUpdate } from './managed-fields.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { toServed } from './output.ts';
-import { groupResource, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
+import { groupResource, internalKind, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
 import type { Scope, Served, Undo } from './scope.ts';
 
 /** How an update makes the new object. Both sides are in the served version; `live` gives a copy that may be changed. */
@@ -199,7 +199,7 @@ export function pendingFinalizers(served: Served, obj: Unstructured): boolean {
 function check(served: Served, obj: Unstructured, invalid: readonly FieldError[]): void {
   if (invalid.length === 0) return;
   const { causes, message } = aggregate(invalid);
-  throw errors.invalid(served.info, obj.metadata.name, causes, message);
+  throw errors.invalid(internalKind(served), obj.metadata.name, causes, message);
 }
 
 function validateUpdate(

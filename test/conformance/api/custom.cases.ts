@@ -89,6 +89,37 @@ export const customCases: readonly Case[] = [
     },
   },
   {
+    name: 'a definition ends after its objects',
+    async run(kit) {
+      const plural = 'enders';
+      const one = `${crds}/${plural}.example.com`;
+      const made = await kit.expect(201, 'POST', crds, { body: definition(plural) });
+      assert.equal(made.metadata.finalizers, undefined);
+      assert.deepEqual(made.status.acceptedNames, { plural: '', kind: '' });
+      await established(kit, `${plural}.example.com`);
+      const path = `/apis/example.com/v1/namespaces/${kit.ns}/${plural}`;
+      const body = object('Ender', 'a', { color: 'red' });
+      await kit.expect(201, 'POST', path, {
+        body: { ...body, metadata: { ...body.metadata, finalizers: ['example.com/hold'] } },
+      });
+      const orphaning = { kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: 'Orphan' };
+      const { metadata, status } = await kit.expect(200, 'DELETE', one, { body: orphaning });
+      assert.ok(metadata.deletionTimestamp);
+      assert.equal(metadata.generation, 1);
+      assert.equal(metadata.deletionGracePeriodSeconds, undefined);
+      assert.deepEqual(metadata.finalizers, ['customresourcecleanup.apiextensions.k8s.io']);
+      const { type, reason } = status.conditions.at(-1);
+      assert.deepEqual([type, reason], ['Terminating', 'InstanceDeletionPending']);
+      assertStatus(await kit.expect(405, 'POST', path, { body: object('Ender', 'b', {}) }), 'MethodNotAllowed');
+      await kit.watch(
+        `${crds}?watch=1&fieldSelector=metadata.name%3D${plural}.example.com&resourceVersion=${metadata.resourceVersion}`,
+        events => events.at(-1)?.type === 'DELETED',
+        () => kit.expect(200, 'PATCH', `${path}/a`, { body: { metadata: { finalizers: null } }, headers: mergePatch }),
+      );
+      assert.equal((await kit.ask('GET', path)).text, '404 page not found\n');
+    },
+  },
+  {
     name: 'status, scale, columns, fields and versions',
     async run(kit) {
       const path = await install(kit, 'widgets');

@@ -19,6 +19,19 @@ export const writeCases: readonly Case[] = [
     },
   },
   {
+    name: 'events have one kind, of the core, behind two groups',
+    async run({ ns, ask }) {
+      const events = `/apis/events.k8s.io/v1/namespaces/${ns}/events`;
+      const body = { kind: 'Event', apiVersion: 'events.k8s.io/v1', metadata: { name: 'e' } };
+      assert.match((await ask('POST', events, { body })).json.message, /^Event "e" is invalid: /);
+      assert.equal((await ask('DELETE', `${events}/e`)).json.message, 'events.events.k8s.io "e" not found');
+      assert.equal(
+        (await ask('POST', events, { body: pod('p') })).json.message,
+        'Pod in version "v1" cannot be handled as a Event: converting (v1.Pod) to (core.Event): unknown conversion',
+      );
+    },
+  },
+  {
     name: 'PUT without change makes no revision',
     async run({ core, expect }) {
       const made = await expect(201, 'POST', core('pods'), { body: pod('p') });

@@ -194,7 +194,7 @@ test('updates', () => {
 
 test('every version that was ever stored is remembered', () => {
   const old = created(kind, base);
-  assert.deepEqual(old.status, { storedVersions: ['v1'] });
+  assert.deepEqual(old.status, { acceptedNames: { plural: '', kind: '' }, storedVersions: ['v1'] });
   const versions = [
     { name: 'v1', served: true, storage: false, schema: object },
     { name: 'v2', served: true, storage: true, schema: object },

@@ -31,10 +31,11 @@ export const customResourceDefinitions: Strategy<Crd> = {
     const service = spec.conversion.webhook?.clientConfig?.service;
     if (service) service.port ??= 443;
     crd.status ??= {};
+    crd.status.acceptedNames ??= { plural: '', kind: '' };
     if (!crd.status.storedVersions?.length) recordStorageVersion(crd);
   },
   prepareForCreate(crd) {
-    crd.status = {};
+    crd.status = { acceptedNames: { plural: '', kind: '' } };
     recordStorageVersion(crd);
   },
   prepareForUpdate(crd, old) {
