@@ -154,6 +154,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     checks,
     health: createHealthServer(checks, log),
     openApi: createOpenApiServer(resources, versionInfo.gitVersion, options.docs),
+    advertised: advertisedAt(options.advertise),
     documents: () => security.documents ?? {},
   };
   const review: Virtual = (obj, scope) => {
@@ -206,6 +207,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cacher.close();
     },
   };
+}
+
+/** A port that the system chooses is not known here. */
+function advertisedAt(advertise: ApiServerOptions['advertise']): string | undefined {
+  if (!advertise?.port) return undefined;
+  const { address, port } = advertise;
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 function route(inputs: NonResourceInputs, exchange: Exchange): Awaitable<ApiResponse> {

@@ -1,6 +1,7 @@
 /** Two API servers side by side on one store. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { APIVersions } from '../../src/api/types/meta-v1.ts';
 import { type ApiServer, createApiServer } from '../../src/apiserver/index.ts';
 import { strategies } from '../../src/apiserver/registry/index.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -71,6 +72,11 @@ describe('two servers on one store', () => {
     const made = await Promise.all(Array.from({ length: 40 }, (_, i) => make(i % 2 === 0 ? a : b, i)));
     assert.equal(new Set(made.map(s => s.spec.clusterIP)).size, 40);
     assert.equal(new Set(made.map(s => s.spec.ports?.[0]?.nodePort)).size, 40);
+  });
+  it('each says where it is to be dialled', async () => {
+    const told = pair().map(client => client.request<APIVersions>('GET', '/api'));
+    const addresses = (await Promise.all(told)).map(t => t.serverAddressByClientCIDRs[0]?.serverAddress);
+    assert.deepEqual(addresses.sort(), ['192.0.2.1:6443', '192.0.2.2:6443']);
   });
   it('the kubernetes service leads to both', async () => {
     const [a] = pair();

@@ -184,7 +184,7 @@ const open: readonly Known[] = [
     ours: /not found/,
     why: 'it takes the original a moment longer to end a definition',
   },
-  { at: /serverAddress$/, why: 'the address that was dialled' },
+  { at: /serverAddress$/, why: 'ports are drawn by chance' },
   {
     at: /^outcome$/,
     of: /bodies|options of requests/,

@@ -116,19 +116,31 @@ function chosen({ request }: Exchange, from: Offer): Negotiated {
   return negotiate(request.headers['accept'], wantsPretty(request.query, request.headers), from);
 }
 
-/** Answers for /api, /apis and below, down to the lists of resources. Undefined for other paths. */
-export function serveDiscovery(resources: ResourceTable, exchange: Exchange): ApiResponse | undefined {
-  const answer = discoveryAt(resources, exchange);
+/**
+ * Answers for /api, /apis and below, down to the lists of resources. Undefined for other paths. `advertised` is what clients are told to
+ * dial; absent: what this one did.
+ */
+export function serveDiscovery(
+  resources: ResourceTable,
+  exchange: Exchange,
+  advertised: string | undefined,
+): ApiResponse | undefined {
+  const answer = discoveryAt(resources, exchange, advertised);
   const reads = exchange.request.method === 'GET' || exchange.request.method === 'HEAD';
   if (answer && answer.status < 400 && !reads) throw errors.methodNotAllowed();
   return answer;
 }
 
-function discoveryAt(resources: ResourceTable, exchange: Exchange): ApiResponse | undefined {
+function discoveryAt(
+  resources: ResourceTable,
+  exchange: Exchange,
+  advertised: string | undefined,
+): ApiResponse | undefined {
   const parts = exchange.request.path.split('/').filter(part => part !== '');
   const [root, second, third] = parts;
   if (root !== 'api' && root !== 'apis') return undefined;
-  if (parts.length === 1) return serveRoot(resources, exchange, root === 'api');
+  if (parts.length === 1)
+    return root === 'api' ? serveCore(resources, exchange, advertised) : serveGroups(resources, exchange);
   if (root === 'api') return parts.length === 2 ? serveVersion(resources, exchange, '', second ?? '') : undefined;
   if (parts.length === 2) return serveGroup(resources, exchange, second ?? '');
   return parts.length === 3 ? serveVersion(resources, exchange, second ?? '', third ?? '') : undefined;
@@ -139,18 +151,21 @@ function respondMeta(value: object, media: Negotiated): ApiResponse {
   return respondValue(200, media.format === 'protobuf' ? { apiVersion: 'v1', ...value } : value, media);
 }
 
-function serveRoot(resources: ResourceTable, exchange: Exchange, legacy: boolean): ApiResponse {
+function serveCore(resources: ResourceTable, exchange: Exchange, advertised: string | undefined): ApiResponse {
   const media = chosen(exchange, rootOffer);
-  if (media.shape === 'discovery') return withEtag(exchange, respondValue(200, aggregated(resources, legacy), media));
-  if (!legacy) {
-    const groups = groupsOf(resources).filter(g => g.name !== '');
-    return respondMeta({ kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(apiGroup) }, media);
-  }
-  const serverAddress = exchange.request.headers['host'] ?? '';
+  if (media.shape === 'discovery') return withEtag(exchange, respondValue(200, aggregated(resources, true), media));
+  const serverAddress = advertised ?? exchange.request.headers['host'] ?? '';
   return respondMeta(
     { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] },
     media,
   );
+}
+
+function serveGroups(resources: ResourceTable, exchange: Exchange): ApiResponse {
+  const media = chosen(exchange, rootOffer);
+  if (media.shape === 'discovery') return withEtag(exchange, respondValue(200, aggregated(resources, false), media));
+  const groups = groupsOf(resources).filter(g => g.name !== '');
+  return respondMeta({ kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(apiGroup) }, media);
 }
 
 function serveGroup(resources: ResourceTable, exchange: Exchange, name: string): ApiResponse {

@@ -46,6 +46,8 @@ export interface NonResourceInputs {
   readonly checks: readonly HealthCheck[];
   readonly health: HealthServer;
   readonly openApi: OpenApiServer;
+  /** HOST:PORT that clients are told to dial. */
+  readonly advertised: string | undefined;
   /** Fixed JSON documents by path (OpenID discovery and keys). */
   readonly documents: () => Readonly<Record<string, object>>;
 }
@@ -68,7 +70,7 @@ export async function serveNonResource(inputs: NonResourceInputs, exchange: Exch
   if (path === '/version') return respondValue(200, versionInfo, { ...json(exchange), pretty: true });
   if (path === '/metrics') return compressed({ core, request }, exposition(core.metrics.text()));
   if (path === '/metrics/slis') return exposition(inputs.health.text());
-  const discovery = serveDiscovery(core.resources, exchange);
+  const discovery = serveDiscovery(core.resources, exchange, inputs.advertised);
   if (discovery) return discovery;
   const openApi = await inputs.openApi.serve(exchange, path);
   if (openApi) return path === '/openapi/v2' ? compressed({ core, request }, openApi) : openApi;
