@@ -67,6 +67,7 @@ const newer: readonly Known[] = [
   { at: /(qosClass|observedGeneration)$/, of: /pods/, original: absent, why: 'kept since 1.27, and since 1.33' },
   { at: /message|details\.kind/, of: /log$/, why: 'the node is named, not the pod' },
   { at: message, original: /pod updates may not change/, why: 'more may change, and no dump of the object follows' },
+  { at: /^outcome$/, of: /DELETE/, original: /"status":500/, ours: /400/, why: 'a bad request since' },
   { at: /^outcome$/, of: /token$/, ours: /nodes/, why: 'tokens may be bound to nodes since 1.29' },
   {
     at: /(autoscalers|ingress\w+|leases|runtimeclasses|csidrivers|webhookconfigurations|apiservices)\.storageVersionHash$/,
@@ -185,12 +186,6 @@ const open: readonly Known[] = [
     why: 'it takes the original a moment longer to end a definition',
   },
   { at: /serverAddress$/, why: 'ports are drawn by chance' },
-  {
-    at: /^outcome$/,
-    of: /bodies|options of requests/,
-    ours: /"status":(400|404)/,
-    why: 'an empty body, or options of another kind',
-  },
   { at: /^outcome$/, of: /binding/, original: /"status":500/, ours: /422/, why: 'an invalid binding is not our fault' },
   { at: /metadata\.continue$/, original: /^""$/, why: 'lists of custom resources leave it out when it is empty' },
   {

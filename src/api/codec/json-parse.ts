@@ -37,6 +37,7 @@ function syntaxMessage(e: unknown, text: string): string {
   const message = e instanceof Error ? e.message : String(e);
   if (/end of JSON input|Unterminated/.test(message) || text.trim() === '') return 'unexpected end of JSON input';
   const at = /position (\d+)/.exec(message)?.[1];
+  if (at !== undefined && Number(at) >= text.length) return 'unexpected end of JSON input';
   const c = at === undefined ? /token '(.)'/u.exec(message)?.[1] : text[Number(at)];
   return c === undefined ? `json: ${message}` : `invalid character '${c}' looking for beginning of value`;
 }

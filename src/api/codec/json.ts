@@ -15,7 +15,7 @@ export { type Parsed, parseJson } from './json-parse.ts';
 /** What to do about unknown and repeated fields (the fieldValidation parameter). */
 export type FieldValidation = 'strict' | 'warn' | 'ignore';
 
-const jsonPrefix = "couldn't get version/kind; json parse error: ";
+export const jsonPrefix = "couldn't get version/kind; json parse error: ";
 
 export interface DecodeOptions {
   schema: ObjectSchema;
@@ -30,8 +30,8 @@ export interface Decoded<T = Record<string, unknown>> {
 }
 
 /**
- * Decodes a body of one kind. Custom resources (a schema without a name) are pruned, with their metadata checked; their values
- * are checked later against the structural schema.
+ * Decodes a body of one kind; null says nothing about any field. Custom resources (a schema without a name) are pruned, with their
+ * metadata checked; their values are checked later against the structural schema.
  * @throws ApiError 400 with upstream's message.
  */
 export function decodeJson(bytes: Uint8Array, options: DecodeOptions): Decoded {
@@ -41,7 +41,7 @@ export function decodeJson(bytes: Uint8Array, options: DecodeOptions): Decoded {
   } catch (e) {
     throw e instanceof DecodeError ? unrecognized(`${jsonPrefix}${e.message}`, bytes, options.kind) : e;
   }
-  return decodeValue(parsed.value, options, parsed.duplicates);
+  return decodeValue(parsed.value ?? {}, options, parsed.duplicates);
 }
 
 /** The same for a value that was parsed from another format; `problems` are strict errors found while parsing. */

@@ -15,7 +15,7 @@ export function decodeYaml(bytes: Uint8Array, options: DecodeOptions): Decoded {
   }
   const repeated = parsed?.duplicates ?? [];
   const problems = repeated.length > 0 ? [`yaml: unmarshal errors:\n  ${repeated.join('\n  ')}`] : [];
-  return decodeValue(parsed?.value ?? null, options, problems);
+  return decodeValue(parsed?.value ?? {}, options, problems);
 }
 
 /** A value as kubectl prints it: keys sorted, lists not indented, lines folded at 80 columns. */

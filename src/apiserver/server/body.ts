@@ -2,7 +2,6 @@
 import { otherKind } from '../../api/codec/json.ts';
 import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf, type GroupVersionKind, type ObjectSchema, parseApiVersion } from '../../api/schema.ts';
-import { errors } from '../../base/errors.ts';
 import { decodeObjectBody } from './codec.ts';
 import { bodyFormat } from './negotiation.ts';
 import type { WriteParameters } from './options.ts';
@@ -21,9 +20,8 @@ export function readBody(
   { fieldValidation }: Pick<WriteParameters, 'fieldValidation'>,
   older: readonly string[] = [],
 ): Unstructured {
-  const { body, headers } = scope.request;
+  const { body = new Uint8Array(), headers } = scope.request;
   const format = bodyFormat(headers['content-type']);
-  if (!body || body.length === 0) throw errors.badRequest('the body of the request must not be empty');
   const { object, warnings } = decodeObjectBody(body, format, expected, schema, fieldValidation);
   for (const warning of warnings.slice(0, shownProblems)) scope.warn(warning);
   if (older.includes(object.apiVersion ?? '')) object.apiVersion = apiVersionOf(expected);

@@ -1,13 +1,16 @@
 /** The codecs as handlers use them: one function per direction, whatever the format. */
 import { schemaOfKind } from '../../api/catalog/index.ts';
+import { coerce } from '../../api/codec/coerce.ts';
 import { DecodeError } from '../../api/codec/decode-error.ts';
-import { type Decoded, decodeJson, decodeValue, fitValue } from '../../api/codec/json.ts';
+import { type Decoded, decodeJson, decodeValue, fitValue, jsonPrefix } from '../../api/codec/json.ts';
 import { parseJson } from '../../api/codec/json-parse.ts';
+import { decodeMessage } from '../../api/codec/protobuf/decode.ts';
 import { encodeMessage } from '../../api/codec/protobuf/encode.ts';
 import {
   decodeProtobuf,
   encodeProtobuf,
   encodeProtobufList,
+  openEnvelope,
   protobufWatchFrame,
   wrapMessage,
 } from '../../api/codec/protobuf/envelope.ts';
@@ -56,6 +59,40 @@ export function fitObject(
   problems: readonly string[],
 ): DecodedObject {
   return asObject(fitValue(value, { schema, mode: modes[validation] }, problems));
+}
+
+/** Where upstream registers options, as its errors say. */
+const optionsScheme = 'pkg/apis/meta/internalversion/scheme/register.go:27';
+const knownOptions = new Set(['CreateOptions', 'UpdateOptions']);
+
+/** Options of a request, in whichever version they say they are. Throws 400, with the bare cause. */
+export function decodeOptions(body: Uint8Array, format: Format, kind: GroupVersionKind, schema: ObjectSchema): object {
+  try {
+    const value = documentOf(body, format, schema) ?? {};
+    const { kind: named = kind.kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
+    if (typeof named === 'string' && knownOptions.has(named))
+      throw new DecodeError(`decoded object cannot be converted to ${kind.kind}`);
+    if (named !== '' && named !== kind.kind)
+      throw new DecodeError(
+        `no kind "${named}" is registered for version "${apiVersion}" in scheme "${optionsScheme}"`,
+      );
+    return coerce(value, schema, { unknown: undefined });
+  } catch (e) {
+    throw e instanceof DecodeError ? errors.badRequest(e.message) : e;
+  }
+}
+
+function documentOf(body: Uint8Array, format: Format, schema: ObjectSchema): unknown {
+  if (format === 'yaml') return parseFirstYaml(body, false)?.value;
+  if (format === 'protobuf') {
+    const { kind, apiVersion, raw } = openEnvelope(body);
+    return { kind, apiVersion, ...decodeMessage(raw, schema) };
+  }
+  try {
+    return parseJson(body, false).value;
+  } catch (e) {
+    throw e instanceof DecodeError ? new DecodeError(`${jsonPrefix}${e.message}`) : e;
+  }
 }
 
 export interface Document {

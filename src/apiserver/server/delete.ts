@@ -8,7 +8,7 @@ import { errors, isConflict, isNotFound } from '../../base/errors.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import type { Change, Stored } from '../storage/object-store.ts';
 import { admissionRequest, admit, deepFreeze, validateAdmission } from './admission.ts';
-import { decodeObjectBody } from './codec.ts';
+import { decodeOptions } from './codec.ts';
 import { equalObjects } from './equality.ts';
 import { bodyFormat } from './negotiation.ts';
 import { integer, listParameters } from './options.ts';
@@ -86,8 +86,7 @@ function deleteRequest(scope: Scope): DeleteRequest {
 
 function fromBody(body: Uint8Array, contentType: string | undefined): Partial<DeleteOptions> {
   const schema = schemaOf('meta.v1.DeleteOptions');
-  const { object } = decodeObjectBody(body, bodyFormat(contentType), deleteKind, schema, 'Ignore');
-  return object as unknown as Partial<DeleteOptions>;
+  return decodeOptions(body, bodyFormat(contentType), deleteKind, schema);
 }
 
 function fromQuery(query: URLSearchParams): Partial<DeleteOptions> {

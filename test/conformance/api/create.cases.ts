@@ -123,6 +123,24 @@ export const createCases: readonly Case[] = [
     },
   },
   {
+    name: 'takes null for an object without fields, and nothing for no object',
+    async run({ core, ask, expect }) {
+      const { message } = await expect(422, 'POST', core('configmaps'), { raw: 'null' });
+      assert.match(message, /^ConfigMap "" is invalid: metadata\.name: Required value/);
+      const unread = (rest: string) => `the object provided is unrecognized (must be of type ConfigMap): ${rest}`;
+      const ended = "couldn't get version/kind; json parse error: unexpected end of JSON input";
+      for (const [raw, shown] of [
+        ['', '<empty>'],
+        ['{', '{'],
+        ['{"kind":"ConfigMap",', '{"kind":"ConfigMap",'],
+      ] as const) {
+        const { status, json } = await ask('POST', core('configmaps'), { raw });
+        assert.equal(status, 400);
+        assert.equal(json.message, unread(`${ended} (${shown})`));
+      }
+    },
+  },
+  {
     name: 'fills in what objects always have',
     async run({ ns, core, expect }) {
       const node = { kind: 'Node', apiVersion: 'v1', metadata: { name: ns } };

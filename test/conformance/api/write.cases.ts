@@ -232,6 +232,27 @@ export const writeCases: readonly Case[] = [
     },
   },
   {
+    name: 'DELETE reads its options, in any version and no others',
+    async run({ core, ask, expect }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      const path = core('configmaps', 'a');
+      const refused = async (raw: string) => {
+        const { status, json } = await ask('DELETE', path, { raw });
+        assert.equal(status, 400);
+        return json.message;
+      };
+      const scheme = 'in scheme "pkg/apis/meta/internalversion/scheme/register.go:27"';
+      const pod = '{"kind":"Pod","apiVersion":"v1"}';
+      assert.equal(await refused(pod), `no kind "Pod" is registered for version "v1" ${scheme}`);
+      assert.equal(await refused('{'), "couldn't get version/kind; json parse error: unexpected end of JSON input");
+      assert.equal(
+        await refused('{"gracePeriodSeconds":"x"}'),
+        'json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64',
+      );
+      await expect(200, 'DELETE', path, { raw: '{"kind":"DeleteOptions","apiVersion":"apps/v1"}' });
+    },
+  },
+  {
     name: 'finalizers hold a deletion until the last is gone',
     async run({ core, expect }) {
       const body = { ...configMap('a'), metadata: { name: 'a', finalizers: ['example.com/hold'] } };
