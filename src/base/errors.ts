@@ -139,6 +139,8 @@ export const errors = {
     ),
   internal: (message: string) =>
     new ApiError(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] }),
+  /** What upstream fails with where nobody gave the error a code. */
+  uncoded: (message: string) => new ApiError(500, undefined, message),
   serviceUnavailable: (message: string) => new ApiError(503, 'ServiceUnavailable', message),
   /** The path names no resource (upstream's text for an unknown path). */
   unknownPath: () => new ApiError(404, 'NotFound', 'the server could not find the requested resource', {}),

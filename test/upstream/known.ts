@@ -186,8 +186,6 @@ const open: readonly Known[] = [
     why: 'it takes the original a moment longer to end a definition',
   },
   { at: /serverAddress$/, why: 'ports are drawn by chance' },
-  { at: /^outcome$/, of: /binding/, original: /"status":500/, ours: /422/, why: 'an invalid binding is not our fault' },
-  { at: /metadata\.continue$/, original: /^""$/, why: 'lists of custom resources leave it out when it is empty' },
   {
     at: /conditions$|cells|resourceVersion$|^outcome$/,
     of: /apiregistration/,

@@ -44,13 +44,15 @@ export async function createBinding(scope: Scope, served: Served): Promise<ApiRe
   return respondValue(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, media);
 }
 
-function validate({ target = {}, metadata }: Binding): void {
-  const found = [];
-  if (target.kind && target.kind !== 'Node') found.push(field.notSupported('target.kind', target.kind, ['Node', '']));
-  if (!target.name) found.push(field.required('target.name'));
-  if (found.length === 0) return;
-  const { causes, message } = aggregate(found);
-  throw errors.invalid({ group: '', kind: 'Binding' }, metadata.name ?? '', causes, message);
+/** The complaints go out as they are. */
+function validate({ target = {} }: Binding): void {
+  const found = [
+    ...(target.kind && target.kind !== 'Node'
+      ? [field.notSupported('target.kind', target.kind, ['Node', '<empty>'])]
+      : []),
+    ...(target.name ? [] : [field.required('target.name')]),
+  ];
+  if (found.length > 0) throw errors.uncoded(aggregate(found).message);
 }
 
 async function bind(scope: Scope, served: Served, binding: Binding, parameters: WriteParameters): Promise<void> {

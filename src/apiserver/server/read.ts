@@ -10,7 +10,7 @@ import { protobufList } from './codec.ts';
 import { encodedItems, type ItemWriter, listBody, sharedListBody } from './list-body.ts';
 import { type Negotiated, negotiate, type Offer, representations, wantsPretty } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
-import { type EntryEncoder, entryEncoder, respond, respondValue, servedObject } from './output.ts';
+import { type EntryEncoder, entryEncoder, partialOf, respond, respondValue, servedObject } from './output.ts';
 import type { Scope, Served } from './scope.ts';
 import { selectionOf } from './selection.ts';
 import { columnDefinitions, includeObject, table, tableRow } from './table.ts';
@@ -120,6 +120,8 @@ export function respondList(scope: Scope, served: Served, media: Negotiated, res
   const metadata = listMetadata(result);
   if (media.shape === 'table') return respondTable(scope, served, media, result, metadata);
   const partial = media.shape === 'partial' || media.shape === 'partial-list';
+  // Lists of custom resources are not of a type that could leave it out.
+  if (served.custom && !partial) metadata['continue'] ??= '';
   const kind = partial ? 'PartialObjectMetadataList' : listKind(served);
   const apiVersion = partial ? 'meta.k8s.io/v1' : apiVersionOf(served.info);
   const encoder = entryEncoder(served, { ...media, pretty: false });
@@ -130,7 +132,8 @@ export function respondList(scope: Scope, served: Served, media: Negotiated, res
       protobufList(apiVersion, kind, metadata, result.items.map(encoder.message ?? encoder.encode)),
     );
   if (media.format === 'yaml' || media.pretty) {
-    const items = result.items.map(entry => servedObject(served, entry));
+    const objects = result.items.map(entry => servedObject(served, entry));
+    const items = partial ? objects.map(obj => partialOf(served, obj)) : objects;
     return respondValue(200, { kind, apiVersion, metadata, items }, media);
   }
   const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;

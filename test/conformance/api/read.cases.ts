@@ -148,6 +148,8 @@ export const readCases: readonly Case[] = [
       const list = await kit.expect(200, 'GET', kit.core('configmaps'), { headers: { accept } });
       assert.equal(list.kind, 'PartialObjectMetadataList');
       assert.deepEqual(Object.keys(list.items[0]).sort(), ['apiVersion', 'kind', 'metadata']);
+      const pretty = await kit.expect(200, 'GET', `${kit.core('configmaps')}?pretty=true`, { headers: { accept } });
+      assert.deepEqual(Object.keys(pretty.items[0]).sort(), ['apiVersion', 'kind', 'metadata']);
       const one = { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' };
       assert.equal(
         (await kit.expect(200, 'GET', kit.core('configmaps', 'm-0'), { headers: one })).kind,
