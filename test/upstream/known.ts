@@ -164,6 +164,7 @@ const reworded: readonly Known[] = [
     original: /spec\.name in body|spec\.tags in body|in body must be of type|spec\.parts\.name|must be Gadget/,
     why: 'reasons of their own since 1.2x',
   },
+  { at: /causes\.N\.reason$/, of: /custom resources/, ours: /TooLong|TooMany|TypeInvalid/, why: 'likewise' },
   {
     at: message,
     original:
@@ -191,7 +192,6 @@ const open: readonly Known[] = [
     of: /apiregistration/,
     why: 'here another component says whether an API is available',
   },
-  { at: /causes\.N\.reason$/, of: /custom resources/, why: 'reasons of their own since 1.2x' },
   {
     at: message,
     original: /order in patch list|typed patch object/,

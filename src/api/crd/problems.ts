@@ -1,4 +1,6 @@
 /** Violations, in upstream's words (k8s.io/apimachinery/pkg/util/validation/field). Of the same shape as the registry's field errors. */
+import { goMapJson, goQuote } from '../util/go-text.ts';
+
 export interface Problem {
   readonly type:
     | 'FieldValueRequired'
@@ -13,7 +15,7 @@ export interface Problem {
   readonly message: string;
 }
 
-const show = (value: unknown) => (value === undefined || value === null ? 'null' : JSON.stringify(value));
+const show = (value: unknown) => (typeof value === 'string' ? goQuote(value) : goMapJson(value));
 
 export const problem = {
   required: (field: string, detail = ''): Problem => ({
@@ -37,8 +39,7 @@ export const problem = {
     message: `Forbidden: ${detail}`,
   }),
   notSupported: (field: string, value: unknown, allowed: readonly unknown[]): Problem => {
-    const texts = allowed.map(v => (typeof v === 'string' ? v : JSON.stringify(v)));
-    const list = texts.map(t => JSON.stringify(t)).join(', ');
+    const list = allowed.map(v => goQuote(typeof v === 'string' ? v : goMapJson(v))).join(', ');
     return {
       type: 'FieldValueNotSupported',
       field,

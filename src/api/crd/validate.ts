@@ -4,6 +4,7 @@
  */
 import { RE2JS } from 're2js';
 import type { Constraints, ListSchema, ObjectSchema, ScalarSchema, Schema, ValueSchema } from '../schema.ts';
+import { goQuote } from '../util/go-text.ts';
 import { deepEqual } from '../util/values.ts';
 import { hasFormat } from './formats.ts';
 import { type Problem, problem } from './problems.ts';
@@ -141,7 +142,7 @@ function checkString(value: string, c: Constraints, path: string, out: Problem[]
   if (c.pattern !== undefined && !matches(c.pattern, value))
     out.push(problem.invalid(path, value, `${path} in body should match '${c.pattern}'`));
   if (c.format !== undefined && !hasFormat(value, c.format))
-    out.push(problem.typeInvalid(path, value, `${path} in body must be of type ${c.format}: ${JSON.stringify(value)}`));
+    out.push(problem.typeInvalid(path, value, `${path} in body must be of type ${c.format}: ${goQuote(value)}`));
 }
 
 function checkNumber(value: number, c: Constraints, path: string, out: Problem[]): void {

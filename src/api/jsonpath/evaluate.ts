@@ -1,4 +1,5 @@
 /** Runs parsed JSONPath templates over JSON values (k8s.io/client-go/util/jsonpath). */
+import { goMapJson } from '../util/go-text.ts';
 import { getOwn, isObject } from '../util/values.ts';
 import { type Block, JsonPathError, type PathNode, parseTemplate } from './parse.ts';
 
@@ -165,21 +166,10 @@ function compare(left: unknown, operator: string, right: unknown): boolean {
 /** A value as text: scalars plainly, objects and lists as Go writes JSON (sorted keys, `<`, `>` and `&` escaped). */
 export function formatValue(value: unknown): string {
   if (value === null || value === undefined) return 'null';
-  if (typeof value === 'object') return goJson(value);
+  if (typeof value === 'object') return goMapJson(value);
   return String(value);
 }
 
 function formatResults(results: readonly unknown[]): string {
   return results.map(formatValue).join(' ');
-}
-
-function goJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goJson).join(',')}]`;
-  if (isObject(value)) {
-    const keys = Object.keys(value).sort();
-    return `{${keys.map(key => `${goJson(key)}:${goJson(value[key])}`).join(',')}}`;
-  }
-  const text = JSON.stringify(value ?? null);
-  if (typeof value !== 'string') return text;
-  return text.replace(/[<>&\u2028\u2029]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { goJson, goQuote } from './go-text.ts';
+import { goJson, goMapJson, goQuote } from './go-text.ts';
 
 test('quoted text escapes what cannot be printed', () => {
   const pairs = [
@@ -17,4 +17,8 @@ test('quoted text escapes what cannot be printed', () => {
 test('JSON escapes what HTML and JavaScript would read', () => {
   assert.equal(goJson({ b: '<a>&\u2028', a: null }), '{"b":"\\u003ca\\u003e\\u0026\\u2028","a":null}');
   assert.equal(goJson(undefined), 'null');
+  assert.equal(
+    goMapJson({ b: [{ y: '&', x: 1 }], a: null, 10: true }),
+    '{"10":true,"a":null,"b":[{"x":1,"y":"\\u0026"}]}',
+  );
 });

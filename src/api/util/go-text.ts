@@ -28,3 +28,12 @@ export const goQuote = (text: string): string =>
 /** JSON as encoding/json writes it, keys in the order they have: safe to embed in HTML and JavaScript. */
 export const goJson = (value: unknown): string =>
   JSON.stringify(value ?? null).replaceAll(/[<>&\u2028\u2029]/g, char => `\\u${hex(char, 4)}`);
+
+/** The same for values that have no type of their own: as maps, whose keys are sorted. */
+export function goMapJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goMapJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return goJson(value);
+  const map = value as Readonly<Record<string, unknown>>;
+  const members = Object.keys(map).sort();
+  return `{${members.map(key => `${goJson(key)}:${goMapJson(map[key])}`).join(',')}}`;
+}
