@@ -66,6 +66,14 @@ const newer: readonly Known[] = [
   },
   { at: /(qosClass|observedGeneration)$/, of: /pods/, original: absent, why: 'kept since 1.27, and since 1.33' },
   { at: /message|details\.kind/, of: /log$/, why: 'the node is named, not the pod' },
+  { at: /metadata\.finalizers$/, of: /strategic/, ours: absent, why: 'what a patch should delete was added then' },
+  {
+    at: /^(outcome|body\.message)$/,
+    original: /Incorrect version specified|expected objects of the same type/,
+    ours: /invalid object type: /,
+    why: 'kind and version are checked first since',
+  },
+  { at: message, original: /typed patch object/, ours: /typed patch object \(.*\):/, why: 'the object is named since' },
   { at: message, original: /pod updates may not change/, why: 'more may change, and no dump of the object follows' },
   { at: /^outcome$/, of: /DELETE/, original: /"status":500/, ours: /400/, why: 'a bad request since' },
   { at: /^outcome$/, of: /token$/, ours: /nodes/, why: 'tokens may be bound to nodes since 1.29' },
@@ -110,7 +118,6 @@ const newer: readonly Known[] = [
     original: /conflict with|parts|^\d+$|"name":"p"/,
     why: '1.20 took lists of custom resources as atomic',
   },
-  { at: /^outcome$/, of: /apply/, original: /"status":500/, why: 'what cannot be applied is a bad request here' },
 ];
 
 /** In generated objects: what later versions accept, refuse or default otherwise. */
@@ -167,8 +174,7 @@ const reworded: readonly Known[] = [
   { at: /causes\.N\.reason$/, of: /custom resources/, ours: /TooLong|TooMany|TypeInvalid/, why: 'likewise' },
   {
     at: message,
-    original:
-      /StorageError|patch: Invalid value|unrecognized type|does not match \$setElementOrder|unknown patch type|declared merge key|expected a \[\]interface/,
+    original: /StorageError|patch: Invalid value: \\*"\{/,
     why: 'Go values in messages',
   },
   { at: message, of: /refused/, why: 'worded by several later versions' },
@@ -192,13 +198,6 @@ const open: readonly Known[] = [
     of: /apiregistration/,
     why: 'here another component says whether an API is available',
   },
-  {
-    at: message,
-    original: /order in patch list|typed patch object/,
-    why: 'Go values in messages, and the object named',
-  },
-  { at: /^outcome$/, of: /patches/, ours: /"status":400/, why: 'patches that are no objects, or of another kind' },
-  { at: /metadata\.finalizers$/, of: /strategic/, ours: absent, why: 'the original adds what it should delete' },
   { at: /managedFields/, of: /apply/, why: 'marks of lists and maps themselves' },
 ];
 

@@ -1,5 +1,6 @@
 /** Merging, reading and pruning values by type, as sigs.k8s.io/structured-merge-diff/typed does. Nothing is changed in place. */
-import type { ListSchema } from '../schema.ts';
+import type { ListSchema, ScalarType } from '../schema.ts';
+import { goPrint, goSyntax, goTypeOf } from '../util/go-text.ts';
 import { getOwn, isObject, type JsonObject, setOwn } from '../util/values.ts';
 import {
   emptySet,
@@ -67,6 +68,13 @@ export interface TypeComplaint {
   readonly message: string;
 }
 
+/** What scalars are in the schemas of apply. Any other may be whatever it is. */
+const scalars: Readonly<Partial<Record<ScalarType, 'string' | 'number' | 'boolean' | 'any'>>> = {
+  ...{ string: 'string', bytes: 'string', bool: 'boolean' },
+  ...{ int32: 'number', int64: 'number', double: 'number' },
+  ...{ quantity: 'any', intOrString: 'any', time: 'any', microTime: 'any' },
+};
+
 class Reader {
   readonly set: MutableFieldSet = {};
   readonly path: string[] = [];
@@ -92,10 +100,19 @@ class Reader {
   private checkKind(schema: TypedSchema, value: unknown): void {
     if (!this.complaints || schema === undefined || value === null) return;
     const list = schema.kind === 'list';
-    if (list && !Array.isArray(value)) this.complain(`expected list, got ${JSON.stringify(value)}`);
-    if ((schema.kind === 'map' || schema.kind === 'object') && !isObject(value)) {
-      this.complain(`expected map, got ${JSON.stringify(value)}`);
-    }
+    if (schema.kind === 'scalar') this.checkScalar(schema.type, value);
+    else if (list && !Array.isArray(value)) this.complain(`expected list, got &{${goPrint(value)}}`);
+    else if (!list && !isObject(value)) this.complain(`expected map, got &{${goPrint(value)}}`);
+  }
+
+  private checkScalar(type: ScalarType, value: unknown): void {
+    const scalar = scalars[type];
+    if (scalar === undefined || scalar === typeof value) return;
+    if (scalar === 'number') this.complain(`expected numeric (int or float), got ${goTypeOf(value)}`);
+    else if (scalar === 'string')
+      this.complain(`expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`);
+    else if (scalar === 'boolean') this.complain(`expected boolean, got &{${goPrint(value)}}`);
+    else if (typeof value === 'object') this.complain(`expected any scalar, got &{${goPrint(value)}}`);
   }
 
   fields(schema: TypedSchema, value: JsonObject): void {

@@ -73,18 +73,23 @@ const internalPackage = (group: string) => (group === '' || group === 'events.k8
 
 /** The error for a body of another kind or version: it is told so, rather than what its fields lack of this kind. */
 export function otherKind(body: GroupVersionKind, expected: GroupVersionKind): ApiError | undefined {
+  const problem = kindProblem(body, expected);
+  if (problem === undefined) return undefined;
+  return body.kind === expected.kind ? errors.badRequest(problem) : cannotHandle(body, expected, problem);
+}
+
+/** Why what is of one kind is not of the other; undefined when it is. */
+export function kindProblem(body: GroupVersionKind, expected: GroupVersionKind): string | undefined {
   const version = apiVersionOf(body);
   if (body.kind !== expected.kind) {
     const scheme = 'in scheme "pkg/api/legacyscheme/scheme.go:30"';
     const unknown = `no kind "${body.kind}" is registered for version "${version}" ${scheme}`;
     const internal = `${internalPackage(expected.group)}.${expected.kind}`;
     const conversion = `converting (${body.version}.${body.kind}) to (${internal}): unknown conversion`;
-    return cannotHandle(body, expected, schemaOfKind(body) ? conversion : unknown);
+    return schemaOfKind(body) ? conversion : unknown;
   }
   if (version === apiVersionOf(expected) || body.kind.endsWith('Options')) return undefined;
-  return errors.badRequest(
-    `the API version in the data (${version}) does not match the expected API version (${apiVersionOf(expected)})`,
-  );
+  return `the API version in the data (${version}) does not match the expected API version (${apiVersionOf(expected)})`;
 }
 
 function bodyKind(value: unknown, expected: GroupVersionKind): GroupVersionKind {

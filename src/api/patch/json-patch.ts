@@ -1,4 +1,6 @@
 /** JSON Patch (RFC 6902), with the behaviour and messages of evanphx/json-patch v4, which upstream's API server uses. */
+
+import { goWord } from '../util/go-text.ts';
 import { deepClone, deepEqual, getOwn, isObject, setOwn } from '../util/values.ts';
 import { checkDepth, PatchError } from './errors.ts';
 
@@ -26,14 +28,16 @@ interface State {
 const fail = (message: string) => new PatchError('unprocessable', message);
 const missing = (message: string) => fail(`${message}: missing value`);
 
+const notDecoded = (value: unknown, type: string) =>
+  new PatchError(
+    'malformed',
+    `error decoding patch: json: cannot unmarshal ${goWord(value)} into Go value of type ${type}`,
+  );
+
 /** @throws PatchError when the body is not a list of operations or too long. */
 export function parseJsonPatch(body: unknown): JsonPatchOperation[] {
   if (!Array.isArray(body)) {
-    const kind = isObject(body) ? 'object' : typeof body;
-    throw new PatchError(
-      'malformed',
-      `error decoding patch: json: cannot unmarshal ${kind} into Go value of type jsonpatch.Patch`,
-    );
+    throw notDecoded(body, '[]handlers.jsonPatchOp');
   }
   if (body.length > maxOperations) {
     throw new PatchError(
@@ -42,7 +46,7 @@ export function parseJsonPatch(body: unknown): JsonPatchOperation[] {
     );
   }
   for (const each of body) {
-    if (!isObject(each)) throw new PatchError('malformed', 'error decoding patch: an operation must be an object');
+    if (!isObject(each)) throw notDecoded(each, 'handlers.jsonPatchOp');
   }
   return body as JsonPatchOperation[];
 }

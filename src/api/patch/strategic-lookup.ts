@@ -1,5 +1,6 @@
 /** What strategic merge needs to know of a type, and small helpers shared by merging and diffing. */
 import type { Schema } from '../schema.ts';
+import { goPrint } from '../util/go-text.ts';
 import { isObject, type JsonObject } from '../util/values.ts';
 import { PatchError } from './errors.ts';
 
@@ -73,26 +74,31 @@ export function elementKind(...lists: readonly (readonly unknown[])[]): Kind {
 
 /** A bounded picture of a value for messages. */
 export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'null';
+  const text = goPrint(value);
   return text.length > 512 ? `${text.slice(0, 512)}…` : text;
 }
 
-const goTypes: Readonly<Record<Kind, string>> = {
+const goTypes: Readonly<Record<Exclude<Kind, 'number'>, string>> = {
   map: 'map[string]interface {}',
   slice: '[]interface {}',
   string: 'string',
-  number: 'float64',
   boolean: 'bool',
   null: '%!s(<nil>)',
 };
 
+function goType(value: unknown): string {
+  const kind = kindOf(value);
+  if (kind === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return goTypes[kind];
+}
+
 export function asList(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  throw new PatchError('failed', `expected a []interface {}, but received a ${goTypes[kindOf(value)]}`);
+  throw new PatchError('failed', `expected a []interface {}, but received a ${goType(value)}`);
 }
 export function asMap(value: unknown): JsonObject {
   if (isObject(value)) return value;
-  throw new PatchError('failed', `expected a map[string]interface {}, but received a ${goTypes[kindOf(value)]}`);
+  throw new PatchError('failed', `expected a map[string]interface {}, but received a ${goType(value)}`);
 }
 
 /** The value that identifies a list element: itself, or its merge key. @throws PatchError when the element has none. */

@@ -153,6 +153,7 @@ function applyElementOrders(original: JsonObject, patch: JsonObject, schema: Pat
   for (const name of Object.keys(patch)) {
     if (!name.startsWith(orderPrefix)) continue;
     const order = patch[name];
+    const places = asList(order);
     if (!options.apply) {
       if (Object.hasOwn(original, name) && !deepEqual(original[name], order)) {
         throw new PatchError('malformed', 'invalid patch format of setElementOrder list');
@@ -161,7 +162,7 @@ function applyElementOrders(original: JsonObject, patch: JsonObject, schema: Pat
     }
     delete patch[name];
     const key = extractKey(name, orderPrefix);
-    applyElementOrder(original, patch, key, asList(order), lookup(schema, key), options);
+    applyElementOrder(original, patch, key, places, lookup(schema, key), options);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { goJson, goMapJson, goQuote } from './go-text.ts';
+import { goJson, goMapJson, goPrint, goQuote } from './go-text.ts';
 
 test('quoted text escapes what cannot be printed', () => {
   const pairs = [
@@ -21,4 +21,9 @@ test('JSON escapes what HTML and JavaScript would read', () => {
     goMapJson({ b: [{ y: '&', x: 1 }], a: null, 10: true }),
     '{"10":true,"a":null,"b":[{"x":1,"y":"\\u0026"}]}',
   );
+});
+
+test('printed documents', () => {
+  const document = { b: ['x', 1.5, true, null], a: { c: '' } };
+  assert.equal(goPrint(document), 'map[a:map[c:] b:[x 1.5 true <nil>]]');
 });

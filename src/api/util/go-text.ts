@@ -37,3 +37,39 @@ export function goMapJson(value: unknown): string {
   const members = Object.keys(map).sort();
   return `{${members.map(key => `${goJson(key)}:${goMapJson(map[key])}`).join(',')}}`;
 }
+
+/** A decoded document as fmt prints it (%v): bare strings, maps by sorted keys. */
+export function goPrint(value: unknown): string {
+  if (value === null || value === undefined) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(goPrint).join(' ')}]`;
+  if (typeof value !== 'object') return String(value);
+  const map = value as Readonly<Record<string, unknown>>;
+  const members = Object.keys(map).sort();
+  return `map[${members.map(key => `${key}:${goPrint(map[key])}`).join(' ')}]`;
+}
+
+/** What Go's decoder calls a value that it cannot take. */
+export function goWord(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+/** The type of a decoded value (%T). */
+export function goTypeOf(value: unknown): string {
+  if (value === null || value === undefined) return '<nil>';
+  if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'object') return 'map[string]interface {}';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return goWord(value);
+}
+
+/** A decoded value as Go source (%#v). */
+export function goSyntax(value: unknown): string {
+  if (value === null || value === undefined) return 'interface {}(nil)';
+  if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`;
+  if (typeof value === 'string') return goQuote(value);
+  if (typeof value !== 'object') return String(value);
+  const map = value as Readonly<Record<string, unknown>>;
+  const members = Object.keys(map).sort();
+  return `map[string]interface {}{${members.map(key => `${goQuote(key)}:${goSyntax(map[key])}`).join(', ')}}`;
+}

@@ -1,14 +1,18 @@
 /** Server-side apply. */
 import { type ApplyObject, applyPatch, checkTyped } from '../../api/apply/index.ts';
 import type { Unstructured } from '../../api/object.ts';
-import { apiVersionOf } from '../../api/schema.ts';
+import { apiVersionOf, type GroupVersionKind, parseApiVersion } from '../../api/schema.ts';
 import { errors } from '../../base/errors.ts';
 import { identified } from './body.ts';
 import { type Document, decodeObjectValue } from './codec.ts';
 import { writeContext } from './managed-fields.ts';
 import type { WriteParameters } from './options.ts';
+import { assertObject, decodingPrefix } from './patch-errors.ts';
 import type { Scope, Served } from './scope.ts';
 import { checkName, runUpdate, type UpdateOutcome } from './update.ts';
+
+/** Upstream's YAML goes through JSON. */
+const fromYaml = 'error unmarshaling JSON: while decoding JSON: ';
 
 export function requireFieldManager(scope: Scope): void {
   if (scope.request.query.get('fieldManager')) return;
@@ -21,14 +25,13 @@ export function requireFieldManager(scope: Scope): void {
   );
 }
 
-/** What is applied must name the version of the request. */
-function requireVersion(served: Served, applied: unknown): void {
-  const said = (applied as { apiVersion?: unknown } | null)?.apiVersion ?? '';
-  const expected = apiVersionOf(served.info);
-  if (said !== expected)
-    throw errors.badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${said}, expected: ${expected}`,
-    );
+/** What is applied must say that it is of the kind and version of the request. */
+export function requireType(expected: GroupVersionKind, applied: unknown): void {
+  if (applied !== null) assertObject(applied, `${decodingPrefix.apply}${fromYaml}`);
+  const { apiVersion, kind } = (applied ?? {}) as Partial<Record<string, unknown>>;
+  if (apiVersion === apiVersionOf(expected) && kind === expected.kind) return;
+  const { group, version } = parseApiVersion(typeof apiVersion === 'string' ? apiVersion : '');
+  throw errors.badRequest(`invalid object type: ${group}/${version}, Kind=${typeof kind === 'string' ? kind : ''}`);
 }
 
 export async function runApply(
@@ -39,7 +42,7 @@ export async function runApply(
 ): Promise<UpdateOutcome> {
   requireFieldManager(scope);
   const { info } = scope;
-  requireVersion(served, document.value);
+  requireType(served.info, document.value);
   const { schema } = served.info;
   checkTyped({ schema, apiVersion: apiVersionOf(served.info), applied: document.value as ApplyObject });
   const { object, warnings } = decodeObjectValue(document.value, served.info, schema, parameters.fieldValidation);

@@ -28,13 +28,17 @@ export function readBody(
   return identified(object, expected);
 }
 
+/** The kind that an object names; the expected one where it names none. */
+export function namedKind({ kind, apiVersion }: Unstructured, expected: GroupVersionKind): GroupVersionKind {
+  return { ...parseApiVersion(apiVersion || apiVersionOf(expected)), kind: kind || expected.kind };
+}
+
 /** Checks that the object is of the kind that is expected here; an object that names none becomes it. */
 export function identified(object: Unstructured, expected: GroupVersionKind): Unstructured {
-  const wanted = apiVersionOf(expected);
-  object.apiVersion ||= wanted;
-  object.kind ||= expected.kind;
-  const problem = otherKind({ ...parseApiVersion(object.apiVersion), kind: object.kind }, expected);
+  const problem = otherKind(namedKind(object, expected), expected);
   if (problem) throw problem;
+  object.apiVersion ||= apiVersionOf(expected);
+  object.kind ||= expected.kind;
   object.metadata ??= { name: '' };
   // Admission and strategies read it before anybody has asked for it.
   object.metadata.name ??= '';

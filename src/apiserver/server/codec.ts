@@ -101,8 +101,8 @@ export interface Document {
   readonly problems: readonly string[];
 }
 
-/** Any JSON or YAML document. Throws 400. */
-export function decodeDocument(body: Uint8Array, format: 'json' | 'yaml'): Document {
+/** Any JSON or YAML document. Throws 400, with `prefix` before the cause. */
+export function decodeDocument(body: Uint8Array, format: 'json' | 'yaml', prefix: string): Document {
   try {
     if (format === 'json') {
       const { value, duplicates } = parseJson(body, true);
@@ -112,7 +112,7 @@ export function decodeDocument(body: Uint8Array, format: 'json' | 'yaml'): Docum
     return { value: first?.value ?? null, problems: first?.duplicates ?? [] };
   } catch (e) {
     if (!(e instanceof DecodeError)) throw e;
-    throw errors.badRequest(`error decoding ${format === 'json' ? 'patch' : 'YAML'}: ${e.message}`);
+    throw errors.badRequest(`${prefix}${e.message}`);
   }
 }
 

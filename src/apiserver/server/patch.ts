@@ -1,5 +1,6 @@
 /** PATCH: JSON patch, merge patch, strategic merge patch and apply. */
 import { DecodeError } from '../../api/codec/decode-error.ts';
+import { kindProblem } from '../../api/codec/json.ts';
 import type { Unstructured } from '../../api/object.ts';
 import {
   applyJsonPatch,
@@ -11,16 +12,14 @@ import {
 import type { GroupVersionKind, ObjectSchema } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
-import { aggregate, field } from '../registry/field-errors.ts';
 import { runApply } from './apply.ts';
-import { identified } from './body.ts';
+import { identified, namedKind } from './body.ts';
 import { type DecodedObject, type Document, decodeDocument, fitObject } from './codec.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
+import { assertObject, decodingPrefix, type PatchType, unfitPatch, unfitResult } from './patch-errors.ts';
 import { negotiated, respondEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
 import { checkName, runUpdate } from './update.ts';
-
-export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
 const types = new Map<string, PatchType>([
   ['application/json-patch+json', 'json'],
@@ -46,56 +45,48 @@ type OrdinaryPatch = Exclude<PatchType, 'apply'>;
 function applyPatch(type: OrdinaryPatch, document: Unstructured, patch: unknown, schema: ObjectSchema): unknown {
   try {
     if (type === 'json') return applyJsonPatch(document, patch);
-    if (typeof patch !== 'object' || patch === null || Array.isArray(patch))
-      throw errors.badRequest('error decoding patch: the patch must be an object');
+    if (patch !== null) assertObject(patch, decodingPrefix[type]);
+    else if (type === 'merge') throw errors.badRequest('Invalid JSON Patch');
     if (type === 'merge') return applyMergePatch(document, patch);
-    return applyStrategicMergePatch(document, patch, schema);
+    // Whatever kind the result says it is, it stays what it was.
+    const { kind, apiVersion } = document;
+    return { ...applyStrategicMergePatch(document, patch ?? {}, schema), kind, apiVersion };
   } catch (e) {
     throw e instanceof PatchError ? patchErrorStatus(e) : e;
   }
 }
 
 /**
- * What a patch makes of an object of a kind. May change `live`. That the result is no object of the kind is the patch's fault:
- * Invalid, of the field "patch" (upstream: applyPatchToCurrentObject).
+ * What a patch makes of an object of a kind. That the result is no object of the kind is the patch's fault: Invalid, of the field
+ * "patch" (upstream: applyPatchToCurrentObject). `copy` is asked for what is patched, and again for the complaint.
  */
 export function patched(
   scope: Scope,
   type: OrdinaryPatch,
-  live: Unstructured,
+  copy: () => Unstructured,
   patch: Document,
   kind: GroupVersionKind,
   schema: ObjectSchema,
   { fieldValidation }: Pick<WriteParameters, 'fieldValidation'>,
 ): Unstructured {
-  const result = applyPatch(type, live, patch.value, schema);
+  const result = () => applyPatch(type, copy(), patch.value, schema);
   const problems = type === 'json' ? patch.problems.map(problem => `json patch ${problem}`) : patch.problems;
   let decoded: DecodedObject;
   try {
-    decoded = fitObject(result, schema, fieldValidation, problems);
+    decoded = fitObject(result(), schema, fieldValidation, problems);
+    const problem = kindProblem(namedKind(decoded.object, kind), kind);
+    if (problem !== undefined) throw new DecodeError(problem);
   } catch (e) {
     if (!(e instanceof DecodeError)) throw e;
-    const shown = type === 'strategic' ? goText(patch.value) : JSON.stringify(result);
-    const { causes, message } = aggregate([field.invalid('patch', shown, e.message)]);
-    throw errors.invalid({ group: '', kind: '' }, '', causes, message);
+    throw type === 'strategic' ? unfitPatch(patch.value, e) : unfitResult(result(), e);
   }
   for (const warning of decoded.warnings) scope.warn(warning);
   return identified(decoded.object, kind);
 }
 
-/** A value as Go's %v prints it. */
-function goText(value: unknown): string {
-  if (value === null) return '<nil>';
-  if (typeof value !== 'object') return String(value);
-  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${members.map(([key, member]) => `${key}:${goText(member)}`).join(' ')}]`;
-}
-
 export function patchDocument(scope: Scope, type: PatchType): Document {
-  const { body } = scope.request;
-  if (!body || body.length === 0) throw errors.badRequest('the body of the request must not be empty');
-  return decodeDocument(body, type === 'apply' ? 'yaml' : 'json');
+  const { body = new Uint8Array() } = scope.request;
+  return decodeDocument(body, type === 'apply' ? 'yaml' : 'json', decodingPrefix[type]);
 }
 
 export async function patchObject(scope: Scope, served: Served): Promise<ApiResponse> {
@@ -126,7 +117,7 @@ async function runPatch(scope: Scope, served: Served, parameters: WriteParameter
     subresource: scope.info.subresource,
     operationOptions: 'PatchOptions',
     produce(copy) {
-      const obj = patched(scope, type, copy(), patch, served.info, served.info.schema, parameters);
+      const obj = patched(scope, type, copy, patch, served.info, served.info.schema, parameters);
       checkName(scope, served, obj);
       return obj;
     },

@@ -8,7 +8,7 @@ import type { LabelSelector } from '../../api/types/meta-v1.ts';
 import { errors, isNotFound } from '../../base/errors.ts';
 import { ageColumn, nameColumn } from '../registry/columns.ts';
 import { aggregate, field } from '../registry/field-errors.ts';
-import { requireFieldManager } from './apply.ts';
+import { requireFieldManager, requireType } from './apply.ts';
 import { identified, readBody } from './body.ts';
 import { type Document, decodeObjectValue } from './codec.ts';
 import { writeContext } from './managed-fields.ts';
@@ -124,7 +124,8 @@ export async function patchScale(scope: Scope, served: Served): Promise<ApiRespo
   const type = patchType(scope, served);
   const document = patchDocument(scope, type);
   if (type === 'apply') return applyScale(scope, served, parameters, document);
-  const produce = (live: Scale) => patched(scope, type, live, document, scaleKind, scaleSchema(), parameters) as Scale;
+  const produce = (live: () => Scale) =>
+    patched(scope, type, live, document, scaleKind, scaleSchema(), parameters) as Scale;
   return writeScale(scope, served, parameters, 'PatchOptions', produce);
 }
 
@@ -136,6 +137,7 @@ async function applyScale(
   document: Document,
 ): Promise<ApiResponse> {
   requireFieldManager(scope);
+  requireType(scaleKind, document.value);
   const media = negotiated(scope, served, writeOffer);
   const { object } = decodeObjectValue(document.value, scaleKind, scaleSchema(), parameters.fieldValidation);
   const scale = identified(object, scaleKind) as Scale;
@@ -165,7 +167,7 @@ async function writeScale(
   served: Served,
   parameters: WriteParameters,
   operationOptions: string,
-  produce: (live: Scale) => Scale,
+  produce: (live: () => Scale) => Scale,
 ): Promise<ApiResponse> {
   const media = negotiated(scope, served, writeOffer);
   const { entry } = await runUpdate(scope, served, parameters, {
@@ -173,7 +175,7 @@ async function writeScale(
     operationOptions,
     produce(copy) {
       const live = copy();
-      const scale = produce(scaleOf(served, live));
+      const scale = produce(() => scaleOf(served, live));
       checkScale(scope, served, scale, live);
       setAt(live, pathsOf(served).specReplicas, scale.spec?.replicas ?? 0);
       live.metadata.resourceVersion = scale.metadata.resourceVersion ?? '';

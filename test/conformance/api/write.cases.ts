@@ -144,15 +144,14 @@ export const writeCases: readonly Case[] = [
       const json = await refused([{ op: 'replace', path: '/data/k', value: 1 }], jsonPatch);
       assert.ok(json.message.endsWith(wrong), json.message);
       assertStatus(
-        await refused({ data: { k: 1 } }, strategic),
-        'Invalid',
-        new RegExp(`Invalid value: "map\\[data:map\\[k:1\\]\\]": ${wrong}$`),
-      );
-      assertStatus(
         await refused({ datum: 1 }, mergePatch, '?fieldValidation=Strict'),
         'Invalid',
         /": strict decoding error: unknown field "datum"$/,
       );
+      const nested = await refused({ metadata: { datum: 1 } }, mergePatch, '?fieldValidation=Strict');
+      assert.match(nested.message, /"datum\\":1.*": strict decoding error: unknown field "metadata\.datum"$/);
+      const other = await refused({ kind: 'Secret' }, mergePatch);
+      assert.ok(other.message.endsWith('": converting (v1.Secret) to (core.ConfigMap): unknown conversion'));
     },
   },
   {
@@ -164,6 +163,64 @@ export const writeCases: readonly Case[] = [
       assert.deepEqual([warned.status, warned.headers['warning']], [200, '299 - "duplicate field \\"data.k\\""']);
       const strict = await expect(422, 'PATCH', `${core('configmaps', 'a')}?fieldValidation=Strict`, twice);
       assertStatus(strict, 'Invalid', /strict decoding error: duplicate field "data\.k"$/);
+    },
+  },
+  {
+    name: 'patches that cannot be read, or whose result cannot',
+    async run({ core, ask, expect }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a', { v: '1' }) });
+      const path = core('configmaps', 'a');
+      const object = 'into Go value of type map[string]interface {}';
+      const invalid = (shown: string, why: string) => ` "" is invalid: patch: Invalid value: "${shown}": ${why}`;
+      const cases = [
+        [strategic, '[]', 400, `json: cannot unmarshal array ${object}`],
+        [mergePatch, '"x"', 400, `error decoding patch: json: cannot unmarshal string ${object}`],
+        [mergePatch, 'null', 400, 'Invalid JSON Patch'],
+        [strategic, '', 400, 'unexpected end of JSON input'],
+        [mergePatch, '{', 400, 'error decoding patch: unexpected end of JSON input'],
+        [
+          jsonPatch,
+          '{}',
+          400,
+          'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
+        ],
+        [strategic, '{"data":{"a":5}}', 422, invalid('map[data:map[a:5]]', 'cannot convert int64 to string')],
+        [strategic, '{"data":"x"}', 422, invalid('map[data:x]', 'cannot restore map from string')],
+        [strategic, '{"immutable":"x"}', 422, invalid('map[immutable:x]', 'unrecognized type: bool')],
+      ] as const;
+      for (const [headers, raw, code, message] of cases) {
+        const { status, json } = await ask('PATCH', path, { raw, headers });
+        assert.deepEqual([status, json.message], [code, message]);
+      }
+      const { message } = await expect(422, 'PATCH', path, { raw: '{"data":5}', headers: mergePatch });
+      assert.match(message, /^ "" is invalid: patch: Invalid value: "\{\\"apiVersion\\":\\"v1\\",\\"data\\":5,/);
+      assert.match(message, /: json: cannot unmarshal number into Go struct field ConfigMap\.data of type /);
+      for (const raw of ['null', '{"kind":"Secret"}'])
+        assert.equal((await expect(200, 'PATCH', path, { raw, headers: strategic })).kind, 'ConfigMap');
+    },
+  },
+  {
+    name: 'apply: what does not fit its type is told by path',
+    async run({ core, ask }) {
+      const path = `${core('configmaps', 'a')}?fieldManager=x`;
+      const about = 'failed to create typed patch object (/a; v1, Kind=ConfigMap)';
+      const cases = [
+        [{ data: 'x' }, 500, `${about}: .data: expected map, got &{x}`],
+        [{ data: { a: 1 } }, 500, `${about}: .data.a: expected string, got &value.valueUnstructured{Value:1}`],
+        [{ immutable: [1] }, 500, `${about}: .immutable: expected boolean, got &{[1]}`],
+        [
+          { metadata: { name: 'a', generation: 'x' } },
+          500,
+          `${about}: .metadata.generation: expected numeric (int or float), got string`,
+        ],
+        [{ kind: 'Secret' }, 400, 'invalid object type: /v1, Kind=Secret'],
+        [{ apiVersion: undefined }, 400, 'invalid object type: /, Kind=ConfigMap'],
+      ] as const;
+      for (const [change, code, message] of cases) {
+        const body = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'a' }, ...change };
+        const { status, json } = await ask('PATCH', path, { body, headers: applyPatch });
+        assert.deepEqual([status, json.message], [code, message]);
+      }
     },
   },
   {
