@@ -160,6 +160,34 @@ export const createCases: readonly Case[] = [
     },
   },
   {
+    name: 'reads what autoscaling/v1 has in annotations',
+    async run({ ns, expect }) {
+      const path = `/apis/autoscaling/v1/namespaces/${ns}/horizontalpodautoscalers`;
+      const annotations = {
+        'autoscaling.alpha.kubernetes.io/metrics':
+          '[{"type":"Resource","resource":{"name":"memory","targetAverageUtilization":60}}]',
+        'autoscaling.alpha.kubernetes.io/behavior':
+          '{"ScaleUp":null,"ScaleDown":{"StabilizationWindowSeconds":9,"SelectPolicy":null,"Policies":null}}',
+      };
+      const spec = { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' } };
+      const body = {
+        kind: 'HorizontalPodAutoscaler',
+        apiVersion: 'autoscaling/v1',
+        metadata: { name: 'a', annotations },
+      };
+      await expect(201, 'POST', path, { body: { ...body, spec } });
+      const made = await expect(200, 'GET', `${path.replace('v1', 'v2')}/a`);
+      const target = { type: 'Utilization', averageUtilization: 60 };
+      assert.deepEqual(made.spec.metrics, [{ type: 'Resource', resource: { name: 'memory', target } }]);
+      assert.equal(made.spec.behavior.scaleDown.stabilizationWindowSeconds, 9);
+      assert.equal(made.metadata.annotations, undefined);
+      const again = await expect(201, 'POST', path.replace('v1', 'v2'), {
+        body: { ...made, metadata: { name: 'b', annotations } },
+      });
+      assert.equal(again.metadata.annotations, undefined);
+    },
+  },
+  {
     name: 'refuses media types it does not know',
     async run({ core, ask }) {
       const body = configMap('a');

@@ -1,7 +1,19 @@
 /** autoscaling/v1 ↔ v2. What v1 has no field for rides in annotations (pkg/apis/autoscaling/v1/conversion.go). */
+import { schemaOf } from '../../../api/catalog/index.ts';
+import { coerce } from '../../../api/codec/coerce.ts';
+import { DecodeError } from '../../../api/codec/decode-error.ts';
 import type { KubeObject } from '../../../api/object.ts';
+import type { ObjectSchema } from '../../../api/schema.ts';
 import type { HorizontalPodAutoscaler as V1 } from '../../../api/types/autoscaling-v1.ts';
-import type { MetricSpec, MetricStatus, HorizontalPodAutoscaler as V2 } from '../../../api/types/autoscaling-v2.ts';
+import type {
+  HorizontalPodAutoscalerCondition as Condition,
+  MetricSpec,
+  MetricStatus,
+  HorizontalPodAutoscaler as V2,
+} from '../../../api/types/autoscaling-v2.ts';
+import { goJson } from '../../../api/util/go-text.ts';
+import { type InternalType, internalForm } from '../internal-form.ts';
+import { metricFromV1, metricToV1, statusFromV1, statusToV1 } from './v1-metrics.ts';
 
 const metricsAnnotation = 'autoscaling.alpha.kubernetes.io/metrics';
 const currentAnnotation = 'autoscaling.alpha.kubernetes.io/current-metrics';
@@ -14,75 +26,101 @@ const isCpuUtilization = (m: MetricSpec) =>
 const isCpuStatus = (m: MetricStatus) =>
   m.type === 'Resource' && m.resource?.name === 'cpu' && m.resource.current.averageUtilization !== undefined;
 
+const metricSchema = () => schemaOf('autoscaling.v2.MetricSpec');
+const statusSchema = () => schemaOf('autoscaling.v2.MetricStatus');
+const conditionSchema = () => schemaOf('autoscaling.v2.HorizontalPodAutoscalerCondition');
+const behaviorSchema = () => schemaOf('autoscaling.v2.HorizontalPodAutoscalerBehavior');
+
+const rules: InternalType = {
+  StabilizationWindowSeconds: null,
+  SelectPolicy: null,
+  Policies: [{ Type: '', Value: 0, PeriodSeconds: 0 }],
+  Tolerance: null,
+};
+/** Upstream writes, and reads, its internal type here. */
+const internalBehavior: InternalType = { ScaleUp: rules, ScaleDown: rules };
+
 /** Text that is not JSON of the expected form counts as absent: v1 clients may write anything there. */
-function parse<T>(text: string | undefined, isValid: (value: unknown) => value is T): T | undefined {
+function parse<T>(text: string | undefined, read: (value: unknown) => T): T | undefined {
   if (text === undefined) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
-    return isValid(value) ? value : undefined;
-  } catch {
-    return undefined;
+    return read(JSON.parse(text));
+  } catch (e) {
+    if (e instanceof SyntaxError || e instanceof DecodeError) return undefined;
+    throw e;
   }
 }
-const lists = new Set(['policies', 'matchExpressions', 'values']);
 
-/** Objects and lists stand where the API has them, so that whatever reads the value later finds what it expects. */
-function wellFormed(value: unknown, key = ''): boolean {
-  if (lists.has(key) !== Array.isArray(value)) return false;
-  if (Array.isArray(value)) return value.every(item => wellFormed(item));
-  if (typeof value !== 'object' || value === null) return !structured.has(key);
-  return Object.entries(value).every(([name, member]) => wellFormed(member, name));
-}
-const structured = new Set([
-  ...['resource', 'containerResource', 'object', 'pods', 'external', 'describedObject'],
-  ...['metric', 'selector', 'matchLabels', 'target', 'current', 'scaleUp', 'scaleDown'],
-]);
+/** A list of what has the schema once it is converted. */
+const listOf =
+  <T>(schema: () => ObjectSchema, convert: (item: Record<string, unknown>) => unknown = item => item) =>
+  (value: unknown): T[] => {
+    if (!Array.isArray(value)) throw new DecodeError('no list');
+    return value.map(item => coerce(isRecord(item) ? convert(item) : item, schema(), { unknown: undefined }) as T);
+  };
 
-const isObject = <T extends object>(value: unknown): value is T =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && wellFormed(value);
-const isList = <T>(value: unknown): value is T[] => Array.isArray(value) && value.every(isObject);
-
-function withoutCarried(annotations: Record<string, string> | undefined): Record<string, string> | undefined {
-  const left = Object.entries(annotations ?? {}).filter(([key]) => !carried.includes(key));
-  return left.length ? Object.fromEntries(left) : undefined;
+type Behavior = NonNullable<V2['spec']['behavior']>;
+function readBehavior(value: unknown): Behavior | undefined {
+  const behavior = coerce(uncapitalized(value, depthOfBehavior), behaviorSchema(), { unknown: undefined });
+  return Object.keys(behavior).length > 0 ? behavior : undefined;
 }
 
-function metadataWith<M extends { annotations?: Record<string, string> }>(
+/** Rules, a list, its policies. What is deeper has no names to change. */
+const depthOfBehavior = 4;
+
+/** With the names that v2 has for the fields of internal types. */
+function uncapitalized(value: unknown, depth: number): unknown {
+  if (depth === 0) return value;
+  if (Array.isArray(value)) return value.map(item => uncapitalized(item, depth - 1));
+  if (!isRecord(value)) return value;
+  const named = Object.entries(value).map(([key, member]) => [
+    key.charAt(0).toLowerCase() + key.slice(1),
+    uncapitalized(member, depth - 1),
+  ]);
+  return Object.fromEntries(named);
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Metadata without the annotations that stand for fields, and with others instead. */
+export function withCarried<M extends { annotations?: Record<string, string> }>(
   metadata: M,
-  annotations: Record<string, string> | undefined,
+  instead: Record<string, string> = {},
 ): M {
-  const { annotations: _, ...rest } = metadata;
-  return { ...rest, ...(annotations && { annotations }) } as M;
+  const { annotations = {}, ...rest } = metadata;
+  const own = Object.entries(annotations).filter(([key]) => !carried.includes(key));
+  const all = { ...Object.fromEntries(own), ...instead };
+  return { ...rest, ...(Object.keys(all).length > 0 && { annotations: all }) } as M;
 }
 
 const cpuMetric = (averageUtilization: number): MetricSpec => ({
   type: 'Resource',
   resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization } },
 });
+const cpuStatus = (averageUtilization: number): MetricStatus => ({
+  type: 'Resource',
+  resource: { name: 'cpu', current: { averageUtilization } },
+});
 
 export function toV2(obj: KubeObject): KubeObject {
   const v1 = obj as V1;
-  const annotations = v1.metadata.annotations;
+  const { annotations = {} } = v1.metadata;
   const { targetCPUUtilizationPercentage: cpu, ...spec } = v1.spec ?? {};
   // A zero that v1 shows is left out in v2.
   const { currentCPUUtilizationPercentage: current, currentReplicas, ...status } = v1.status ?? { desiredReplicas: 0 };
-  const others = parse<MetricSpec[]>(annotations?.[metricsAnnotation], isList) ?? [];
-  const metrics = [...(cpu === undefined ? [] : [cpuMetric(cpu)]), ...others];
-  const behavior = parse<NonNullable<V2['spec']['behavior']>>(annotations?.[behaviorAnnotation], isObject);
-  const conditions = parse<NonNullable<NonNullable<V2['status']>['conditions']>>(
-    annotations?.[conditionsAnnotation],
-    isList,
-  );
-  const cpuStatus: MetricStatus[] =
-    current === undefined
-      ? []
-      : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }];
-  const currentMetrics = [...cpuStatus, ...(parse<MetricStatus[]>(annotations?.[currentAnnotation], isList) ?? [])];
+  const others = parse(annotations[metricsAnnotation], listOf<MetricSpec>(metricSchema, metricFromV1)) ?? [];
+  const metrics = [...others, ...(cpu === undefined ? [] : [cpuMetric(cpu)])];
+  const behavior = parse(annotations[behaviorAnnotation], readBehavior);
+  const conditions = parse(annotations[conditionsAnnotation], listOf<Condition>(conditionSchema));
+  const currentMetrics =
+    parse(annotations[currentAnnotation], listOf<MetricStatus>(statusSchema, statusFromV1)) ??
+    (current === undefined ? [] : [cpuStatus(current)]);
   return {
     ...v1,
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
-    metadata: metadataWith(v1.metadata, withoutCarried(annotations)),
+    metadata: withCarried(v1.metadata),
     spec: { ...spec, ...(metrics.length > 0 && { metrics }), ...(behavior && { behavior }) },
     status: {
       ...(currentReplicas && { currentReplicas }),
@@ -96,25 +134,23 @@ export function toV2(obj: KubeObject): KubeObject {
 export function fromV2(obj: KubeObject): KubeObject {
   const v2 = obj as V2;
   const { metrics = [], behavior, ...spec } = v2.spec ?? {};
-  const { currentMetrics = [], conditions, ...status } = v2.status ?? { desiredReplicas: 0 };
+  const { currentMetrics = [], conditions = [], ...status } = v2.status ?? { desiredReplicas: 0 };
   const cpu = metrics.find(isCpuUtilization);
-  const cpuStatus = currentMetrics.find(isCpuStatus);
   const others = metrics.filter(m => m !== cpu);
-  const otherStatus = currentMetrics.filter(m => m !== cpuStatus);
   const annotations: Record<string, string> = {
-    ...v2.metadata.annotations,
-    ...(others.length > 0 && { [metricsAnnotation]: JSON.stringify(others) }),
-    ...(otherStatus.length > 0 && { [currentAnnotation]: JSON.stringify(otherStatus) }),
-    ...(conditions?.length && { [conditionsAnnotation]: JSON.stringify(conditions) }),
-    ...(behavior && { [behaviorAnnotation]: JSON.stringify(behavior) }),
+    ...(others.length > 0 && { [metricsAnnotation]: goJson(others.map(metricToV1)) }),
+    // That of the CPU, too: it has more to say than the field of v1.
+    ...(currentMetrics.length > 0 && { [currentAnnotation]: goJson(currentMetrics.map(statusToV1)) }),
+    ...(conditions.length > 0 && { [conditionsAnnotation]: goJson(conditions.map(conditionToV1)) }),
+    ...(behavior && { [behaviorAnnotation]: goJson(internalForm(internalBehavior, behavior)) }),
   };
   const percentage = cpu?.resource?.target.averageUtilization;
-  const currentPercentage = cpuStatus?.resource?.current.averageUtilization;
+  const currentPercentage = currentMetrics.findLast(isCpuStatus)?.resource?.current.averageUtilization;
   return {
     ...v2,
     apiVersion: 'autoscaling/v1',
     kind: 'HorizontalPodAutoscaler',
-    metadata: metadataWith(v2.metadata, Object.keys(annotations).length ? annotations : undefined),
+    metadata: withCarried(v2.metadata, annotations),
     spec: { ...spec, ...(percentage !== undefined && { targetCPUUtilizationPercentage: percentage }) },
     status: {
       currentReplicas: 0,
@@ -123,3 +159,10 @@ export function fromV2(obj: KubeObject): KubeObject {
     },
   } as V1;
 }
+
+/** As v1's type is written: its time is never left out. */
+const conditionToV1 = ({ type, status, lastTransitionTime = null as never, reason, message }: Condition) => ({
+  ...{ type, status, lastTransitionTime },
+  ...(reason && { reason }),
+  ...(message && { message }),
+});

@@ -2,7 +2,7 @@ import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../..
 import { nonNegative, optional } from '../checks.ts';
 import { ageColumn, firstFew, nameColumn, text } from '../columns.ts';
 import { namespaced, statusSubresource } from '../define.ts';
-import { carried, fromV2, toV2 } from './convert.ts';
+import { carried, fromV2, toV2, withCarried } from './convert.ts';
 import { metricCell } from './metric-cell.ts';
 import { validateAutoscaler } from './validate.ts';
 
@@ -27,6 +27,8 @@ export const horizontalPodAutoscalers = namespaced<HorizontalPodAutoscaler>({
   conversionAnnotations: carried,
   conversions: [{ apiVersion: 'autoscaling/v1', toStorage: toV2, fromStorage: fromV2 }],
   default(hpa) {
+    // v2 has fields for what they say.
+    if (carried.some(key => hpa.metadata.annotations?.[key] !== undefined)) hpa.metadata = withCarried(hpa.metadata);
     hpa.status ??= { desiredReplicas: 0 };
     const { spec } = hpa;
     spec.minReplicas ??= 1;
