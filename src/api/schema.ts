@@ -18,6 +18,8 @@ export type ScalarType =
   | 'microTime'
   /** Any JSON value, kept as it is. */
   | 'json'
+  /** Any JSON value, whose objects lose all their members: what custom resources have below `additionalProperties: true`. */
+  | 'emptied'
   /** An embedded object of any kind (runtime.RawExtension). */
   | 'raw'
   | 'fieldsV1';

@@ -22,14 +22,29 @@ interface Walk extends Coercion {
   path: Step[];
   /** The struct around the value, for messages. */
   struct: string;
+  /** How much of the path type errors leave out: the metadata of a custom resource is decoded by itself. */
+  base: number;
+  /** Unknown fields of the metadata of objects inside of custom resources, which are told last. */
+  embedded: string[];
+  /** Metadata of wrong types is dropped. */
+  lenient?: boolean;
 }
 
 /** @throws DecodeError on a value of the wrong type. May reuse and change `value`. */
 export function coerce(value: unknown, schema: ObjectSchema, options: Coercion): Record<string, unknown> {
-  const walk: Walk = { unknown: options.unknown, path: [], struct: '' };
   const plan = planOf(schema) as ObjectPlan;
+  const unknown = plan.loose && options.unknown ? [] : options.unknown;
+  const walk: Walk = { unknown, path: [], struct: '', base: 0, embedded: [] };
   if (!isObject(value)) throw mismatch(value, walk, plan);
-  return coerceObject(value, plan, walk);
+  const coerced = coerceObject(value, plan, walk);
+  if (unknown !== options.unknown && unknown) options.unknown?.push(...inOrder(unknown), ...walk.embedded.sort());
+  return coerced;
+}
+
+/** Custom resources: the metadata first, then all else by name. */
+function inOrder(unknown: readonly string[]): string[] {
+  const ofMetadata = (text: string) => text.startsWith('unknown field "metadata.');
+  return [...unknown.filter(ofMetadata), ...unknown.filter(text => !ofMetadata(text)).sort()];
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -293,16 +308,81 @@ function coerceLoose(value: unknown, plan: Plan, walk: Walk): unknown {
       if (after !== before) setOwn(value, key, after);
     }
     walk.path.length = depth;
-  } else if (plan.kind === 'object' && isObject(value)) return coerceObject(value, plan, walk);
-  else if (plan.kind === 'object' && !plan.loose && value !== null) throw mismatch(value, walk, plan);
+  } else if (plan.kind === 'object' && !plan.loose && value !== null) return coerceMetadata(value, plan, walk);
+  else if (plan.kind === 'object' && isObject(value)) {
+    if (plan.schema.embeddedResource) requireTexts(value, walk);
+    return coerceObject(value, plan, walk);
+  } else if (plan.kind === 'scalar' && plan.type === 'emptied') return emptied(value, walk);
   return value;
+}
+
+/** The metadata of a custom resource, or of an object inside of one. */
+function coerceMetadata(value: unknown, plan: ObjectPlan, walk: Walk): unknown {
+  const { path, unknown } = walk;
+  const depth = path.length;
+  if (depth > 1 && unknown) walk.unknown = walk.embedded;
+  walk.base = depth;
+  walk.struct = plan.schema.name ?? '';
+  try {
+    if (!isObject(value)) throw mismatch(value, walk, plan);
+    return coerceObject(value, plan, walk);
+  } catch (e) {
+    if (!(e instanceof DecodeError)) throw e;
+    path.length = depth;
+    if (walk.lenient) return isObject(value) ? readableFields(value, plan, walk) : {};
+    if (depth === 1) throw e;
+    throw new DecodeError(`${join(path)}: Invalid value: ${JSON.stringify(value)}: ${e.message}`);
+  } finally {
+    walk.unknown = unknown;
+    walk.base = 0;
+    walk.struct = '';
+  }
+}
+
+function readableFields(value: Record<string, unknown>, plan: ObjectPlan, walk: Walk): Record<string, unknown> {
+  const { path } = walk;
+  const depth = path.length;
+  const out: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value)) {
+    try {
+      Object.assign(out, coerceObject({ [key]: field }, plan, walk));
+    } catch (e) {
+      if (!(e instanceof DecodeError)) throw e;
+      path.length = depth;
+    }
+  }
+  return out;
+}
+
+/** An object inside of a custom resource. */
+function requireTexts(value: Record<string, unknown>, { path, lenient }: Walk): void {
+  for (const name of ['apiVersion', 'kind']) {
+    if (!Object.hasOwn(value, name) || typeof value[name] === 'string') continue;
+    if (lenient) delete value[name];
+    else
+      throw new DecodeError(
+        `${join([...path, name])}: Invalid value: ${JSON.stringify(value[name])}: must be a string`,
+      );
+  }
+}
+
+function emptied(value: unknown, walk: Walk): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const depth = walk.path.length;
+  for (const key in value) {
+    walk.path[depth] = Array.isArray(value) ? Number(key) : key;
+    if (Array.isArray(value)) value[Number(key)] = emptied(value[Number(key)], walk);
+    else report(walk);
+  }
+  walk.path.length = depth;
+  return Array.isArray(value) ? value : {};
 }
 
 function mismatch(value: unknown, walk: Walk, plan: Plan): DecodeError {
   const numeric = plan.kind === 'scalar' && (plan.type === 'int32' || plan.type === 'int64');
   const what = `json: cannot unmarshal ${wordFor(value, numeric)} into Go`;
   if (!walk.struct) return new DecodeError(`${what} value of type ${goType(plan)}`);
-  const path = walk.path.filter(p => typeof p === 'string');
+  const path = walk.path.slice(walk.base).filter(p => typeof p === 'string');
   return new DecodeError(
     `${what} struct field ${walk.struct.split('.').pop()}.${path.join('.')} of type ${goType(plan)}`,
   );
@@ -323,7 +403,14 @@ function goType(plan: Plan): string {
   return names[plan.type] ?? plan.type;
 }
 
-/** Drops what the schema does not know. Types are left alone; `value` may be reused. */
+/** Drops what the schema does not know, and metadata of wrong types. Other types are left alone; `value` may be reused. */
 export function prune<T>(value: T, schema: Schema): T {
-  return coerceLoose(value, planOf(schema), { unknown: undefined, path: [], struct: '' }) as T;
+  return coerceLoose(value, planOf(schema), {
+    unknown: undefined,
+    path: [],
+    struct: '',
+    base: 0,
+    embedded: [],
+    lenient: true,
+  }) as T;
 }

@@ -89,7 +89,11 @@ export function kindProblem(body: GroupVersionKind, expected: GroupVersionKind):
     return schemaOfKind(body) ? conversion : unknown;
   }
   if (version === apiVersionOf(expected) || body.kind.endsWith('Options')) return undefined;
-  return `the API version in the data (${version}) does not match the expected API version (${apiVersionOf(expected)})`;
+  return otherVersion(version, apiVersionOf(expected));
+}
+
+export function otherVersion(version: string, expected: string): string {
+  return `the API version in the data (${version}) does not match the expected API version (${expected})`;
 }
 
 function bodyKind(value: unknown, expected: GroupVersionKind): GroupVersionKind {

@@ -9,6 +9,7 @@ import {
   structuralSchema,
   validateCustom,
   validateCustomUpdate,
+  validateStatusUpdate,
   validateStructural,
 } from './index.ts';
 
@@ -96,6 +97,130 @@ test('values are checked in the words of the API server', () => {
   for (const [spec, expected] of cases) assert.deepEqual(texts(validateCustom(object(spec), schema)), expected);
 });
 
+test('all that a schema says is checked, in its order', () => {
+  const text: JSONSchemaProps = { type: 'string' };
+  const cases: [JSONSchemaProps, unknown, string[]][] = [
+    [
+      { type: 'integer', enum: [1, 2] },
+      'x',
+      [
+        'v: Invalid value: "string": v in body must be of type integer: "string"',
+        'v: Unsupported value: "x": supported values: "1", "2"',
+      ],
+    ],
+    [{ ...text, maxLength: 1, pattern: '^a$' }, 'bb', ['v: Too long: may not be more than 1 byte']],
+    [
+      { ...text, nullable: true, enum: ['a', null] },
+      null,
+      ['v: Unsupported value: null: supported values: "a", "null"'],
+    ],
+    [{ ...text, format: 'date' }, 5, ['v: Invalid value: "int64": v in body must be of type date: "int64"']],
+    [{ ...text, format: 'date' }, true, ['v: Invalid value: "": v in body must be of type date: ""']],
+    [{ ...text, format: 'date' }, [], []],
+    [{ type: 'number', minimum: 0.5, maximum: 1.5 }, 0, []],
+    [{ type: 'number', maximum: 1.5 }, 2, ['v: Invalid value: 2: v in body should be less than or equal to 1']],
+    [
+      { type: 'number', multipleOf: 0.5 },
+      1,
+      ['v: Invalid value: 0: factor MultipleOf declared for v must be positive: 0'],
+    ],
+    [{ type: 'number', multipleOf: 0.5 }, 1.5, []],
+    [
+      { type: 'object', properties: { a: text }, required: ['a', 'b'], minProperties: 2 },
+      { a: 1 },
+      [
+        'v: Invalid value: 1: v in body should have at least 2 properties',
+        'v.a: Invalid value: "integer": v.a in body must be of type string: "integer"',
+        'v.b: Required value',
+      ],
+    ],
+    [
+      { ...text, allOf: [{ maxLength: 1 }, { pattern: '^b' }] },
+      'aa',
+      [
+        'v: Too long: may not be more than 1 byte',
+        `v: Invalid value: "aa": v in body should match '^b'`,
+        '<nil>: Invalid value: "": "v" must validate all the schemas (allOf). None validated',
+      ],
+    ],
+    [
+      {
+        type: 'object',
+        properties: { a: text, b: text },
+        anyOf: [{ required: ['c'] }, { properties: { a: { maxLength: 1 } }, required: ['b', 'c'] }],
+      },
+      { a: 'aa' },
+      [
+        '<nil>: Invalid value: "": "v" must validate at least one schema (anyOf)',
+        'v.a: Too long: may not be more than 1 byte',
+        'v.b: Required value',
+        'v.c: Required value',
+      ],
+    ],
+  ];
+  for (const [v, value, expected] of cases)
+    assert.deepEqual(
+      texts(validateCustom({ v: value }, structuralSchema({ type: 'object', properties: { v } }))),
+      expected,
+      JSON.stringify(v),
+    );
+});
+
+test('a write of the status is judged by its own schema, and named relative to it', () => {
+  const size: JSONSchemaProps = { type: 'integer', not: { enum: [3] } };
+  const whole = structuralSchema({
+    type: 'object',
+    required: ['spec'],
+    properties: { spec: { type: 'string' }, status: { type: 'object', properties: { size }, required: ['size'] } },
+  });
+  const judge = (status: unknown, old?: unknown) =>
+    texts(validateStatusUpdate({ spec: 1, status }, { status: old }, whole));
+  assert.deepEqual(judge({}), ['status.size: Required value']);
+  assert.deepEqual(judge({ size: 'x' }), [
+    'status.size: Invalid value: "string": size in body must be of type integer: "string"',
+  ]);
+  assert.deepEqual(judge({ size: 3 }), ['status: Invalid value: "": "size" must not validate the schema (not)']);
+  assert.deepEqual(judge({ size: 3, a: 1 }, { size: 3 }), []);
+});
+
+test('branches of a junctor may keep what was wrong before, too', () => {
+  const part: JSONSchemaProps = { type: 'object', properties: { a: { type: 'string' }, b: { type: 'string' } } };
+  const ratcheted = structuralSchema({
+    type: 'object',
+    properties: { v: { ...part, allOf: [{ properties: { a: { maxLength: 1 } } }] } },
+  });
+  assert.deepEqual(texts(validateCustomUpdate({ v: { a: 'aa', b: 'x' } }, { v: { a: 'aa' } }, ratcheted)), []);
+});
+
+test('a null in a list of "map" type is an item without keys', () => {
+  const items = {
+    type: 'object',
+    nullable: true,
+    properties: { k: { type: 'string' }, a: { type: 'string' } },
+  };
+  const list = structuralSchema({
+    type: 'object',
+    properties: {
+      v: { type: 'array', items, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k', 'a'] },
+    },
+  });
+  assert.deepEqual(texts(validateCustom({ v: [null, {}] }, list)), ['v[1]: Duplicate value: {}']);
+  assert.deepEqual(
+    texts(
+      validateCustom(
+        {
+          v: [
+            { k: 'x', a: 'y' },
+            { a: 'y', k: 'x' },
+          ],
+        },
+        list,
+      ),
+    ),
+    ['v[1]: Duplicate value: {"a":"y","k":"x"}'],
+  );
+});
+
 test('a definition may constrain the name', () => {
   const named = structuralSchema({
     type: 'object',
@@ -121,8 +246,23 @@ test('decoding prunes, reports in strict mode, and keeps what is preserved', () 
   const body = { ...object({ replicas: 1, foo: 1, any: { z: [1] }, parts: [{ id: 'a', b: 2 }] }), extra: {} };
   const bytes = new TextEncoder().encode(JSON.stringify(body));
   const { value, warnings } = decodeJson(bytes, { schema, kind, mode: 'warn' });
-  assert.deepEqual(warnings, ['unknown field "spec.foo"', 'unknown field "spec.parts[0].b"', 'unknown field "extra"']);
+  assert.deepEqual(warnings, ['unknown field "extra"', 'unknown field "spec.foo"', 'unknown field "spec.parts[0].b"']);
   assert.deepEqual(value['spec'], { any: { z: [1] }, parts: [{ id: 'a' }], replicas: 1 });
+});
+
+test('below additionalProperties: true objects are emptied', () => {
+  const open = structuralSchema({
+    type: 'object',
+    properties: { m: { type: 'object', additionalProperties: true } },
+  });
+  const bytes = new TextEncoder().encode('{"m":{"a":{"b":1},"c":1,"d":[{"e":1},null],"n":null}}');
+  const { value, warnings } = decodeJson(bytes, {
+    schema: open,
+    kind: { group: '', version: '', kind: '' },
+    mode: 'warn',
+  });
+  assert.deepEqual(value, { m: { a: {}, c: 1, d: [{}, null], n: null } });
+  assert.deepEqual(warnings, ['unknown field "m.a.b"', 'unknown field "m.d[0].e"']);
 });
 
 test('defaults fill what is missing or wrongly null; other nulls go', () => {
@@ -152,9 +292,7 @@ test('schemas that are not structural are named so', () => {
     ],
     [
       { type: 'object', properties: { a: { type: 'integer', default: 'x' } } },
-      [
-        's.properties[a].default: Invalid value: "string": s.properties[a].default in body must be of type integer: "string"',
-      ],
+      ['s.properties[a].default: Invalid value: "string":  in body must be of type integer: "string"'],
     ],
     [
       {
@@ -165,6 +303,11 @@ test('schemas that are not structural are named so', () => {
         's.properties[a].x-kubernetes-list-map-keys: Required value: must not be empty if x-kubernetes-list-type is map',
       ],
     ],
+    [
+      { type: 'object', properties: { a: { type: 'array', items: [] } } },
+      ['s.properties[a].items: Forbidden: items must be a schema object and not an array'],
+    ],
+    [{ type: 'object', $schema: 'x' }, [`s: Invalid value: "": OpenAPIV3Schema 'schema' is not supported`]],
     [{ type: 'object', $ref: '#/x' }, ['s.$ref: Forbidden: $ref is not supported']],
     [{ type: 'object', nullable: true }, ['s.nullable: Forbidden: nullable cannot be true at the root']],
     [

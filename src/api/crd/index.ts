@@ -4,4 +4,4 @@ export { hasFormat, isKnownFormat } from './formats.ts';
 export type { Problem } from './problems.ts';
 export { asSchema, schemaFor, structuralSchema } from './schema.ts';
 export { validateStructural } from './structural.ts';
-export { validateCustom, validateCustomUpdate } from './validate.ts';
+export { validateCustom, validateCustomUpdate, validateStatusUpdate } from './validate.ts';

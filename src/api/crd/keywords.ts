@@ -14,6 +14,29 @@ const unsupported: readonly (keyof JSONSchemaProps)[] = [
   '$ref',
 ];
 
+const notStructural = [
+  'id',
+  '$schema',
+  '$ref',
+  'patternProperties',
+  'dependencies',
+  'additionalItems',
+  'definitions',
+] as const;
+
+/** Why a schema cannot even be read as a structural one (NewStructural); undefined when it can. */
+export function unreadable(s: JSONSchemaProps): string | undefined {
+  const keyword = notStructural.find(name => s[name] !== undefined && s[name] !== '');
+  if (keyword) return `OpenAPIV3Schema '${keyword.replace('$schema', 'schema')}' is not supported`;
+  if (Array.isArray(s.items)) return "OpenAPIV3Schema 'items' must be a schema, but is an array";
+  const below = [asSchema(s.items), asSchema(s.additionalProperties), s.not, ...Object.values(s.properties ?? {})];
+  for (const inner of [...below, ...(s.allOf ?? []), ...(s.anyOf ?? []), ...(s.oneOf ?? [])]) {
+    const why = inner && unreadable(inner);
+    if (why) return why;
+  }
+  return undefined;
+}
+
 interface Place {
   readonly root: boolean;
   /** Below the metadata, kind or apiVersion of a resource. */

@@ -15,6 +15,9 @@ export interface Problem {
   readonly message: string;
 }
 
+/** So many are enough to tell: a body of commas could break millions of rules. */
+export const enough = 10_000;
+
 const show = (value: unknown) => (typeof value === 'string' ? goQuote(value) : goMapJson(value));
 
 export const problem = {
@@ -62,3 +65,12 @@ export const problem = {
     message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
   }),
 };
+
+/** One text for values that are equal. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

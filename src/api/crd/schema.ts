@@ -103,7 +103,7 @@ function objectOrMap(props: JSONSchemaProps, preserve: boolean): Schema {
   const mapType = props['x-kubernetes-map-type'];
   return {
     kind: 'map',
-    values: values === true ? { kind: 'scalar', type: 'json', nullable: true } : schemaFor(asSchema(values) ?? {}),
+    values: values === true ? { kind: 'scalar', type: 'emptied', nullable: true } : schemaFor(asSchema(values) ?? {}),
     ...((mapType === 'atomic' || mapType === 'granular') && { mapType }),
     ...common(props.required ? { ...props, allOf: [...(props.allOf ?? []), { required: props.required }] } : props),
   };

@@ -6,10 +6,10 @@ import { RE2JS } from 're2js';
 import { prune } from '../codec/coerce.ts';
 import type { JSONSchemaProps } from '../types/apiextensions-v1.ts';
 import { deepEqual } from '../util/values.ts';
-import { checkKeywords } from './keywords.ts';
+import { checkKeywords, unreadable } from './keywords.ts';
 import { type Problem, problem } from './problems.ts';
 import { asSchema, isIntOrString, schemaFor, structuralSchema } from './schema.ts';
-import { validateCustom } from './validate.ts';
+import { validateValue } from './validate.ts';
 
 type Level = 'root' | 'item' | 'field';
 
@@ -56,14 +56,20 @@ function withStatus(props: JSONSchemaProps, path: string): Problem[] {
 export function validateStructural(props: JSONSchemaProps, path: string, hasStatus = false): Problem[] {
   const out = hasStatus ? withStatus(props, path) : [];
   if (props.nullable) out.push(problem.forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
+  const why = unreadable(props);
+  if (why === undefined) readable(props, path, out);
+  checkKeywords(props, path, out);
+  if (why !== undefined && out.length === 0) out.push(problem.invalid(path, '', why));
+  return out;
+}
+
+function readable(props: JSONSchemaProps, path: string, out: Problem[]): void {
   const structural: Problem[] = [];
   invariants(props, 'root', path, structural);
   completeness(props, props, path, path, structural);
   const text = (p: Problem) => `${p.field}: ${p.message}`;
   out.push(...structural.sort((a, b) => (text(a) < text(b) ? -1 : 1)));
   if (structural.length === 0) defaults(props, path, out, true);
-  checkKeywords(props, path, out);
-  return out;
 }
 
 function invariants(s: JSONSchemaProps, level: Level, path: string, out: Problem[]): void {
@@ -232,19 +238,17 @@ function nestedCompleteness(
   }
 }
 
-/** Defaults must be pruned and valid. */
+/** Defaults must be pruned and valid. Upstream does not look at those below additionalProperties. */
 function defaults(s: JSONSchemaProps, path: string, out: Problem[], root: boolean): void {
   if (s.default !== undefined) {
     const schema = root ? structuralSchema(s) : schemaFor(s);
     const pruned = prune(structuredClone(s.default), schema);
     if (!deepEqual(pruned, s.default))
       out.push(problem.invalid(`${path}.default`, s.default, 'must not have unknown fields'));
-    out.push(...validateCustom(s.default, schema, `${path}.default`));
+    out.push(...validateValue(s.default, schema, `${path}.default`));
   }
   const items = asSchema(s.items);
   if (items) defaults(items, `${path}.items`, out, false);
   for (const [name, inner] of Object.entries(s.properties ?? {}))
     defaults(inner, `${path}.properties[${name}]`, out, false);
-  const values = asSchema(s.additionalProperties);
-  if (values) defaults(values, `${path}.additionalProperties`, out, false);
 }

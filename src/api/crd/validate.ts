@@ -1,41 +1,64 @@
 /**
- * Values of custom resources against their schema, in the order and words of upstream (k8s.io/kube-openapi/pkg/validation and
- * k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype).
+ * Values of custom resources against their schema, in the order and words of upstream (k8s.io/kube-openapi/pkg/validation). All that a
+ * schema says of a value is checked, also when the value is of a wrong type.
  */
 import { RE2JS } from 're2js';
 import type { Constraints, ListSchema, ObjectSchema, ScalarSchema, Schema, ValueSchema } from '../schema.ts';
 import { goQuote } from '../util/go-text.ts';
 import { deepEqual } from '../util/values.ts';
-import { hasFormat } from './formats.ts';
-import { type Problem, problem } from './problems.ts';
+import { hasFormat, isKnownFormat } from './formats.ts';
+import { checkLists } from './lists.ts';
+import { canonical, enough, type Problem, problem } from './problems.ts';
 
 type Json = Record<string, unknown>;
 
-/** So many are enough to tell: a body of commas could break millions of rules. */
-const enough = 10_000;
-
-/** All violations of a whole object or of one value at `path`. Metadata is checked elsewhere. */
-export function validateCustom(value: unknown, schema: Schema, path = ''): Problem[] {
-  const out: Problem[] = [];
-  check(value, schema, path, out, undefined);
-  checkLists(value, schema, path, out);
-  return out;
+/** All violations of a whole object. Metadata is checked elsewhere. */
+export function validateCustom(value: unknown, schema: Schema): Problem[] {
+  return [...validateValue(value, schema), ...checkLists(value, schema)];
 }
 
 /** Violations that an update brings: parts that are as they were stay allowed (upstream's ratcheting). */
 export function validateCustomUpdate(value: unknown, old: unknown, schema: Schema): Problem[] {
-  const out: Problem[] = [];
-  check(value, schema, '', out, old);
-  const before: Problem[] = [];
-  checkLists(old, schema, '', before);
-  if (before.length === 0) checkLists(value, schema, '', out);
-  return out;
+  return [...validateValue(value, schema, '', old), ...checkListsUpdate(value, old, schema)];
 }
 
-const child = (path: string, name: string) => (path ? `${path}.${name}` : name);
+/** The same for a write of the status alone, which says nothing of the rest. */
+export function validateStatusUpdate(value: Json, old: Json, schema: ObjectSchema): Problem[] {
+  const { status } = value;
+  const own = schema.fields.get('status')?.schema;
+  const found = own && status !== undefined ? validateValue(status, own, 'status', old['status']) : [];
+  return [...found, ...checkListsUpdate(value, old, schema)];
+}
+
+function checkListsUpdate(value: unknown, old: unknown, schema: Schema): Problem[] {
+  const found = checkLists(value, schema);
+  return found.length > 0 && checkLists(old, schema).length === 0 ? found : [];
+}
+
+/** What the keywords of a schema forbid. `prefix` says where the value stands: texts name only what lies below it. */
+export function validateValue(value: unknown, schema: Schema, prefix = '', old?: unknown): Problem[] {
+  const out: Problem[] = [];
+  check(value, schema, { path: '', schema, old, out });
+  const seen = new Set<string>();
+  return out.flatMap(found => {
+    const text = `${found.field} ${found.message}`;
+    if (seen.has(text)) return [];
+    seen.add(text);
+    return [{ ...found, field: [prefix, found.field].filter(Boolean).join('.') || '<nil>' }];
+  });
+}
+
+/** Where a value stands. */
+interface Place {
+  readonly path: string;
+  /** The structure there, also for the branches of a junctor. */
+  readonly schema: Schema | undefined;
+  /** What stood there before; undefined when nobody knows. */
+  readonly old: unknown;
+  readonly out: Problem[];
+}
 
 function typeOf(value: unknown): string {
-  if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
   return typeof value;
@@ -46,7 +69,7 @@ const scalarTypes: Partial<Record<ScalarSchema['type'], readonly string[]>> = {
   bool: ['boolean'],
   int32: ['integer'],
   int64: ['integer'],
-  double: ['number', 'integer'],
+  double: ['number'],
   intOrString: ['integer', 'string'],
 };
 function allowedTypes(schema: Schema): readonly string[] | undefined {
@@ -54,67 +77,113 @@ function allowedTypes(schema: Schema): readonly string[] | undefined {
   return schema.kind === 'scalar' ? scalarTypes[schema.type] : ['object'];
 }
 
-function check(value: unknown, schema: Schema, path: string, out: Problem[], old: unknown): void {
-  if (out.length >= enough) return;
-  if (old !== undefined && deepEqual(value, old)) return;
-  const actual = typeOf(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Whether it is as it was, and so may stay. */
+const unchanged = (value: unknown, { old }: Place) => old !== undefined && deepEqual(value, old);
+
+function check(value: unknown, schema: Schema, place: Place): void {
+  if (place.out.length >= enough || unchanged(value, place)) return;
+  checkType(value, schema, place);
+  const { constraints = {} } = schema;
+  const inner = schema.kind === 'list' ? schema.items : undefined;
+  checkConstraints(value, constraints, place, inner && ((item, at) => check(item, inner, at)));
+  if (isObject(value)) checkMembers(value, schema, place);
+}
+
+/** A branch of a junctor, which speaks of values only. */
+function checkBranch(value: unknown, branch: ValueSchema, place: Place): void {
+  const { items, properties = {}, required = [] } = branch;
+  checkConstraints(value, branch, place, items && ((item, at) => checkPart(item, items, at)));
+  if (!isObject(value)) return;
+  for (const [name, inner] of Object.entries(properties))
+    if (Object.hasOwn(value, name)) checkPart(value[name], inner, memberPlace(place, name));
+  checkRequired(value, required, place);
+}
+
+function checkPart(value: unknown, branch: ValueSchema, place: Place): void {
+  if (place.out.length < enough && !unchanged(value, place)) checkBranch(value, branch, place);
+}
+
+function checkType(value: unknown, schema: Schema, { path, out }: Place): void {
   const allowed = allowedTypes(schema);
-  if (value === null && schema.nullable) return;
-  if (allowed && !allowed.includes(actual)) {
-    const wanted = schema.kind === 'scalar' && schema.type === 'double' ? 'number' : allowed.join(',');
-    out.push(problem.typeInvalid(path, actual, `${path} in body must be of type ${wanted}: "${actual}"`));
-    return;
-  }
-  if (schema.constraints) checkConstraints(value, schema.constraints, path, out);
-  if (schema.kind === 'list') {
-    const before = correlate(value as unknown[], schema, old);
-    (value as unknown[]).forEach((item, i) => void check(item, schema.items, `${path}[${i}]`, out, before(item)));
-  } else if (schema.kind === 'map')
-    for (const [key, inner] of Object.entries(value as Json))
-      check(inner, schema.values, child(path, key), out, memberOf(old, key));
-  else if (schema.kind === 'object') checkObject(value as Json, schema, path, out, old);
+  if (!allowed || (value === null && schema.nullable)) return;
+  const actual = value === null ? 'null' : typeOf(value);
+  if (allowed.includes(actual) || (actual === 'integer' && allowed.includes('number'))) return;
+  const { format = '' } = schema.constraints ?? {};
+  const formatted = value !== null && schema.kind === 'scalar' && schema.type === 'string' && isKnownFormat(format);
+  const [wanted, found] = formatted ? [format, formatOf(value)] : [allowed.join(','), actual];
+  if (found === undefined) return;
+  const detail = `${path} in body must be of type ${wanted}: ${goQuote(found)}`;
+  out.push(problem.typeInvalid(path, found, detail));
+}
+
+/** What upstream takes a value's own format to be. It overlooks lists where a format is asked for. */
+function formatOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return Array.isArray(value) ? undefined : '';
 }
 
 function memberOf(object: unknown, key: string): unknown {
-  const isObject = typeof object === 'object' && object !== null && !Array.isArray(object);
-  return isObject && Object.hasOwn(object, key) ? (object as Json)[key] : undefined;
+  return isObject(object) && Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** What an item was before: only items of "map" lists can be told. */
-function correlate(list: readonly unknown[], schema: ListSchema, old: unknown): (item: unknown) => unknown {
-  const { mapKeys } = schema;
-  if (schema.listType !== 'map' || !mapKeys || !Array.isArray(old) || list.length === 0) return () => undefined;
+function memberPlace({ path, schema, old, out }: Place, name: string): Place {
+  const known = schema?.kind === 'object' ? schema.fields.get(name)?.schema : undefined;
+  const inner = schema?.kind === 'map' ? schema.values : known;
+  return { path: path ? `${path}.${name}` : name, schema: inner, old: memberOf(old, name), out };
+}
+
+/** The places of a list's items. What an item was before can only be told in "map" lists. */
+function itemPlaces(list: readonly unknown[], { path, schema, old, out }: Place): (item: unknown, i: number) => Place {
+  const { items, listType, mapKeys } = (schema ?? {}) as Partial<ListSchema>;
+  const place = (i: number, before: unknown): Place => ({ path: `${path}[${i}]`, schema: items, old: before, out });
+  if (listType !== 'map' || !mapKeys || !Array.isArray(old) || list.length === 0) return (_, i) => place(i, undefined);
   const keyOf = (item: unknown) => canonical(mapKeys.map(k => memberOf(item, k) ?? null));
   const known = new Map<string, unknown>(old.map(item => [keyOf(item), item]));
-  return item => known.get(keyOf(item));
+  return (item, i) => place(i, known.get(keyOf(item)));
 }
 
-function checkObject(value: Json, schema: ObjectSchema, path: string, out: Problem[], old: unknown): void {
-  checkRequired(value, schema.required, path, out);
-  if (schema.embeddedResource)
-    for (const name of ['apiVersion', 'kind'])
-      if (!Object.hasOwn(value, name)) out.push(problem.required(child(path, name), 'must not be empty'));
-  for (const [name, field] of schema.fields) {
+function checkMembers(value: Json, schema: Schema, place: Place): void {
+  if (schema.kind === 'map')
+    for (const [key, inner] of Object.entries(value)) check(inner, schema.values, memberPlace(place, key));
+  if (schema.kind !== 'object') return;
+  for (const [name, { schema: inner }] of schema.fields) {
     if (!Object.hasOwn(value, name)) continue;
-    const inner = field.schema;
+    const at = memberPlace(place, name);
     // A schema with a name is a built-in type: metadata, which has its own rules besides those on names.
-    if (inner.kind !== 'object' || inner.name === undefined)
-      check(value[name], inner, child(path, name), out, memberOf(old, name));
-    else if (inner.constraints) out.push(...checkValue(value[name], inner.constraints, child(path, name)));
+    if (inner.kind !== 'object' || inner.name === undefined) check(value[name], inner, at);
+    else if (inner.constraints) checkPart(value[name], inner.constraints, at);
   }
+  checkRequired(value, schema.required, place);
 }
 
-function checkRequired(value: Json, required: readonly string[], path: string, out: Problem[]): void {
-  for (const name of required) if (!Object.hasOwn(value, name)) out.push(problem.required(child(path, name)));
+function checkRequired(value: Json, required: readonly string[], { path, out }: Place): void {
+  for (const name of required)
+    if (!Object.hasOwn(value, name)) out.push(problem.required(path ? `${path}.${name}` : name));
 }
 
-function checkConstraints(value: unknown, c: Constraints, path: string, out: Problem[]): void {
-  if (c.enum && !c.enum.some(allowed => deepEqual(allowed, value))) out.push(problem.notSupported(path, value, c.enum));
+/** All that is said of the value itself, and of its items by `checkItem`. */
+function checkConstraints(
+  value: unknown,
+  c: ValueSchema,
+  place: Place,
+  checkItem: ((item: unknown, at: Place) => void) | undefined,
+): void {
+  const { path, out } = place;
+  if (value !== null) checkJunctors(value, c, place);
   if (typeof value === 'string') checkString(value, c, path, out);
   else if (typeof value === 'number') checkNumber(value, c, path, out);
-  else if (Array.isArray(value)) checkList(value, c, path, out);
-  else if (typeof value === 'object' && value !== null) checkSize(value as Json, c, path, out);
-  checkJunctors(value, c, path, out);
+  else if (Array.isArray(value)) {
+    const at = itemPlaces(value, place);
+    if (checkItem) for (const [i, item] of value.entries()) checkItem(item, at(item, i));
+    checkLength(value, c, path, out);
+  }
+  // Upstream finds null in no enum.
+  if (c.enum && !c.enum.some(one => one !== null && deepEqual(one, value)))
+    out.push(problem.notSupported(path, value, c.enum));
+  if (isObject(value)) checkSize(value, c, path, out);
 }
 
 const patterns = new Map<string, RE2JS>();
@@ -137,21 +206,34 @@ function lengthOf(text: string): number {
 
 function checkString(value: string, c: Constraints, path: string, out: Problem[]): void {
   if (c.maxLength !== undefined && lengthOf(value) > c.maxLength) out.push(problem.tooLong(path, c.maxLength));
-  if (c.minLength !== undefined && lengthOf(value) < c.minLength)
+  else if (c.minLength !== undefined && lengthOf(value) < c.minLength)
     out.push(problem.invalid(path, value, `${path} in body should be at least ${c.minLength} chars long`));
-  if (c.pattern !== undefined && !matches(c.pattern, value))
+  else if (c.pattern && !matches(c.pattern, value))
     out.push(problem.invalid(path, value, `${path} in body should match '${c.pattern}'`));
   if (c.format !== undefined && !hasFormat(value, c.format))
     out.push(problem.typeInvalid(path, value, `${path} in body must be of type ${c.format}: ${goQuote(value)}`));
 }
 
+/** Upstream compares an integer with the whole part of a bound. */
 function checkNumber(value: number, c: Constraints, path: string, out: Problem[]): void {
   const complain = (what: string) => out.push(problem.invalid(path, value, `${path} in body should be ${what}`));
-  if (c.multipleOf !== undefined && !isMultiple(value, c.multipleOf)) complain(`a multiple of ${c.multipleOf}`);
-  if (c.maximum !== undefined && (c.exclusiveMaximum ? value >= c.maximum : value > c.maximum))
-    complain(`less than ${c.exclusiveMaximum ? '' : 'or equal to '}${c.maximum}`);
-  if (c.minimum !== undefined && (c.exclusiveMinimum ? value <= c.minimum : value < c.minimum))
-    complain(`greater than ${c.exclusiveMinimum ? '' : 'or equal to '}${c.minimum}`);
+  const bound = (limit: number) => (Number.isInteger(value) ? Math.trunc(limit) : limit);
+  if (c.multipleOf !== undefined) {
+    const factor = bound(c.multipleOf);
+    if (factor <= 0)
+      out.push(problem.invalid(path, factor, `factor MultipleOf declared for ${path} must be positive: ${factor}`));
+    else if (!isMultiple(value, factor)) complain(`a multiple of ${factor}`);
+  }
+  if (c.minimum !== undefined) {
+    const least = bound(c.minimum);
+    if (c.exclusiveMinimum ? value <= least : value < least)
+      complain(`greater than ${c.exclusiveMinimum ? '' : 'or equal to '}${least}`);
+  }
+  if (c.maximum !== undefined) {
+    const most = bound(c.maximum);
+    if (c.exclusiveMaximum ? value >= most : value > most)
+      complain(`less than ${c.exclusiveMaximum ? '' : 'or equal to '}${most}`);
+  }
 }
 
 function isMultiple(value: number, of: number): boolean {
@@ -159,111 +241,75 @@ function isMultiple(value: number, of: number): boolean {
   return Math.abs(ratio - Math.round(ratio)) < 1e-9 * Math.max(1, Math.abs(ratio));
 }
 
-function checkList(value: unknown[], c: Constraints, path: string, out: Problem[]): void {
+function checkLength(value: readonly unknown[], c: Constraints, path: string, out: Problem[]): void {
   if (c.minItems !== undefined && value.length < c.minItems)
     out.push(problem.invalid(path, value.length, `${path} in body should have at least ${c.minItems} items`));
   if (c.maxItems !== undefined && value.length > c.maxItems) out.push(problem.tooMany(path, value.length, c.maxItems));
-  if (c.uniqueItems && duplicatesOf(value).length > 0)
-    out.push(problem.invalid(path, '', `${path} in body shouldn't contain duplicates`));
 }
 
-function checkSize(value: Json, c: Constraints & ValueSchema, path: string, out: Problem[]): void {
+function checkSize(value: Json, c: Constraints, path: string, out: Problem[]): void {
   const size = Object.keys(value).length;
   if (c.minProperties !== undefined && size < c.minProperties)
     out.push(problem.invalid(path, size, `${path} in body should have at least ${c.minProperties} properties`));
   if (c.maxProperties !== undefined && size > c.maxProperties) out.push(problem.tooMany(path, size, c.maxProperties));
 }
 
-function checkValue(value: unknown, schema: ValueSchema, path: string): Problem[] {
-  const out: Problem[] = [];
-  checkConstraints(value, schema, path, out);
-  if (Array.isArray(value)) {
-    const { items } = schema;
-    if (items) value.forEach((item, i) => void out.push(...checkValue(item, items, `${path}[${i}]`)));
-  } else if (typeof value === 'object' && value !== null) {
-    const object = value as Json;
-    checkRequired(object, schema.required ?? [], path, out);
-    for (const [name, inner] of Object.entries(schema.properties ?? {}))
-      if (Object.hasOwn(object, name)) out.push(...checkValue(object[name], inner, child(path, name)));
-  }
-  return out;
-}
-
-/** Upstream reports junctors without a field, and then what the best branch lacks. */
-function checkJunctors(value: unknown, c: Constraints, path: string, out: Problem[]): void {
-  const name = JSON.stringify(path);
-  const complain = (text: string) => void out.push(problem.invalid('<nil>', '', `${name} ${text}`));
-  const results = (branches: readonly ValueSchema[]) => branches.map(b => checkValue(value, b, path));
+/** Upstream reports junctors without a field, and then what the branch lacks in which it looked at most. */
+function checkJunctors(value: unknown, c: Constraints, place: Place): void {
+  const { path, out } = place;
+  const name = goQuote(path);
+  const complain = (text: string) => void out.push(problem.invalid('', '', `${name} ${text}`));
+  const tried = (branches: readonly ValueSchema[]) => branches.map(branch => tryBranch(value, branch, place));
   if (c.anyOf?.length) {
-    const found = results(c.anyOf);
-    if (!found.some(r => r.length === 0)) {
+    const results = tried(c.anyOf);
+    if (!results.some(r => r.length === 0)) {
       complain('must validate at least one schema (anyOf)');
-      out.push(...fewest(found));
+      out.push(...mostSeen(value, c.anyOf, results));
     }
   }
   if (c.oneOf?.length) {
-    const found = results(c.oneOf);
-    const valid = found.filter(r => r.length === 0).length;
+    const results = tried(c.oneOf);
+    const valid = results.filter(r => r.length === 0).length;
     if (valid === 0) {
       complain('must validate one and only one schema (oneOf). Found none valid');
-      out.push(...fewest(found));
+      out.push(...mostSeen(value, c.oneOf, results));
     } else if (valid > 1) complain(`must validate one and only one schema (oneOf). Found ${valid} valid alternatives`);
   }
   if (c.allOf?.length) {
-    const failed = results(c.allOf).filter(r => r.length > 0);
-    if (failed.length > 0) {
+    const failed = tried(c.allOf).filter(r => r.length > 0);
+    for (const found of failed) out.push(...found);
+    if (failed.length > 0)
       complain(`must validate all the schemas (allOf)${failed.length === c.allOf.length ? '. None validated' : ''}`);
-      out.push(...failed.flat());
-    }
   }
-  if (c.not && checkValue(value, c.not, path).length === 0) complain('must not validate the schema (not)');
+  if (c.not && tryBranch(value, c.not, place).length === 0) complain('must not validate the schema (not)');
 }
 
-const fewest = (results: readonly Problem[][]) => results.reduce((a, b) => (b.length < a.length ? b : a));
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-}
-
-/** Indexes of the second appearance of values. */
-function duplicatesOf(list: readonly unknown[], keyOf: (item: unknown) => unknown = item => item): number[] {
-  const seen = new Map<string, number>();
-  const out: number[] = [];
-  list.forEach((item, i) => {
-    const key = canonical(keyOf(item));
-    const times = seen.get(key) ?? 0;
-    if (times === 1) out.push(i);
-    seen.set(key, times + 1);
-  });
+function tryBranch(value: unknown, branch: ValueSchema, place: Place): readonly Problem[] {
+  const out: Problem[] = [];
+  checkBranch(value, branch, { ...place, out });
   return out;
 }
 
-function checkLists(value: unknown, schema: Schema, path: string, out: Problem[]): void {
-  if (out.length >= enough) return;
-  if (schema.kind === 'list' && Array.isArray(value)) {
-    if (schema.listType === 'set')
-      for (const i of duplicatesOf(value)) out.push(problem.duplicate(`${path}[${i}]`, value[i]));
-    else if (schema.listType === 'map') checkListMap(value, schema, path, out);
-    value.forEach((item, i) => void checkLists(item, schema.items, `${path}[${i}]`, out));
-  } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    if (schema.kind === 'map')
-      for (const [key, inner] of Object.entries(value)) checkLists(inner, schema.values, `${path}[${key}]`, out);
-    else if (schema.kind === 'object' && schema.name === undefined)
-      for (const [name, field] of schema.fields)
-        if (Object.hasOwn(value, name)) checkLists((value as Json)[name], field.schema, child(path, name), out);
-  }
+function mostSeen(
+  value: unknown,
+  branches: readonly ValueSchema[],
+  results: readonly (readonly Problem[])[],
+): readonly Problem[] {
+  let best = 0;
+  const counts = branches.map(branch => checksOf(value, branch));
+  for (const [i, count] of counts.entries()) if (count > (counts[best] ?? 0)) best = i;
+  return results[best] ?? [];
 }
 
-function checkListMap(list: readonly unknown[], schema: ListSchema, path: string, out: Problem[]): void {
-  const keys = schema.mapKeys ?? [];
-  const keyOf = (item: unknown) =>
-    Object.fromEntries(keys.filter(k => Object.hasOwn(item as Json, k)).map(k => [k, (item as Json)[k]]));
-  const bad = list.findIndex(item => typeof item !== 'object' || item === null || Array.isArray(item));
-  if (bad >= 0)
-    out.push(problem.invalid(`${path}[${bad}]`, list[bad], 'must be an object for an array of list-type map'));
-  else for (const i of duplicatesOf(list, keyOf)) out.push(problem.duplicate(`${path}[${i}]`, keyOf(list[i])));
+/** How many checks upstream makes of a value (its MatchCount), as far as branches of one junctor can differ in it. */
+function checksOf(value: unknown, branch: ValueSchema): number {
+  if (value === null) return 1;
+  const { items, properties = {} } = branch;
+  let count = typeof value === 'boolean' ? 4 : typeof value === 'string' ? 5 : 6;
+  if (typeof value === 'string' && isKnownFormat(branch.format ?? '')) count++;
+  if (Array.isArray(value) && items) for (const item of value) count += checksOf(item, items);
+  if (isObject(value))
+    for (const [name, inner] of Object.entries(properties))
+      if (Object.hasOwn(value, name)) count += checksOf(value[name], inner);
+  return count;
 }

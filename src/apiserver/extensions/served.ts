@@ -1,8 +1,17 @@
 /** An established definition as served resources: the same pipeline as for built-in kinds. */
 import type { OtherVersions } from '../../api/apply/index.ts';
-import { defaultCustom, structuralSchema, validateCustom, validateCustomUpdate } from '../../api/crd/index.ts';
+import { prune } from '../../api/codec/coerce.ts';
+import { DecodeError } from '../../api/codec/decode-error.ts';
+import { canonicalTime } from '../../api/codec/time.ts';
+import {
+  defaultCustom,
+  structuralSchema,
+  validateCustom,
+  validateCustomUpdate,
+  validateStatusUpdate,
+} from '../../api/crd/index.ts';
 import { ageOf } from '../../api/duration.ts';
-import { compileFieldPath, firstAt } from '../../api/jsonpath/index.ts';
+import { compileFieldPath, firstAt, formatValue, JsonPathError } from '../../api/jsonpath/index.ts';
 import type { Unstructured } from '../../api/object.ts';
 import type { ObjectSchema, ResourceInfo, SubresourceInfo } from '../../api/schema.ts';
 import type {
@@ -10,14 +19,19 @@ import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
 } from '../../api/types/apiextensions-v1.ts';
-import type { FieldError } from '../registry/field-errors.ts';
-import { validateObjectMeta, validateObjectMetaUpdate } from '../registry/meta/object-meta.ts';
+import {
+  anyFinalizer,
+  finalizerWarnings,
+  validateObjectMeta,
+  validateObjectMetaUpdate,
+} from '../registry/meta/object-meta.ts';
 import type { Column, Strategy } from '../registry/strategy.ts';
-import { decodeObjectValue } from '../server/codec.ts';
 import { compareVersions } from '../server/resources.ts';
 import type { Served } from '../server/scope.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type Converter, noConversion } from './converter.ts';
+import { embeddedCheck } from './embedded.ts';
+import { validateScaleSpec, validateScaleStatus } from './scale.ts';
 
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const readWrite = ['get', 'patch', 'update'];
@@ -51,6 +65,7 @@ function cellReader(column: CustomResourceColumnDefinition): (obj: Unstructured,
   const path = compileFieldPath(column.jsonPath);
   return (obj, now) => {
     const value = firstAt(path, obj);
+    if (column.type === 'string' && value === null) return '<no value>';
     if (value === undefined || value === null) return null;
     switch (column.type) {
       case 'date':
@@ -62,14 +77,19 @@ function cellReader(column: CustomResourceColumnDefinition): (obj: Unstructured,
       case 'boolean':
         return typeof value === 'boolean' ? value : null;
       default:
-        return typeof value === 'object' ? JSON.stringify(value) : String(value);
+        return formatValue(value);
     }
   };
 }
 
 /** An empty date is unknown, anything else that is none is invalid. */
 function dateCell(text: string, now: number): string {
-  return text !== '' && Number.isNaN(Date.parse(text)) ? '<invalid>' : ageOf(text, now);
+  try {
+    return text === '' || text === 'null' ? '<unknown>' : ageOf(canonicalTime(text), now);
+  } catch (e) {
+    if (e instanceof DecodeError) return '<invalid>';
+    throw e;
+  }
 }
 
 const nameColumn: Column<Unstructured> = {
@@ -89,18 +109,33 @@ const defaultAge: CustomResourceColumnDefinition = {
 
 function columnsOf(version: CustomResourceDefinitionVersion): Column<Unstructured>[] {
   const defined = version.additionalPrinterColumns ?? [];
-  const columns = defined.length > 0 ? defined : [defaultAge];
-  return [
-    nameColumn,
-    ...columns.map(column => ({
-      name: column.name,
-      type: column.type as 'string',
-      ...(column.format && { format: column.format }),
-      description: column.description || `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
-      priority: column.priority ?? 0,
-      cell: cellReader(column),
-    })),
-  ];
+  return [nameColumn, ...untilUnreadable(defined.length > 0 ? defined : [defaultAge])];
+}
+
+/** Upstream leaves out a column whose path cannot be read, and those after it. */
+function untilUnreadable(columns: readonly CustomResourceColumnDefinition[]): Column<Unstructured>[] {
+  const out: Column<Unstructured>[] = [];
+  for (const column of columns) {
+    try {
+      out.push(columnOf(column));
+    } catch (e) {
+      if (e instanceof JsonPathError) break;
+      throw e;
+    }
+  }
+  return out;
+}
+
+function columnOf(column: CustomResourceColumnDefinition): Column<Unstructured> {
+  const { name, type, format, jsonPath, priority = 0 } = column;
+  return {
+    name,
+    type: type as 'string',
+    ...(format && { format }),
+    description: column.description || `Custom resource definition column (in JSONPath format): ${jsonPath}`,
+    priority,
+    cell: cellReader(column),
+  };
 }
 
 function selectableOf(
@@ -120,8 +155,14 @@ function selectableOf(
 function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion): Strategy<Unstructured> {
   const hasStatus = 'status' in info.subresources;
   const scale = version.subresources?.scale;
-  const check = (obj: Unstructured) => validateCustom(obj, info.schema);
-  const checkUpdate = (obj: Unstructured, old: Unstructured) => validateCustomUpdate(obj, old, info.schema);
+  const checkEmbedded = embeddedCheck(info.schema);
+  const checkUpdate = (obj: Unstructured, old: Unstructured) => [
+    ...anyFinalizer(validateObjectMetaUpdate(obj.metadata, old.metadata)),
+    ...validateCustomUpdate(obj, old, info.schema),
+    ...validateScaleSpec(obj, scale),
+    ...validateScaleStatus(obj, scale),
+    ...checkEmbedded(obj),
+  ];
   return {
     resource: `${info.group}/${info.plural}`,
     generation: true,
@@ -136,17 +177,22 @@ function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion
       if (old['status'] === undefined) delete obj['status'];
       else obj['status'] = structuredClone(old['status']);
     },
-    validate: obj => [...anyFinalizer(validateObjectMeta(obj.metadata, info.namespaced)), ...check(obj)],
-    validateUpdate: (obj, old) => [
-      ...anyFinalizer(validateObjectMetaUpdate(obj.metadata, old.metadata)),
-      ...checkUpdate(obj, old),
+    validate: obj => [
+      ...anyFinalizer(validateObjectMeta(obj.metadata, info.namespaced)),
+      ...validateCustom(obj, info.schema),
+      ...validateScaleSpec(obj, scale),
+      ...validateScaleStatus(obj, scale),
+      ...checkEmbedded(obj),
     ],
+    validateUpdate: checkUpdate,
+    warnings: (obj, old) => finalizerWarnings(obj.metadata, old?.metadata),
     subresources: {
       status: {
         prepareForUpdate: onlyStatus,
         validateUpdate: (obj, old) => [
-          ...validateObjectMetaUpdate(obj.metadata, old.metadata),
-          ...checkUpdate(obj, old),
+          ...anyFinalizer(validateObjectMetaUpdate(obj.metadata, old.metadata)),
+          ...validateStatusUpdate(obj, old, info.schema),
+          ...validateScaleStatus(obj, scale),
         ],
       },
       scale: { validateUpdate: checkUpdate },
@@ -161,11 +207,6 @@ function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion
   };
 }
 
-/** Only built-in kinds restrict finalizers to qualified names. */
-function anyFinalizer(found: readonly FieldError[]): FieldError[] {
-  return found.filter(e => !e.field.startsWith('metadata.finalizers['));
-}
-
 /** A status write keeps everything else, metadata included. */
 function onlyStatus(obj: Unstructured, old: Unstructured): void {
   const { status } = obj;
@@ -176,10 +217,6 @@ function onlyStatus(obj: Unstructured, old: Unstructured): void {
   else obj['status'] = status;
   if (managedFields) obj.metadata.managedFields = managedFields;
   obj.metadata.resourceVersion = resourceVersion ?? '';
-}
-
-function prune(obj: Unstructured, info: ResourceInfo, schema: ObjectSchema): Unstructured {
-  return decodeObjectValue(obj, info, schema, 'Ignore').object;
 }
 
 /**
@@ -208,7 +245,7 @@ export function customServed(
     storedAs: entry => storage.name === version.name && entry.modRevision > writtenSince,
     write: obj => converter.convert(obj, storedApiVersion),
     read(obj) {
-      const read = prune(converter.convert(obj, apiVersion), info, info.schema);
+      const read = prune(converter.convert(obj, apiVersion), info.schema);
       defaultCustom(read, info.schema);
       return read;
     },

@@ -39,6 +39,7 @@ const scalars: Record<ScalarType, (random: Random) => unknown> = {
   json: random => pick<unknown>(random, [null, 1, 'a', {}, []]),
   raw: () => ({}),
   fieldsV1: () => ({}),
+  emptied: () => ({}),
 };
 
 /** A value that the schema's types allow, with any field left out. */

@@ -47,7 +47,7 @@ export async function runApply(
   checkTyped({ schema, apiVersion: apiVersionOf(served.info), applied: document.value as ApplyObject });
   const { object, warnings } = decodeObjectValue(document.value, served.info, schema, parameters.fieldValidation);
   for (const warning of warnings) scope.warn(warning);
-  const applied = identified(object, served.info);
+  const applied = identified(object, served.info, schema);
   applied.metadata.name ||= info.name;
   checkName(scope, served, applied);
   const merge = (live: Unstructured | undefined) =>

@@ -18,6 +18,7 @@ import type { Scope, Served, Undo } from './scope.ts';
 
 const generatedNameTries = 8;
 const maxGeneratedPrefix = 58;
+const terminating = 'create not allowed while custom resource definition is terminating';
 
 export function createObject(scope: Scope, served: Served): Awaitable<ApiResponse> {
   const media = negotiated(scope, served, writeOffer);
@@ -38,7 +39,6 @@ export function createFrom(
   parameters: WriteParameters,
   applied = false,
 ): Promise<Entry> {
-  if (served.custom && !served.custom.acceptsCreates) throw errors.methodNotSupported(groupResource(served), 'create');
   checkNamespace(scope, served, obj);
   if (obj.metadata.resourceVersion)
     throw errors.badRequest('resourceVersion should not be set on objects to be created');
@@ -116,6 +116,8 @@ async function createOnce(
     options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1', ...(dryRun && { dryRun: ['All'] }) },
     dryRun,
   });
+  if (served.custom && !served.custom.acceptsCreates)
+    throw errors.forbidden(groupResource(served), obj.metadata.name, terminating);
   const admission = admit(core.admission, request);
   if (admission) await admission;
   strategy.prepareForCreate?.(obj, context);

@@ -74,14 +74,14 @@ export function patched(
   let decoded: DecodedObject;
   try {
     decoded = fitObject(result(), schema, fieldValidation, problems);
-    const problem = kindProblem(namedKind(decoded.object, kind), kind);
+    const problem = schema.name === undefined ? undefined : kindProblem(namedKind(decoded.object, kind), kind);
     if (problem !== undefined) throw new DecodeError(problem);
   } catch (e) {
     if (!(e instanceof DecodeError)) throw e;
     throw type === 'strategic' ? unfitPatch(patch.value, e) : unfitResult(result(), e);
   }
   for (const warning of decoded.warnings) scope.warn(warning);
-  return identified(decoded.object, kind);
+  return identified(decoded.object, kind, schema);
 }
 
 export function patchDocument(scope: Scope, type: PatchType): Document {

@@ -5,7 +5,7 @@ import type { Unstructured } from '../../api/object.ts';
 import { formatLabelSelector, selectorFromSet } from '../../api/selectors/index.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import type { LabelSelector } from '../../api/types/meta-v1.ts';
-import { errors, isNotFound } from '../../base/errors.ts';
+import { ApiError, errors, isNotFound } from '../../base/errors.ts';
 import { ageColumn, nameColumn } from '../registry/columns.ts';
 import { aggregate, field } from '../registry/field-errors.ts';
 import { requireFieldManager, requireType } from './apply.ts';
@@ -13,6 +13,7 @@ import { identified, readBody } from './body.ts';
 import { type Document, decodeObjectValue } from './codec.ts';
 import { writeContext } from './managed-fields.ts';
 import type { Negotiated } from './negotiation.ts';
+import { AccessorError, integerAt, textAt, valueAt } from './nested.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { partialOf, respondValue, servedObject, toServed } from './output.ts';
 import { patchDocument, patched, patchType } from './patch.ts';
@@ -28,14 +29,13 @@ interface Scale extends Unstructured {
 const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 const scaleSchema = () => schemaOf('autoscaling.v1.Scale');
 
-/** Values at a simple path such as ".spec.replicas". */
-function valueAt(obj: unknown, path: string): unknown {
-  let value = obj;
-  for (const key of path.split('.').slice(1)) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+/** @throws ApiError 500, as upstream, when the field has another type */
+function readField<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (e) {
+    throw e instanceof AccessorError ? new ApiError(500, undefined, e.message) : e;
   }
-  return value;
 }
 
 function setAt(obj: Unstructured, path: string, value: unknown): void {
@@ -49,8 +49,10 @@ function setAt(obj: Unstructured, path: string, value: unknown): void {
   if (last !== undefined) at[last] = value;
 }
 
-function selectorText(value: unknown): string {
-  if (typeof value === 'string') return value;
+/** Custom resources have it as text. */
+function selectorOf(served: Served, obj: Unstructured, path: string): string {
+  if (served.custom) return readField(() => textAt(obj, path)) ?? '';
+  const value = valueAt(obj, path);
   if (typeof value !== 'object' || value === null) return '';
   if ('matchLabels' in value || 'matchExpressions' in value) return formatLabelSelector(value as LabelSelector);
   return selectorFromSet(value as Record<string, string>).toString();
@@ -64,15 +66,16 @@ function pathsOf(served: Served) {
 function scaleOf(served: Served, obj: Unstructured): Scale {
   const paths = pathsOf(served);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = obj.metadata;
-  const replicas = valueAt(obj, paths.specReplicas);
-  const selector = paths.selector ? selectorText(valueAt(obj, paths.selector)) : '';
+  const replicas = readField(() => integerAt(obj, paths.specReplicas));
+  const ready = readField(() => integerAt(obj, paths.statusReplicas)) ?? 0;
+  const selector = paths.selector ? selectorOf(served, obj, paths.selector) : '';
   const metadata = { name, ...(namespace && { namespace }), uid, resourceVersion, creationTimestamp };
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: metadata as Scale['metadata'],
-    spec: typeof replicas === 'number' ? { replicas } : {},
-    status: { replicas: Number(valueAt(obj, paths.statusReplicas) ?? 0), ...(selector && { selector }) },
+    spec: replicas === undefined ? {} : { replicas },
+    status: { replicas: ready, ...(selector && { selector }) },
   };
 }
 
@@ -103,11 +106,15 @@ function missingScale(served: Served, name: string) {
   return errors.notFound(groupResource(served), name);
 }
 
+const replicasField = (served: Served) => `the spec replicas field ${JSON.stringify(pathsOf(served).specReplicas)}`;
+
 export async function getScale(scope: Scope, served: Served): Promise<ApiResponse> {
   const media = negotiated(scope, served, writeOffer);
   try {
     const entry = await readEntry(scope, served);
-    return respondScale(scope, 200, scaleOf(served, servedObject(served, entry)), media);
+    const scale = scaleOf(served, servedObject(served, entry));
+    if (scale.spec?.replicas === undefined) throw errors.internal(`${replicasField(served)} does not exist`);
+    return respondScale(scope, 200, scale, media);
   } catch (e) {
     throw isNotFound(e) ? missingScale(served, scope.info.name) : e;
   }
@@ -140,7 +147,7 @@ async function applyScale(
   requireType(scaleKind, document.value);
   const media = negotiated(scope, served, writeOffer);
   const { object } = decodeObjectValue(document.value, scaleKind, scaleSchema(), parameters.fieldValidation);
-  const scale = identified(object, scaleKind) as Scale;
+  const scale = identified(object, scaleKind, scaleSchema()) as Scale;
   const { entry } = await runUpdate(scope, served, parameters, {
     subresource: 'scale',
     operationOptions: 'PatchOptions',
@@ -177,7 +184,11 @@ async function writeScale(
       const live = copy();
       const scale = produce(() => scaleOf(served, live));
       checkScale(scope, served, scale, live);
-      setAt(live, pathsOf(served).specReplicas, scale.spec?.replicas ?? 0);
+      const { specReplicas } = pathsOf(served);
+      const patching = operationOptions === 'PatchOptions';
+      if (patching && scale.spec?.replicas === undefined && integerAt(live, specReplicas) === undefined)
+        throw errors.badRequest(`${replicasField(served)} cannot be empty`);
+      setAt(live, specReplicas, scale.spec?.replicas ?? 0);
       live.metadata.resourceVersion = scale.metadata.resourceVersion ?? '';
       return live;
     },
@@ -197,7 +208,8 @@ function checkScale(scope: Scope, served: Served, scale: Scale, live: Unstructur
       live.metadata.name,
       `Precondition failed: UID in precondition: ${scale.metadata.uid}, UID in object meta: ${live.metadata.uid}`,
     );
-  if (replicas >= 0) return;
+  // The definition of a custom resource says where a wrong count stands.
+  if (replicas >= 0 || served.custom) return;
   const { causes, message } = aggregate([
     field.invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
   ]);

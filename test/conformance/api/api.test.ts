@@ -16,6 +16,7 @@ import { createMemoryStore } from '../../../src/store/memory/index.ts';
 import { badInputCases } from './bad-input.cases.ts';
 import { createCases } from './create.cases.ts';
 import { customCases } from './custom.cases.ts';
+import { customRulesCases } from './custom-rules.cases.ts';
 import { discoveryCases } from './discovery.cases.ts';
 import { type Case, kitFor, type Target } from './harness.ts';
 import { readCases } from './read.cases.ts';
@@ -33,6 +34,7 @@ const suites: Readonly<Record<string, readonly Case[]>> = {
   'bad input': badInputCases,
   discovery: discoveryCases,
   'custom resources': customCases,
+  'rules of custom resources': customRulesCases,
   services: serviceCases,
 };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { assertStatus, type Case, type Json, type Kit } from './harness.ts';
 
-const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+export const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const mergePatch = { 'content-type': 'application/merge-patch+json' };
 
 function definition(plural: string): Json {
@@ -56,7 +56,7 @@ function definition(plural: string): Json {
 }
 
 /** Waits for a definition's condition by watching it. */
-async function established(kit: Kit, name: string): Promise<void> {
+export async function established(kit: Kit, name: string): Promise<void> {
   const ready = (crd: Json) =>
     crd.status?.conditions?.some((c: Json) => c.type === 'Established' && c.status === 'True');
   const query = `watch=1&fieldSelector=metadata.name%3D${name}`;
@@ -110,7 +110,7 @@ export const customCases: readonly Case[] = [
       assert.deepEqual(metadata.finalizers, ['customresourcecleanup.apiextensions.k8s.io']);
       const { type, reason } = status.conditions.at(-1);
       assert.deepEqual([type, reason], ['Terminating', 'InstanceDeletionPending']);
-      assertStatus(await kit.expect(405, 'POST', path, { body: object('Ender', 'b', {}) }), 'MethodNotAllowed');
+      assertStatus(await kit.expect(403, 'POST', path, { body: object('Ender', 'b', {}) }), 'Forbidden');
       await kit.watch(
         `${crds}?watch=1&fieldSelector=metadata.name%3D${plural}.example.com&resourceVersion=${metadata.resourceVersion}`,
         events => events.at(-1)?.type === 'DELETED',

@@ -114,6 +114,22 @@ function validateNamespace(meta: ObjectMeta, namespaced: boolean): Errors {
 
 const kubeFinalizers = (meta: ObjectMeta) => each(meta.finalizers, 'metadata.finalizers', validateKubeFinalizerName);
 
+/** Of what was found wrong with metadata, all that counts for custom resources, whose finalizers need not be fully qualified. */
+export function anyFinalizer(found: Errors): Errors {
+  return found.filter(e => !e.field.startsWith('metadata.finalizers['));
+}
+
+/** Custom resources: what upstream thinks of finalizers that were added (strategy.go, generateWarningsFromObj). */
+export function finalizerWarnings(meta: ObjectMeta, old: ObjectMeta | undefined): string[] {
+  const added = (meta.finalizers ?? []).filter(name => !old?.finalizers?.includes(name));
+  return [...new Set(added)].sort().flatMap(name => {
+    const said = (what: string) => `metadata.finalizers: ${JSON.stringify(name)}: ${what}`;
+    const preferred = `prefer a domain-qualified finalizer name${name.includes('.') ? ' including a path (/)' : ''} to avoid accidental conflicts with other finalizer writers`;
+    const bare = !name.includes('/') && !['orphan', 'foregroundDeletion', 'kubernetes'].includes(name);
+    return [...isQualifiedName(name).map(said), ...(bare ? [said(preferred)] : [])];
+  });
+}
+
 function validateContent(meta: ObjectMeta): Errors {
   return [
     ...validateLabels(meta.labels, 'metadata.labels'),
