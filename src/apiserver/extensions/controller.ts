@@ -3,6 +3,7 @@ import { sleep } from '../../base/clock.ts';
 import { isNotFound, messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
 import { approvalCondition } from '../registry/apiextensions/approval.ts';
+import { isEstablished } from '../registry/apiextensions/validate.ts';
 import { fieldReader } from '../server/builtin.ts';
 import { equalObjects } from '../server/equality.ts';
 import type { Core } from '../server/scope.ts';
@@ -29,6 +30,9 @@ interface Known {
   versions: string[];
   /** The spec and accepted names that are served, as text. */
   text: string;
+  acceptsCreates: boolean;
+  /** Ends the watches of what is served no longer as it was. */
+  replaced: AbortController;
 }
 
 export function createDefinitionController(options: {
@@ -59,23 +63,35 @@ export function createDefinitionController(options: {
     if (!served) return;
     for (const version of served.versions) resources.remove(served.group, version, served.plural);
     known.delete(name);
+    served.replaced.abort();
   }
   function serve(name: string, crd: CustomResourceDefinition, revision: number): void {
     const { spec, status, metadata } = crd;
-    const text = JSON.stringify([spec, status?.acceptedNames, metadata.deletionTimestamp]);
+    const text = JSON.stringify([spec, status?.acceptedNames]);
+    const acceptsCreates = metadata.deletionTimestamp === undefined;
     const before = known.get(name);
-    if (before?.text === text) return;
+    const same = before?.text === text;
+    if (same && before.acceptsCreates === acceptsCreates) return;
+    const replaced = same ? before.replaced : new AbortController();
     const store = storage(spec.group, spec.names.plural);
     const versions = spec.versions.filter(v => v.served);
     // Objects written before this definition was seen may have been written under another schema.
     const since = Math.max(revision, cacher.revision);
-    for (const version of versions) resources.set(customServed(crd, version, store, since));
+    for (const version of versions) resources.set(customServed(crd, version, store, since, replaced.signal));
     for (const version of before?.versions ?? [])
       if (!versions.some(v => v.name === version)) resources.remove(spec.group, version, spec.names.plural);
     const storageVersion = spec.versions.find(v => v.storage);
     const reader = storageVersion && resources.find(spec.group, storageVersion.name, spec.names.plural);
     if (reader) store.cache.setFields(fieldReader(reader.strategy));
-    known.set(name, { group: spec.group, plural: spec.names.plural, versions: versions.map(v => v.name), text });
+    known.set(name, {
+      group: spec.group,
+      plural: spec.names.plural,
+      versions: versions.map(v => v.name),
+      text,
+      acceptsCreates,
+      replaced,
+    });
+    if (!same) before?.replaced.abort();
   }
 
   async function reconcile(name: string): Promise<void> {
@@ -114,43 +130,55 @@ export function createDefinitionController(options: {
   /** Deletes all objects of the kind; when none is left, lets the definition go. */
   async function cleanUp(name: string, crd: CustomResourceDefinition): Promise<void> {
     if (!crd.metadata.finalizers?.includes(cleanupFinalizer)) return;
-    const { spec } = crd;
-    const terminating = condition(
-      'Terminating',
+    if (!isEstablished(crd)) {
+      await letGo(crd, 'NeverEstablished', 'resource was never established');
+      return;
+    }
+    const current = await terminating(
+      crd,
       'True',
       'InstanceDeletionInProgress',
       'CustomResource deletion is in progress',
     );
-    const status = {
-      ...crd.status,
-      conditions: setConditions(crd.status?.conditions ?? [], [terminating], clock.now()),
-    };
-    let current = crd;
-    if (!equalObjects(status, crd.status ?? {})) current = await definitions.updateStatus({ ...crd, status });
-    const version = spec.versions.find(v => v.served && known.get(name)?.versions.includes(v.name));
-    const store = storage(spec.group, spec.names.plural);
-    if (version) {
-      const namespaces = new Set(
-        store.cache.root.values().map(e => (spec.scope === 'Namespaced' ? e.key.slice(0, e.key.indexOf('/')) : '')),
-      );
-      const descriptor = {
-        group: spec.group,
-        version: version.name,
-        plural: spec.names.plural,
-        kind: spec.names.kind,
-        namespaced: spec.scope === 'Namespaced',
-      };
-      for (const namespace of namespaces)
-        await client.resource(descriptor, namespace || undefined).deleteCollection({ propagationPolicy: 'Background' });
-    }
-    if (store.cache.root.size > 0) {
+    await deleteObjects(current);
+    if (storage(crd.spec.group, crd.spec.names.plural).cache.root.size > 0) {
       // Instances with finalizers take their time.
       clock.setTimer(() => enqueue(name), 1_000, { background: true });
       return;
     }
-    const finalizers = (current.metadata.finalizers ?? []).filter(f => f !== cleanupFinalizer);
-    await definitions.update({ ...current, metadata: { ...current.metadata, finalizers } });
+    await letGo(current, 'InstanceDeletionCompleted', 'removed all instances');
     unserve(name);
+  }
+
+  /** The definition with this condition; written when that is news, or the finalizers differ. */
+  async function terminating(
+    crd: CustomResourceDefinition,
+    state: string,
+    reason: string,
+    message: string,
+    finalizers = crd.metadata.finalizers ?? [],
+  ): Promise<CustomResourceDefinition> {
+    const wanted = [condition('Terminating', state, reason, message)];
+    const status = { ...crd.status, conditions: setConditions(crd.status?.conditions ?? [], wanted, clock.now()) };
+    if (equalObjects(status, crd.status ?? {}) && finalizers.length === crd.metadata.finalizers?.length) return crd;
+    return definitions.updateStatus({ ...crd, metadata: { ...crd.metadata, finalizers }, status });
+  }
+
+  async function letGo(crd: CustomResourceDefinition, reason: string, message: string): Promise<void> {
+    const finalizers = (crd.metadata.finalizers ?? []).filter(f => f !== cleanupFinalizer);
+    await terminating(crd, 'False', reason, message, finalizers);
+  }
+
+  async function deleteObjects({ spec, metadata: { name } }: CustomResourceDefinition): Promise<void> {
+    const version = spec.versions.find(v => v.served && known.get(name)?.versions.includes(v.name));
+    if (!version) return;
+    const namespaced = spec.scope === 'Namespaced';
+    const entries = storage(spec.group, spec.names.plural).cache.root.values();
+    const namespaces = new Set(entries.map(e => (namespaced ? e.key.slice(0, e.key.indexOf('/')) : '')));
+    const { plural: ofKind, kind } = spec.names;
+    const descriptor = { group: spec.group, version: version.name, plural: ofKind, kind, namespaced };
+    for (const namespace of namespaces)
+      await client.resource(descriptor, namespace || undefined).deleteCollection({ propagationPolicy: 'Background' });
   }
 
   async function work(): Promise<void> {
@@ -204,10 +232,6 @@ export function createDefinitionController(options: {
       while (working) await working;
     },
   };
-}
-
-function isEstablished(crd: CustomResourceDefinition): boolean {
-  return crd.status?.conditions?.some(c => c.type === 'Established' && c.status === 'True') ?? false;
 }
 
 function statusOf(

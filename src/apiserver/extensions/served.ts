@@ -228,6 +228,7 @@ export function customServed(
   version: CustomResourceDefinitionVersion,
   store: ObjectStore,
   writtenSince: number,
+  replaced: AbortSignal,
   converter: Converter = noConversion,
 ): Served {
   const info = infoOf(crd, version);
@@ -254,6 +255,7 @@ export function customServed(
     custom: {
       crd: crd.metadata.name,
       acceptsCreates: !crd.metadata.deletionTimestamp,
+      replaced,
       props: version.schema?.openAPIV3Schema,
     },
     listKind: names.listKind || `${names.kind}List`,

@@ -77,6 +77,8 @@ interface CustomFacts {
   readonly crd: string;
   /** False once the definition is being deleted. */
   readonly acceptsCreates: boolean;
+  /** Aborted when the definition is served differently, or no longer: watches end then. */
+  readonly replaced: AbortSignal;
   /** The schema as the definition gives it, for OpenAPI. */
   readonly props: JSONSchemaProps | undefined;
 }

@@ -199,6 +199,11 @@ function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
   const unmark = parameters.allowWatchBookmarks ? core.bookmarks.add(sendBookmark) : undefined;
   scope.request.signal.addEventListener('abort', stop, { once: true });
   core.stopping.addEventListener('abort', stop, { once: true });
+  const replaced = () => {
+    channel.flush();
+    queue.end();
+  };
+  served.custom?.replaced.addEventListener('abort', replaced, { once: true });
   function close(): void {
     leave();
     timer.cancel();
@@ -206,8 +211,9 @@ function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
     uncount();
     scope.request.signal.removeEventListener('abort', stop);
     core.stopping.removeEventListener('abort', stop);
+    served.custom?.replaced.removeEventListener('abort', replaced);
   }
-  if (scope.request.signal.aborted || core.stopping.aborted) stop();
+  if (scope.request.signal.aborted || core.stopping.aborted || served.custom?.replaced.aborted) stop();
   return queue;
 }
 

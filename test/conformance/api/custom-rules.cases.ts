@@ -241,4 +241,57 @@ export const customRulesCases: readonly Case[] = [
       await remove();
     },
   },
+  {
+    name: 'a definition gets its finalizer when it is deleted, and goes when its objects are gone',
+    async run(kit) {
+      const { path, object } = await install(kit, 'lasts', withSchema(keepUnknown));
+      const name = 'lasts.rules.example.com';
+      await kit.expect(201, 'POST', path, { body: object('a', {}, { finalizers: ['example.com/hold'] }) });
+      const before = await kit.expect(200, 'GET', `${crds}/${name}`);
+      assert.equal(before.metadata.finalizers, undefined);
+      const marked = await kit.expect(200, 'DELETE', `${crds}/${name}`);
+      assert.deepEqual(marked.metadata.finalizers, ['customresourcecleanup.apiextensions.k8s.io']);
+      assert.deepEqual([marked.metadata.generation, marked.metadata.deletionGracePeriodSeconds], [1, undefined]);
+      const terminating = (crd: Json) => crd.status.conditions.find((c: Json) => c.type === 'Terminating');
+      assert.deepEqual([terminating(marked).status, terminating(marked).reason], ['True', 'InstanceDeletionPending']);
+      assertStatus(
+        await kit.expect(403, 'POST', path, { body: object('b') }),
+        'Forbidden',
+        /^lasts\.rules\.example\.com "b" is forbidden: create not allowed while custom resource definition is terminating$/,
+      );
+      const from = `${crds}?watch=1&fieldSelector=metadata.name%3D${name}&resourceVersion=${marked.metadata.resourceVersion}`;
+      const events = await kit.watch(
+        from,
+        all => all.at(-1)?.type === 'DELETED',
+        () => kit.expect(200, 'PATCH', `${path}/a`, { body: { metadata: { finalizers: null } }, headers: mergePatch }),
+      );
+      const { status, reason } = terminating(events.at(-1)?.object);
+      assert.deepEqual([status, reason], ['True', 'InstanceDeletionInProgress']);
+    },
+  },
+  {
+    name: 'watches end when the definition changes, and when it goes',
+    async run(kit) {
+      const { path, object, remove } = await install(kit, 'views', withSchema(keepUnknown));
+      await kit.expect(201, 'POST', path, { body: object('a') });
+      const types = async (act: () => Promise<unknown>) => {
+        const seen: string[] = [];
+        const events = await kit.watch(
+          `${path}?watch=1`,
+          all => {
+            seen.push(all.at(-1)?.type);
+            return false;
+          },
+          act,
+        );
+        assert.equal(seen.length, events.length);
+        return seen;
+      };
+      const change = { spec: { names: { categories: ['all'] } } };
+      const changed = () =>
+        kit.expect(200, 'PATCH', `${crds}/views.rules.example.com`, { body: change, headers: mergePatch });
+      assert.deepEqual(await types(changed), ['ADDED']);
+      assert.deepEqual(await types(remove), ['ADDED', 'DELETED']);
+    },
+  },
 ];

@@ -303,7 +303,7 @@ export function validateDefinition(crd: Crd): Errors {
   ];
 }
 
-const isEstablished = ({ status }: Crd) =>
+export const isEstablished = ({ status }: Crd) =>
   status?.conditions?.some(c => c.type === 'Established' && c.status === 'True') ?? false;
 
 /** What may not change once there may be objects. */
