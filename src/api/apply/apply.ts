@@ -1,6 +1,6 @@
 import { rfc3339 } from '../../base/clock.ts';
 import { ApiError, errors, type StatusCause } from '../../base/errors.ts';
-import type { ObjectSchema } from '../schema.ts';
+import { type ObjectSchema, parseApiVersion } from '../schema.ts';
 import { deepClone, deepEqual, isObject, type JsonObject } from '../util/values.ts';
 import { compareObjects, stripServerFields } from './compare.ts';
 import {
@@ -123,7 +123,8 @@ function appliedFields(input: Typed): FieldSet {
 
 function typeMessage({ applied, apiVersion }: Typed, complaints: readonly TypeComplaint[]): string {
   const { namespace = '', name = '' } = applied.metadata ?? {};
-  const about = `${namespace}/${name}; ${apiVersion}, Kind=${applied.kind ?? ''}`;
+  const { group, version } = parseApiVersion(apiVersion);
+  const about = `${namespace}/${name}; ${group}/${version}, Kind=${applied.kind ?? ''}`;
   const lines = complaints.map(({ path, message }) => `${path}: ${message}`);
   const detail = lines.length === 1 ? lines.join('') : `errors:\n${lines.map(line => `  ${line}`).join('\n')}`;
   return `failed to create typed patch object (${about}): ${detail}`;

@@ -133,13 +133,10 @@ class Reader {
 
   private items(schema: ListSchema, value: readonly unknown[]): void {
     const seen = new Set<string>();
-    value.forEach((item, i) => {
+    for (const [i, item] of value.entries()) {
       const element = elementOf(schema, item);
       if (element === undefined) {
-        const keys = (schema.mapKeys ?? []).map(key => JSON.stringify(key)).join(' ');
-        this.complain(
-          `element ${i}: associative list with keys has an element that omits all key fields [${keys}] (and doesn't have default values for any key fields)`,
-        );
+        this.complain(`element ${i}: ${unidentified(schema, item)}`);
         return;
       }
       if (seen.has(element)) this.complain(`duplicate entries for key ${formatPath([element])}`);
@@ -148,8 +145,20 @@ class Reader {
       insertPath(this.set, this.path, undefined, this.inner);
       this.read(schema.items, item);
       this.path.pop();
-    });
+    }
   }
+}
+
+/** Why an item cannot be told from others. */
+function unidentified({ listType, mapKeys = [] }: ListSchema, item: unknown): string {
+  if (listType === 'set')
+    return Array.isArray(item)
+      ? 'not supported: associative list with lists as elements'
+      : "associative list without keys has an element that's a map type";
+  if (item === null) return 'associative list with keys may not have a null element';
+  if (!isObject(item)) return 'associative list with keys may not have non-map elements';
+  const keys = mapKeys.map(key => JSON.stringify(key)).join(' ');
+  return `associative list with keys has an element that omits all key fields [${keys}] (and doesn't have default values for any key fields)`;
 }
 
 /** The fields that a value sets. With `complaints`, what does not fit the type is added to them. */

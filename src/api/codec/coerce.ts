@@ -13,6 +13,8 @@ import { canonicalMicroTime, canonicalTime } from './time.ts';
 export interface Coercion {
   /** `unknown field "spec.foo"`, in order of appearance; undefined when nobody asks. */
   unknown: string[] | undefined;
+  /** An empty list of managed fields is kept: a request asks with it to forget all managers. */
+  keepsReset?: boolean | undefined;
 }
 
 type Step = string | number | { key: string };
@@ -36,9 +38,16 @@ export function coerce(value: unknown, schema: ObjectSchema, options: Coercion):
   const unknown = plan.loose && options.unknown ? [] : options.unknown;
   const walk: Walk = { unknown, path: [], struct: '', base: 0, embedded: [] };
   if (!isObject(value)) throw mismatch(value, walk, plan);
+  const forgets = options.keepsReset && forgetsManagers(value['metadata']);
   const coerced = coerceObject(value, plan, walk);
+  if (forgets) (coerced['metadata'] as Record<string, unknown>)['managedFields'] = [];
   if (unknown !== options.unknown && unknown) options.unknown?.push(...inOrder(unknown), ...walk.embedded.sort());
   return coerced;
+}
+
+function forgetsManagers(metadata: unknown): boolean {
+  const list = isObject(metadata) ? metadata['managedFields'] : undefined;
+  return Array.isArray(list) && list.length === 0;
 }
 
 /** Custom resources: the metadata first, then all else by name. */

@@ -22,6 +22,8 @@ export interface DecodeOptions {
   mode: FieldValidation;
   /** The kind that the request's path asks for: named in errors, and used when the body names none. */
   kind: GroupVersionKind;
+  /** An empty list of managed fields is kept: a request asks with it to forget all managers. */
+  keepsReset?: boolean;
 }
 export interface Decoded<T = Record<string, unknown>> {
   value: T;
@@ -58,11 +60,11 @@ export function decodeValue(parsed: unknown, options: DecodeOptions, problems: r
 /** The same for a value that the server made itself. @throws DecodeError with what is wrong of it. */
 export function fitValue(
   parsed: unknown,
-  { schema, mode }: Pick<DecodeOptions, 'schema' | 'mode'>,
+  { schema, mode, keepsReset }: Omit<DecodeOptions, 'kind'>,
   problems: readonly string[],
 ): Decoded {
   const found: string[] = [...problems];
-  const value = coerce(parsed, schema, { unknown: mode === 'ignore' ? undefined : found });
+  const value = coerce(parsed, schema, { unknown: mode === 'ignore' ? undefined : found, keepsReset });
   if (found.length === 0 || mode === 'ignore') return { value, warnings: [] };
   if (mode === 'warn') return { value, warnings: found };
   throw new DecodeError(`strict decoding error: ${found.join(', ')}`);

@@ -8,8 +8,9 @@ import { type Document, decodeObjectValue } from './codec.ts';
 import { writeContext } from './managed-fields.ts';
 import type { WriteParameters } from './options.ts';
 import { assertObject, decodingPrefix } from './patch-errors.ts';
+import { groupResource } from './read.ts';
 import type { Scope, Served } from './scope.ts';
-import { checkName, runUpdate, type UpdateOutcome } from './update.ts';
+import { checkName, namelessObject, runUpdate, type UpdateOutcome } from './update.ts';
 
 /** Upstream's YAML goes through JSON. */
 const fromYaml = 'error unmarshaling JSON: while decoding JSON: ';
@@ -48,28 +49,49 @@ export async function runApply(
   const { object, warnings } = decodeObjectValue(document.value, served.info, schema, parameters.fieldValidation);
   for (const warning of warnings) scope.warn(warning);
   const applied = identified(object, served.info, schema);
+  const { name } = applied.metadata;
   applied.metadata.name ||= info.name;
   checkName(scope, served, applied);
-  const merge = (live: Unstructured | undefined) =>
-    applyPatch<Unstructured>({
+  function merge(live: Unstructured | undefined): Unstructured {
+    const { object: merged } = applyPatch<Unstructured>({
       ...writeContext(served, parameters.fieldManager, info.subresource, scope.core.clock.now()),
       live,
       applied: structuredClone(applied),
       force: parameters.force ?? false,
-    }).object;
+    });
+    checkDuplicates(scope, parameters, document);
+    return merged;
+  }
   return runUpdate(scope, served, parameters, {
     subresource: info.subresource,
     operationOptions: 'PatchOptions',
     applied: true,
     produce: live => merge(live()),
-    ...(info.subresource === '' && { missing: async () => newObject(merge(undefined)) }),
+    ...(info.subresource === '' && { missing: async () => newObject(served, named(scope, merge(undefined), name)) }),
   });
 }
 
-function newObject(obj: Unstructured): Unstructured {
+/** Members that the document has twice. */
+function checkDuplicates(scope: Scope, { fieldValidation }: WriteParameters, { problems }: Document): void {
+  if (problems.length === 0 || fieldValidation === 'Ignore') return;
+  if (fieldValidation === 'Strict') {
+    const lines = problems.map(line => `\n  ${line}`).join('');
+    const why = `error converting YAML to JSON: yaml: unmarshal errors:${lines}`;
+    throw errors.badRequest(`error strict decoding YAML: ${why}`);
+  }
+  for (const line of problems) scope.warn(line);
+}
+
+/** A new object has no name but that of its configuration. */
+function named(scope: Scope, obj: Unstructured, name: string): Unstructured {
+  if (!name) throw namelessObject(scope);
+  return obj;
+}
+
+function newObject(served: Served, obj: Unstructured): Unstructured {
   if (obj.metadata.uid)
     throw errors.conflict(
-      { group: '', resource: obj.kind ?? '' },
+      groupResource(served),
       obj.metadata.name,
       `uid mismatch: the provided object specified uid ${obj.metadata.uid}, and no existing object was found`,
     );

@@ -38,7 +38,7 @@ export function decodeObjectBody(
   schema: ObjectSchema,
   validation: WriteParameters['fieldValidation'],
 ): DecodedObject {
-  return asObject(decoders[format](body, { schema, mode: modes[validation], kind }));
+  return asObject(decoders[format](body, { schema, mode: modes[validation], kind, keepsReset: true }));
 }
 
 /** The same for a value in memory. */
@@ -48,7 +48,7 @@ export function decodeObjectValue(
   schema: ObjectSchema,
   validation: WriteParameters['fieldValidation'],
 ): DecodedObject {
-  return asObject(decodeValue(value, { schema, mode: modes[validation], kind }));
+  return asObject(decodeValue(value, { schema, mode: modes[validation], kind, keepsReset: true }));
 }
 
 /** The same for what a patch made; `problems` are the patch's own. Throws DecodeError. */
@@ -58,7 +58,7 @@ export function fitObject(
   validation: WriteParameters['fieldValidation'],
   problems: readonly string[],
 ): DecodedObject {
-  return asObject(fitValue(value, { schema, mode: modes[validation] }, problems));
+  return asObject(fitValue(value, { schema, mode: modes[validation], keepsReset: true }, problems));
 }
 
 /** Where upstream registers options, as its errors say. */

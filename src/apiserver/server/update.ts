@@ -58,12 +58,12 @@ export async function updateObject(scope: Scope, served: Served): Promise<ApiRes
   return respondEntry(scope, served, result.created ? 201 : 200, result.entry, media);
 }
 
+export const namelessObject = ({ info }: Scope) =>
+  errors.badRequest(`the name of the object (${info.name} based on URL) was undeterminable: name must be provided`);
+
 export function checkName(scope: Scope, served: Served, obj: Unstructured): void {
   const { info } = scope;
-  if (!obj.metadata.name)
-    throw errors.badRequest(
-      `the name of the object (${info.name} based on URL) was undeterminable: name must be provided`,
-    );
+  if (!obj.metadata.name) throw namelessObject(scope);
   if (obj.metadata.name !== info.name)
     throw errors.badRequest(
       `the name of the object (${obj.metadata.name}) does not match the name on the URL (${info.name})`,
@@ -91,7 +91,10 @@ export async function runUpdate(
   const namespace = served.info.namespaced ? scope.info.namespace : '';
   try {
     if (plan.missing && !(await store.get(namespace, scope.info.name))) {
-      const entry = await createFrom(scope, served, await plan.missing(), parameters, plan.applied);
+      const obj = await plan.missing();
+      // Upstream does not ask of which revision something is that is not there.
+      delete obj.metadata.resourceVersion;
+      const entry = await createFrom(scope, served, obj, parameters, plan.applied);
       return { entry, created: true };
     }
     const result = await store.update(

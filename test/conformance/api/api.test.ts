@@ -13,6 +13,7 @@ import { systemRandom } from '../../../src/base/random.ts';
 import { http2Transport } from '../../../src/client/node/transport.ts';
 import { ensureClusterPki } from '../../../src/pki/index.ts';
 import { createMemoryStore } from '../../../src/store/memory/index.ts';
+import { applyCases } from './apply.cases.ts';
 import { badInputCases } from './bad-input.cases.ts';
 import { createCases } from './create.cases.ts';
 import { customCases } from './custom.cases.ts';
@@ -30,6 +31,7 @@ const suites: Readonly<Record<string, readonly Case[]>> = {
   read: readCases,
   write: writeCases,
   tables: tableCases,
+  apply: applyCases,
   watch: watchCases,
   'bad input': badInputCases,
   discovery: discoveryCases,

@@ -203,7 +203,7 @@ export const writeCases: readonly Case[] = [
     name: 'apply: what does not fit its type is told by path',
     async run({ core, ask }) {
       const path = `${core('configmaps', 'a')}?fieldManager=x`;
-      const about = 'failed to create typed patch object (/a; v1, Kind=ConfigMap)';
+      const about = 'failed to create typed patch object (/a; /v1, Kind=ConfigMap)';
       const cases = [
         [{ data: 'x' }, 500, `${about}: .data: expected map, got &{x}`],
         [{ data: { a: 1 } }, 500, `${about}: .data.a: expected string, got &value.valueUnstructured{Value:1}`],

@@ -103,14 +103,9 @@ describe('kubectl apply', { skip: whyNoKubectl(31), concurrency: 3 }, () => {
       await refused(one, 'apply', '--server-side', '--field-manager='),
       /fieldManager: Required value: is required for apply patch/,
     );
-    assert.match(
-      await refused(
-        map('none', '1').replace('metadata: {', 'metadata: {resourceVersion: "1", '),
-        'apply',
-        '--server-side',
-      ),
-      /resourceVersion should not be set on objects to be created/,
-    );
+    const revised = (value: string) => map('none', value).replace('metadata: {', 'metadata: {resourceVersion: "1", ');
+    assert.equal(await apply(revised('1'), '--server-side'), 'configmap/none serverside-applied\n');
+    assert.match(await refused(revised('2'), 'apply', '--server-side'), /the object has been modified/);
   });
   it('on the server, over what the client applied', async () => {
     const manifest = map('moved', '1');
@@ -157,7 +152,7 @@ describe('kubectl apply', { skip: whyNoKubectl(31), concurrency: 3 }, () => {
       assert.match(await refused(manifest, 'apply'), message);
     assert.match(
       await refused(unknown, 'apply', '--server-side'),
-      /^Error from server: failed to create typed patch object \(default\/wrong; v1, Kind=ConfigMap\): \.datum: field not declared in schema\n$/,
+      /^Error from server: failed to create typed patch object \(default\/wrong; \/v1, Kind=ConfigMap\): \.datum: field not declared in schema\n$/,
     );
   });
 });

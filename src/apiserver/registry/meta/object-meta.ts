@@ -123,7 +123,7 @@ export function anyFinalizer(found: Errors): Errors {
 export function finalizerWarnings(meta: ObjectMeta, old: ObjectMeta | undefined): string[] {
   const added = (meta.finalizers ?? []).filter(name => !old?.finalizers?.includes(name));
   return [...new Set(added)].sort().flatMap(name => {
-    const said = (what: string) => `metadata.finalizers: ${JSON.stringify(name)}: ${what}`;
+    const said = (what: string) => `metadata.finalizers: ${goQuote(name)}: ${what}`;
     const preferred = `prefer a domain-qualified finalizer name${name.includes('.') ? ' including a path (/)' : ''} to avoid accidental conflicts with other finalizer writers`;
     const bare = !name.includes('/') && !['orphan', 'foregroundDeletion', 'kubernetes'].includes(name);
     return [...isQualifiedName(name).map(said), ...(bare ? [said(preferred)] : [])];
@@ -155,9 +155,22 @@ export function validateObjectMeta(
     ...optional(meta.generation, 'metadata.generation', nonNegative),
     ...validateContent(meta),
     ...validateFinalizers(meta.finalizers),
+    ...validateManagedFields(meta.managedFields),
     ...kubeFinalizers(meta),
   ];
 }
+
+/** What else can be wrong with an entry makes the whole list be ignored before. */
+function validateManagedFields(entries: ObjectMeta['managedFields']): Errors {
+  return each(entries, 'metadata.managedFields', ({ manager = '', subresource = '' }, at) => [
+    ...(longerThan([manager], 128) ? [field.tooLong(`${at}.manager`, 128)] : []),
+    ...(printable.test(manager)
+      ? []
+      : [field.invalid(`${at}.manager`, manager, 'should only contain printable characters')]),
+    ...(longerThan([subresource], 256) ? [field.tooLong(`${at}.subresource`, 256)] : []),
+  ]);
+}
+const printable = /^[^\p{C}\p{Z}]*(?: [^\p{C}\p{Z}]*)*$/u;
 
 function newFinalizers(meta: ObjectMeta, old: ObjectMeta): Errors {
   if (!old.deletionTimestamp) return [];
@@ -182,7 +195,7 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): Err
   for (const key of serverOwned)
     if (meta[key] !== undefined && meta[key] !== null)
       errors.push(...immutable(meta[key], old[key], `metadata.${key}`));
-  errors.push(...validateContent(meta), ...kubeFinalizers(meta));
+  errors.push(...validateContent(meta), ...validateManagedFields(meta.managedFields), ...kubeFinalizers(meta));
   return errors;
 }
 
