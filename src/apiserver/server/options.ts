@@ -1,6 +1,8 @@
 /** Query parameters of list, watch and write requests, checked as upstream checks them. */
+import { goQuote } from '../../api/util/go-text.ts';
 import { longerThan } from '../../api/validation/names.ts';
 import { errors } from '../../base/errors.ts';
+import { aggregate, type FieldError, field } from '../registry/field-errors.ts';
 import { isTrue } from './request-info.ts';
 
 export interface ListParameters {
@@ -34,24 +36,19 @@ function isInt64(digits: string): boolean {
   return BigInt.asIntN(64, value) === value;
 }
 
-function invalidOptions(field: string, type: string, detail: string) {
-  const message = type === 'FieldValueForbidden' ? `Forbidden: ${detail}` : detail;
-  return errors.invalid(
-    { group: 'meta.k8s.io', kind: 'ListOptions' },
-    '',
-    [{ reason: type, message, field }],
-    `${field}: ${message}`,
-  );
+function isUint64(digits: string): boolean {
+  const short = digits.replace(/^0+(?=\d)/, '');
+  return short.length <= 20 && BigInt.asUintN(64, BigInt(short)) === BigInt(short);
 }
 
-/** A resourceVersion of a query as a revision; undefined for absent or empty. Throws 400. */
-export function parseRevision(text: string | undefined): number | undefined {
+/** Throws upstream's complaint about a text that is no revision. */
+type Complain = (detail: string) => Error;
+
+/** A resourceVersion of a query as a revision; undefined for absent or empty. */
+export function parseRevision(text: string | undefined, complain: Complain): number | undefined {
   if (text === undefined || text === '') return undefined;
-  const complaint = !/^\d+$/.test(text) ? 'invalid syntax' : Number(text) < 2 ** 64 ? undefined : 'value out of range';
-  if (complaint)
-    throw errors.badRequest(
-      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${complaint}`,
-    );
+  const complaint = !/^\d+$/.test(text) ? 'invalid syntax' : isUint64(text) ? undefined : 'value out of range';
+  if (complaint) throw complain(`strconv.ParseUint: parsing ${goQuote(text)}: ${complaint}`);
   return Number(text);
 }
 
@@ -59,72 +56,60 @@ export function listParameters(query: URLSearchParams, watch: boolean): ListPara
   const match = query.get('resourceVersionMatch') ?? '';
   const initial = query.get('sendInitialEvents');
   const limit = integer(query, 'limit') ?? 0;
+  const resourceVersion = query.get('resourceVersion') || undefined;
+  // Who begins with the state is told when it is complete, asked for or not.
+  const fromState = watch && match === '' && (resourceVersion === undefined || resourceVersion === '0');
   const parameters: ListParameters = {
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
-    resourceVersion: query.get('resourceVersion') || undefined,
+    resourceVersion,
     resourceVersionMatch: match === '' ? undefined : (match as 'Exact'),
     limit: Math.max(limit, 0),
     continueToken: query.get('continue') ?? '',
     watch,
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
-    sendInitialEvents: initial === null ? undefined : isTrue(initial),
+    sendInitialEvents: initial === null ? (fromState ? true : undefined) : isTrue(initial),
     timeoutSeconds: integer(query, 'timeoutSeconds'),
   };
-  checkCombination(parameters, match);
+  checkCombination(parameters, match, initial !== null);
   return parameters;
 }
 
-/** Upstream's ValidateListOptions. */
-function checkCombination(p: ListParameters, match: string): void {
-  if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan')
-    throw invalidOptions(
-      'resourceVersionMatch',
-      'FieldValueNotSupported',
-      `Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`,
-    );
-  if (p.watch) {
-    if (p.sendInitialEvents !== undefined && p.resourceVersionMatch === undefined)
-      throw invalidOptions(
-        'resourceVersionMatch',
-        'FieldValueForbidden',
-        'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-      );
-    if (p.sendInitialEvents === undefined && p.resourceVersionMatch !== undefined)
-      throw invalidOptions(
-        'resourceVersionMatch',
-        'FieldValueForbidden',
-        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      );
-    if (p.sendInitialEvents !== undefined && p.resourceVersionMatch !== 'NotOlderThan')
-      throw invalidOptions(
-        'resourceVersionMatch',
-        'FieldValueForbidden',
-        'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-      );
-    return;
+/** Upstream's ValidateListOptions. `initial`: the client said whether it wants initial events. */
+function checkCombination(p: ListParameters, match: string, initial: boolean): void {
+  const errorsFound = p.watch ? watchProblems(p, match, initial) : listProblems(p, match, initial);
+  if (errorsFound.length === 0) return;
+  const { causes, message } = aggregate(errorsFound);
+  throw errors.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes, message);
+}
+
+const ofMatch = (detail: string) => field.forbidden('resourceVersionMatch', detail);
+const withContinue = ofMatch('resourceVersionMatch is forbidden when continue is provided');
+
+function listProblems(p: ListParameters, match: string, initial: boolean): FieldError[] {
+  const found: FieldError[] = [];
+  if (match !== '') {
+    if (p.resourceVersion === undefined)
+      found.push(ofMatch('resourceVersionMatch is forbidden unless resourceVersion is provided'));
+    if (p.continueToken) found.push(withContinue);
+    if (match !== 'Exact' && match !== 'NotOlderThan')
+      found.push(field.notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']));
+    if (match === 'Exact' && p.resourceVersion === '0')
+      found.push(ofMatch('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   }
-  if (p.sendInitialEvents !== undefined)
-    throw invalidOptions('sendInitialEvents', 'FieldValueForbidden', 'sendInitialEvents is forbidden for list');
-  if (p.resourceVersionMatch === undefined) return;
-  if (p.continueToken)
-    throw invalidOptions(
-      'resourceVersionMatch',
-      'FieldValueForbidden',
-      'resourceVersionMatch is forbidden when continue is provided',
-    );
-  if (p.resourceVersion === undefined)
-    throw invalidOptions(
-      'resourceVersionMatch',
-      'FieldValueForbidden',
-      'resourceVersionMatch is forbidden unless resourceVersion is provided',
-    );
-  if (p.resourceVersionMatch === 'Exact' && p.resourceVersion === '0')
-    throw invalidOptions(
-      'resourceVersionMatch',
-      'FieldValueForbidden',
-      'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-    );
+  if (initial) found.push(field.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  return found;
+}
+
+function watchProblems(p: ListParameters, match: string, initial: boolean): FieldError[] {
+  const found: FieldError[] = [];
+  if (initial && match !== 'NotOlderThan')
+    found.push(ofMatch('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'));
+  if (match === '') return found;
+  if (!initial) found.push(ofMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'));
+  if (match !== 'NotOlderThan') found.push(field.notSupported('resourceVersionMatch', match, ['NotOlderThan']));
+  if (p.continueToken) found.push(withContinue);
+  return found;
 }
 
 export interface WriteParameters {

@@ -1,8 +1,9 @@
 /** GET of one object and of lists. */
 import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
+import { goQuote } from '../../api/util/go-text.ts';
 import { type Awaitable, after } from '../../base/awaitable.ts';
-import { type ApiError, errors } from '../../base/errors.ts';
+import { ApiError, errors } from '../../base/errors.ts';
 import { utf8 } from '../storage/encoding.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import { type ListResult, listEntries } from '../storage/list.ts';
@@ -73,9 +74,15 @@ export function getObject(scope: Scope, served: Served): Awaitable<ApiResponse> 
   return after(readEntry(scope, served), entry => respondEntry(scope, served, 200, entry, media));
 }
 
+const notRevision = (text: string, why: string) => `resourceVersion: Invalid value: ${goQuote(text)}: ${why}`;
+
 export function readEntry(scope: Scope, served: Served): Awaitable<Entry> {
   const { info, request } = scope;
-  const revision = parseRevision(request.query.get('resourceVersion') ?? undefined);
+  const revision = parseRevision(
+    request.query.get('resourceVersion') ?? undefined,
+    // Upstream has no better answer here.
+    why => new ApiError(500, undefined, notRevision(request.query.get('resourceVersion') ?? '', why)),
+  );
   const namespace = served.info.namespaced ? info.namespace : '';
   return after(storeOf(served).get(namespace, info.name, revision), entry => {
     if (!entry) throw errors.notFound(groupResource(served), info.name);
@@ -95,7 +102,9 @@ export async function queryEntries(scope: Scope, served: Served, parameters: Lis
     matches,
     limit: parameters.limit,
     continueToken: parameters.continueToken,
-    resourceVersion: parseRevision(parameters.resourceVersion),
+    resourceVersion: parseRevision(parameters.resourceVersion, why =>
+      errors.badRequest(`invalid resource version: ${notRevision(parameters.resourceVersion ?? '', why)}`),
+    ),
     match: parameters.resourceVersionMatch,
   });
 }

@@ -1,5 +1,6 @@
 /** What a request asks for, read from its method, path and query (upstream: k8s.io/apiserver/pkg/endpoints/request). */
 import type { ApiRequest } from '../../api/transport.ts';
+import { isPathSegmentName } from '../../api/validation/names.ts';
 import { errors } from '../../base/errors.ts';
 
 export interface RequestInfo {
@@ -117,8 +118,9 @@ export function requestInfo(request: ApiRequest): RequestInfo {
   };
 }
 
-/** A field selector on exactly one name makes the request one about that object, for authorization. */
+/** A field selector that asks for one name makes the request one about that object, for authorization. */
 function nameInSelector(request: ApiRequest): string {
-  const match = /^metadata\.name==?([^,=!]+)$/.exec(request.query.get('fieldSelector') ?? '');
-  return match?.[1] ?? '';
+  const terms = (request.query.get('fieldSelector') ?? '').split(',');
+  const name = terms.map(term => /^metadata\.name==?([^=!\\]+)$/.exec(term)?.[1]).find(found => found !== undefined);
+  return name !== undefined && isPathSegmentName(name).length === 0 ? name : '';
 }

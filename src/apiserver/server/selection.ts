@@ -26,7 +26,7 @@ export function selectionOf(scope: Scope, served: Served, cache: KindCache, para
   const namespaced = served.info.namespaced && info.namespace !== '';
   const start = namespaced ? `${info.namespace}/` : '';
   const end = namespaced ? `${info.namespace}0` : undefined;
-  const name = exactField(fields, 'metadata.name');
+  const name = nameIn(info.name, exactField(fields, 'metadata.name'), fields.everything);
   const namespace = namespaced ? info.namespace : exactField(fields, 'metadata.namespace');
   const exactKey = name === undefined ? undefined : served.info.namespaced ? namespace && `${namespace}/${name}` : name;
   const unfiltered = labels.everything && fields.everything;
@@ -42,6 +42,13 @@ export function selectionOf(scope: Scope, served: Served, cache: KindCache, para
       return labels.matches(selectable.labels) && fields.matches(field => selectable.fields[field] ?? '');
     },
   };
+}
+
+/** A watch can name its object in the path, too. */
+function nameIn(inPath: string, selected: string | undefined, unselected: boolean): string | undefined {
+  if (inPath !== '' && !unselected && selected !== inPath)
+    throw errors.badRequest("fieldSelector metadata.name doesn't match requested name");
+  return selected ?? (inPath || undefined);
 }
 
 function parse(served: Served, { labelSelector, fieldSelector }: ListParameters) {

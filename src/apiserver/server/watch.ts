@@ -3,6 +3,7 @@ import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { type ApiError, errors } from '../../base/errors.ts';
+import { aggregate, field } from '../registry/field-errors.ts';
 import { utf8 } from '../storage/encoding.ts';
 import type { CacheEvent, Entry, KindCache } from '../storage/kind-cache.ts';
 import { toApiError } from '../storage/object-store.ts';
@@ -12,7 +13,7 @@ import { countLasting } from './guard.ts';
 import { type Negotiated, negotiate, type Offer, representations } from './negotiation.ts';
 import { type ListParameters, listParameters, parseRevision } from './options.ts';
 import { entryEncoder, partialOf, servedObject } from './output.ts';
-import { objectOffer, storeOf } from './read.ts';
+import { groupResource, objectOffer, storeOf } from './read.ts';
 import type { Scope, Served } from './scope.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import { type IncludeObject, includeObject, table } from './table.ts';
@@ -106,7 +107,11 @@ export async function watchObjects(scope: Scope, served: Served): Promise<ApiRes
   const parameters = listParameters(request.query, true);
   const { cache } = storeOf(served);
   const selection = selectionOf(scope, served, cache, parameters);
-  const revision = parseRevision(parameters.resourceVersion);
+  const revision = parseRevision(parameters.resourceVersion, why => {
+    const { causes, message } = aggregate([field.invalid('resourceVersion', parameters.resourceVersion, why)]);
+    const { group, resource: kind } = groupResource(served);
+    return errors.invalid({ group, kind }, '', causes, message);
+  });
   const encoder = frameEncoder(scope, served, media);
   const headers = { 'content-type': watchContentType(media) };
   try {
@@ -151,10 +156,10 @@ interface WatchInputs {
 }
 
 /** Watches of the same name get the same frames. Undefined: tables, whose first frame differs. */
-function sharedName({ scope, encoder, parameters }: WatchInputs): string | undefined {
+function sharedName({ scope, encoder, parameters, selection }: WatchInputs): string | undefined {
   if (encoder.name === undefined) return undefined;
   const { labelSelector, fieldSelector } = parameters;
-  return `${encoder.name}|for|${scope.info.namespace}|${JSON.stringify([labelSelector, fieldSelector])}`;
+  return `${encoder.name}|for|${scope.info.namespace}|${JSON.stringify([labelSelector, fieldSelector, selection.exactKey])}`;
 }
 
 /** The frame for an event as this selection sees it; undefined when it does not. */

@@ -21,15 +21,21 @@ export function encodeContinue(position: ContinuePosition): string {
   return toBase64Url(JSON.stringify({ v: 'meta.k8s.io/v1', rv: position.revision, start: position.start }));
 }
 
+/** @throws ApiError 400 for a token that was not made by an API server */
 export function decodeContinue(token: string): ContinuePosition {
+  const invalid = (why: string) => errors.badRequest(`invalid continue token: continue key is not valid: ${why}`);
+  let parsed: { v?: unknown; rv?: unknown; start?: unknown };
   try {
-    const parsed = JSON.parse(fromBase64Url(token)) as { v?: unknown; rv?: unknown; start?: unknown };
-    if (parsed.v === 'meta.k8s.io/v1' && Number.isSafeInteger(parsed.rv) && typeof parsed.start === 'string')
-      return { revision: parsed.rv as number, start: parsed.start };
+    parsed = JSON.parse(fromBase64Url(token)) ?? {};
   } catch {
-    // Falls through to the one answer for every bad token.
+    throw invalid('it cannot be read');
   }
-  throw errors.badRequest('continue key is not valid: the token was not made by this server');
+  const { v = '', rv, start } = parsed;
+  if (v !== 'meta.k8s.io/v1') throw invalid(`server does not recognize this encoded version ${String(v)}`);
+  if (!Number.isSafeInteger(rv) || rv === 0)
+    throw invalid('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  if (typeof start !== 'string' || start === '') throw invalid('encoded start key empty (version meta.k8s.io/v1)');
+  return { revision: rv as number, start };
 }
 
 /** Upstream's answer when the snapshot is gone: 410, with a token to go on inconsistently. */

@@ -36,8 +36,10 @@ export async function listEntries(
 ): Promise<ListResult> {
   if (query.continueToken) return continueList(cacher, cache, store, query);
   const { resourceVersion, match, limit } = query;
+  // Any state will do, and then upstream gives all of it.
+  if (resourceVersion === 0) return newest(cacher, cache, { ...query, limit: 0 }, query.start);
   if (resourceVersion === undefined) await fresh(cacher);
-  else if (resourceVersion > 0) {
+  else {
     await cacher.waitFor(resourceVersion);
     if (match === 'Exact' || (match === undefined && limit > 0))
       return at(cacher, cache, store, query, resourceVersion);
@@ -76,7 +78,7 @@ async function continueList(cacher: Cacher, cache: KindCache, store: Store, quer
   if (query.resourceVersion !== undefined && query.resourceVersion !== 0)
     throw errors.badRequest('specifying resource version is not allowed when using continue');
   if (start < query.start || (query.end !== undefined && start >= query.end))
-    throw errors.badRequest('continue key is not valid: it is outside of the range that is listed');
+    throw errors.badRequest(`invalid continue token: continue key is not valid: ${start}`);
   if (revision < 0) {
     await fresh(cacher);
     return newest(cacher, cache, query, start);

@@ -68,7 +68,16 @@ export const readCases: readonly Case[] = [
   {
     name: 'a bad continue token is refused',
     async run({ core, expect }) {
-      assertStatus(await expect(400, 'GET', `${core('configmaps')}?continue=nonsense`), 'BadRequest', /continue key/);
+      const refused = async (token: string, message: RegExp) =>
+        assertStatus(await expect(400, 'GET', `${core('configmaps')}?continue=${token}`), 'BadRequest', message);
+      const made = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+      await refused('nonsense', /^invalid continue token: continue key is not valid: /);
+      await refused(
+        made({ v: 'meta.k8s.io/v2', rv: 1, start: 'a' }),
+        /does not recognize this encoded version meta\.k8s\.io\/v2$/,
+      );
+      await refused(made({ v: 'meta.k8s.io/v1', start: 'a' }), /incorrect encoded start resourceVersion/);
+      await refused(made({ v: 'meta.k8s.io/v1', rv: 1 }), /encoded start key empty/);
     },
   },
   {
@@ -85,9 +94,28 @@ export const readCases: readonly Case[] = [
         'resourceVersionMatch=Sometime&resourceVersion=1',
         'resourceVersion=0&resourceVersionMatch=Exact',
         'sendInitialEvents=true',
+        'resourceVersionMatch=Exact&watch=1&sendInitialEvents=true',
+        'watch=1&sendInitialEvents=false',
       ])
         assertStatus(await kit.expect(422, 'GET', `${kit.core('configmaps')}?${query}`), 'Invalid');
-      assertStatus(await kit.expect(400, 'GET', `${kit.core('configmaps')}?resourceVersion=x`), 'BadRequest');
+      // Any state will do: all of it, and no pages.
+      const any = await at('resourceVersion=0&limit=1');
+      assert.deepEqual([names(any), any.metadata.continue], [['m-0', 'm-1'], undefined]);
+      const bad = (status: number, path: string) => kit.expect(status, 'GET', path);
+      const list = await bad(400, `${kit.core('configmaps')}?resourceVersion=x`);
+      assertStatus(
+        list,
+        'BadRequest',
+        /^invalid resource version: resourceVersion: Invalid value: "x": strconv\.ParseUint/,
+      );
+      const watch = await bad(422, `${kit.core('configmaps')}?resourceVersion=x&watch=1`);
+      assertStatus(
+        watch,
+        'Invalid',
+        /^configmaps "" is invalid: resourceVersion: Invalid value: "x": .*: invalid syntax$/,
+      );
+      const large = await bad(500, `${kit.core('configmaps', 'm-0')}?resourceVersion=${'9'.repeat(20)}`);
+      assert.match(large.message, /value out of range$/);
     },
   },
   {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Case, configMap, type Json } from './harness.ts';
+import { assertStatus, type Case, configMap, type Json } from './harness.ts';
 
 const short = (events: Json[]) => events.map(e => `${e.type} ${e.object.metadata.name}`);
 const mergePatch = { 'content-type': 'application/merge-patch+json' };
@@ -131,6 +131,30 @@ export const watchCases: readonly Case[] = [
       const [{ object: marked }] = object.rows;
       assert.equal(marked.kind, 'PartialObjectMetadata');
       assert.deepEqual(marked.metadata, { ...object.metadata, annotations: { 'k8s.io/initial-events-end': 'true' } });
+    },
+  },
+  {
+    name: 'is told when the state is complete, also without asking for it',
+    async run({ core, expect, watch }) {
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      for (const from of ['', '&resourceVersion=0']) {
+        const [added, mark] = await watch(`${core('configmaps')}?watch=1&allowWatchBookmarks=true${from}`, 2);
+        assert.deepEqual([added.type, mark.type], ['ADDED', 'BOOKMARK']);
+        assert.deepEqual(mark.object.metadata.annotations, { 'k8s.io/initial-events-end': 'true' });
+      }
+    },
+  },
+  {
+    name: 'one object, named in the path',
+    async run({ ns, core, expect, watch }) {
+      for (const name of ['a', 'b']) await expect(201, 'POST', core('configmaps'), { body: configMap(name) });
+      const path = `/api/v1/watch/namespaces/${ns}/configmaps/b?watch=1`;
+      const act = async () => {
+        for (const name of ['a', 'b']) await expect(200, 'DELETE', core('configmaps', name));
+      };
+      assert.deepEqual(short(await watch(path, 2, act)), ['ADDED b', 'DELETED b']);
+      const other = await expect(400, 'GET', `${path}&fieldSelector=metadata.name%3Da`);
+      assertStatus(other, 'BadRequest', /^fieldSelector metadata\.name doesn't match requested name$/);
     },
   },
 ];
