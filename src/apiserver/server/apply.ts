@@ -3,10 +3,11 @@ import { type ApplyObject, applyPatch, checkTyped } from '../../api/apply/index.
 import type { Unstructured } from '../../api/object.ts';
 import { apiVersionOf, type GroupVersionKind, parseApiVersion } from '../../api/schema.ts';
 import { errors } from '../../base/errors.ts';
+import { field } from '../registry/field-errors.ts';
 import { identified } from './body.ts';
 import { type Document, decodeObjectValue } from './codec.ts';
 import { writeContext } from './managed-fields.ts';
-import type { WriteParameters } from './options.ts';
+import { requireValid, type WriteParameters } from './options.ts';
 import { assertObject, decodingPrefix } from './patch-errors.ts';
 import { groupResource } from './read.ts';
 import type { Scope, Served } from './scope.ts';
@@ -17,13 +18,7 @@ const fromYaml = 'error unmarshaling JSON: while decoding JSON: ';
 
 export function requireFieldManager(scope: Scope): void {
   if (scope.request.query.get('fieldManager')) return;
-  const message = 'Required value: is required for apply patch';
-  throw errors.invalid(
-    { group: 'meta.k8s.io', kind: 'PatchOptions' },
-    '',
-    [{ reason: 'FieldValueRequired', message, field: 'fieldManager' }],
-    `fieldManager: ${message}`,
-  );
+  requireValid('PatchOptions', [field.required('fieldManager', 'is required for apply patch')]);
 }
 
 /** What is applied must say that it is of the kind and version of the request. */

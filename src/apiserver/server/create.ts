@@ -13,6 +13,7 @@ import { readBody } from './body.ts';
 import { trackCreate } from './managed-fields.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { respondValue } from './output.ts';
+import { dedupeOwners } from './owner-references.ts';
 import { groupResource, internalKind, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
 import type { Scope, Served, Undo } from './scope.ts';
 
@@ -24,6 +25,7 @@ export function createObject(scope: Scope, served: Served): Awaitable<ApiRespons
   const media = negotiated(scope, served, writeOffer);
   const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'CreateOptions');
   const obj = readBody(scope, served.info, served.info.schema, parameters);
+  dedupeOwners(scope, obj, 'sent');
   if (served.virtual) {
     checkNamespace(scope, served, obj);
     return after(served.virtual(obj, scope), answer => respondValue(201, answer, media));
@@ -120,6 +122,7 @@ async function createOnce(
     throw errors.forbidden(groupResource(served), obj.metadata.name, terminating);
   const admission = admit(core.admission, request);
   if (admission) await admission;
+  dedupeOwners(scope, obj, 'admitted');
   strategy.prepareForCreate?.(obj, context);
   if (wantsGeneration(served) && obj.metadata.generation === undefined) obj.metadata.generation = 1;
   const reservation = await hooks.beginCreate?.(obj, scope, dryRun);

@@ -5,13 +5,14 @@ import type { ApiResponse } from '../../api/transport.ts';
 import type { DeleteOptions } from '../../api/types/meta-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { errors, isConflict, isNotFound } from '../../base/errors.ts';
+import { validateDryRun, validatePropagation } from '../registry/meta/options.ts';
 import type { Entry } from '../storage/kind-cache.ts';
 import type { Change, Stored } from '../storage/object-store.ts';
 import { admissionRequest, admit, deepFreeze, validateAdmission } from './admission.ts';
 import { decodeOptions } from './codec.ts';
 import { equalObjects } from './equality.ts';
 import { bodyFormat } from './negotiation.ts';
-import { integer, listParameters } from './options.ts';
+import { integer, listParameters, requireValid } from './options.ts';
 import { respondValue } from './output.ts';
 import {
   groupResource,
@@ -45,33 +46,11 @@ function deleteRequest(scope: Scope): DeleteRequest {
   const { body, headers, query } = scope.request;
   const options: Partial<DeleteOptions> =
     body && body.length > 0 ? fromBody(body, headers['content-type']) : fromQuery(query);
-  const invalid = (field: string, reason: string, message: string) =>
-    errors.invalid(
-      { group: 'meta.k8s.io', kind: 'DeleteOptions' },
-      '',
-      [{ reason, message, field }],
-      `${field}: ${message}`,
-    );
-  const { propagationPolicy, orphanDependents, gracePeriodSeconds, preconditions, dryRun } = options;
-  if (propagationPolicy && orphanDependents !== undefined)
-    throw invalid(
-      'propagationPolicy',
-      'FieldValueInvalid',
-      `Invalid value: ${JSON.stringify(propagationPolicy)}: orphanDependents and deletionPropagation cannot be both set`,
-    );
-  if (propagationPolicy && !['Orphan', 'Background', 'Foreground'].includes(propagationPolicy))
-    throw invalid(
-      'propagationPolicy',
-      'FieldValueNotSupported',
-      `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Background", "Foreground", "Orphan"`,
-    );
-  for (const value of dryRun ?? [])
-    if (value !== 'All')
-      throw invalid(
-        'dryRun',
-        'FieldValueNotSupported',
-        `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-      );
+  const { propagationPolicy, orphanDependents, gracePeriodSeconds, preconditions, dryRun = [] } = options;
+  requireValid('DeleteOptions', [
+    ...validatePropagation(propagationPolicy, orphanDependents),
+    ...validateDryRun(dryRun),
+  ]);
   const legacy = orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background';
   return {
     gracePeriodSeconds: gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds,
@@ -79,7 +58,7 @@ function deleteRequest(scope: Scope): DeleteRequest {
     legacyCascade: orphanDependents === false,
     uid: preconditions?.uid,
     resourceVersion: preconditions?.resourceVersion,
-    dryRun: (dryRun?.length ?? 0) > 0 || query.getAll('dryRun').includes('All'),
+    dryRun: dryRun.length > 0 || query.getAll('dryRun').includes('All'),
     options: { ...options, kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1' },
   };
 }

@@ -1,8 +1,8 @@
 /** Query parameters of list, watch and write requests, checked as upstream checks them. */
 import { goQuote } from '../../api/util/go-text.ts';
-import { longerThan } from '../../api/validation/names.ts';
 import { errors } from '../../base/errors.ts';
-import { aggregate, type FieldError, field } from '../registry/field-errors.ts';
+import { aggregate, bounded, type FieldError, field } from '../registry/field-errors.ts';
+import { validateDryRun, validateFieldManager, validateFieldValidation } from '../registry/meta/options.ts';
 import { isTrue } from './request-info.ts';
 
 export interface ListParameters {
@@ -77,10 +77,14 @@ export function listParameters(query: URLSearchParams, watch: boolean): ListPara
 
 /** Upstream's ValidateListOptions. `initial`: the client said whether it wants initial events. */
 function checkCombination(p: ListParameters, match: string, initial: boolean): void {
-  const errorsFound = p.watch ? watchProblems(p, match, initial) : listProblems(p, match, initial);
-  if (errorsFound.length === 0) return;
-  const { causes, message } = aggregate(errorsFound);
-  throw errors.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes, message);
+  requireValid('ListOptions', p.watch ? watchProblems(p, match, initial) : listProblems(p, match, initial));
+}
+
+/** Throws what was found wrong with options of this kind. */
+export function requireValid(kind: string, found: readonly FieldError[]): void {
+  if (found.length === 0) return;
+  const { causes, message } = aggregate(found);
+  throw errors.invalid({ group: 'meta.k8s.io', kind }, '', causes, message);
 }
 
 const ofMatch = (detail: string) => field.forbidden('resourceVersionMatch', detail);
@@ -121,36 +125,19 @@ export interface WriteParameters {
 
 export function writeParameters(query: URLSearchParams, userAgent: string | undefined, kind: string): WriteParameters {
   const dryRun = query.getAll('dryRun');
-  const invalid = (field: string, reason: string, message: string) =>
-    errors.invalid({ group: 'meta.k8s.io', kind }, '', [{ reason, message, field }], `${field}: ${message}`);
-  for (const value of dryRun)
-    if (value !== 'All')
-      throw invalid(
-        'dryRun',
-        'FieldValueNotSupported',
-        `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-      );
-  const validation = query.get('fieldValidation') || 'Warn';
-  if (!['Strict', 'Warn', 'Ignore'].includes(validation))
-    throw invalid(
-      'fieldValidation',
-      'FieldValueNotSupported',
-      `Unsupported value: ${JSON.stringify(validation)}: supported values: "Ignore", "Strict", "Warn"`,
-    );
   const manager = query.get('fieldManager') ?? '';
-  if (longerThan([manager], 128))
-    throw invalid('fieldManager', 'FieldValueTooLong', 'Too long: may not be more than 128 bytes');
-  if (/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(manager))
-    throw invalid(
-      'fieldManager',
-      'FieldValueInvalid',
-      `Invalid value: ${JSON.stringify(manager)}: should only contain printable characters`,
-    );
+  const validation = query.get('fieldValidation') ?? '';
+  const found = bounded(() => [
+    ...validateFieldManager(manager, 'fieldManager'),
+    ...validateDryRun(dryRun),
+    ...validateFieldValidation(validation),
+  ]);
+  requireValid(kind, found);
   const force = query.get('force');
   return {
     dryRun: dryRun.length > 0,
     fieldManager: manager || (userAgent ?? 'unknown').split('/')[0]?.slice(0, 128) || 'unknown',
-    fieldValidation: validation as 'Strict',
+    fieldValidation: (validation || 'Warn') as 'Strict',
     force: force === null ? undefined : isTrue(force),
   };
 }

@@ -12,10 +12,11 @@ import {
 import type { GroupVersionKind, ObjectSchema } from '../../api/schema.ts';
 import type { ApiResponse } from '../../api/transport.ts';
 import { errors } from '../../base/errors.ts';
+import { field } from '../registry/field-errors.ts';
 import { runApply } from './apply.ts';
 import { identified, namedKind } from './body.ts';
 import { type DecodedObject, type Document, decodeDocument, fitObject } from './codec.ts';
-import { type WriteParameters, writeParameters } from './options.ts';
+import { requireValid, type WriteParameters, writeParameters } from './options.ts';
 import { assertObject, decodingPrefix, type PatchType, unfitPatch, unfitResult } from './patch-errors.ts';
 import { negotiated, respondEntry, writeOffer } from './read.ts';
 import type { Scope, Served } from './scope.ts';
@@ -94,18 +95,7 @@ export async function patchObject(scope: Scope, served: Served): Promise<ApiResp
   const parameters = writeParameters(scope.request.query, scope.request.headers['user-agent'], 'PatchOptions');
   const type = patchType(scope, served);
   if (type !== 'apply' && parameters.force !== undefined)
-    throw errors.invalid(
-      { group: 'meta.k8s.io', kind: 'PatchOptions' },
-      '',
-      [
-        {
-          reason: 'FieldValueForbidden',
-          message: 'Forbidden: may not be specified for non-apply patch',
-          field: 'force',
-        },
-      ],
-      'force: Forbidden: may not be specified for non-apply patch',
-    );
+    requireValid('PatchOptions', [field.forbidden('force', 'may not be specified for non-apply patch')]);
   const patch = patchDocument(scope, type);
   const result = await runPatch(scope, served, parameters, type, patch);
   return respondEntry(scope, served, result.created ? 201 : 200, result.entry, media);

@@ -14,6 +14,7 @@ import { equalObjects } from './equality.ts';
 import { trackUpdate } from './managed-fields.ts';
 import { type WriteParameters, writeParameters } from './options.ts';
 import { toServed } from './output.ts';
+import { dedupeOwners } from './owner-references.ts';
 import { groupResource, internalKind, negotiated, respondEntry, storeOf, writeOffer } from './read.ts';
 import type { Scope, Served, Undo } from './scope.ts';
 
@@ -50,6 +51,7 @@ export async function updateObject(scope: Scope, served: Served): Promise<ApiRes
       const body = fresh ?? readBody(scope, served.info, served.info.schema, parameters);
       fresh = undefined;
       checkName(scope, served, body);
+      dedupeOwners(scope, body, 'sent');
       return body;
     },
     operationOptions: 'UpdateOptions',
@@ -155,6 +157,7 @@ async function changeFor(
     dryRun: parameters.dryRun,
   });
   await admit(core.admission, request);
+  dedupeOwners(scope, obj, 'admitted');
   const context = requestContext(scope, parameters.dryRun, plan.subresource);
   const sub = plan.subresource === '' ? undefined : subresourceStrategy(served, plan.subresource);
   if (sub) sub.prepareForUpdate?.(obj, live, context);

@@ -479,4 +479,42 @@ export const writeCases: readonly Case[] = [
       );
     },
   },
+  {
+    name: 'an owner that stands twice is kept once',
+    async run({ core, ask }) {
+      const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u' };
+      const body = { ...configMap('a'), metadata: { name: 'a', ownerReferences: [owner, owner] } };
+      const made = await ask('POST', core('configmaps'), { body });
+      assert.deepEqual(made.json.metadata.ownerReferences, [owner]);
+      assert.match(
+        made.headers['warning'] ?? '',
+        /ownerReferences contains duplicate entries; .* duplicate UID\(s\) observed: u"$/,
+      );
+      const more = [owner, { ...owner, name: 'p' }, owner];
+      const patch = { metadata: { ownerReferences: more } };
+      const patched = await ask('PATCH', core('configmaps', 'a'), { body: patch, headers: mergePatch });
+      assert.deepEqual(patched.json.metadata.ownerReferences, [owner, { ...owner, name: 'p' }]);
+      assert.match(patched.headers['warning'] ?? '', /duplicate entries after mutating admission happens; /);
+    },
+  },
+  {
+    name: 'all that is wrong with the options is told',
+    async run({ core, expect }) {
+      const fields = (status: Json) => status.details.causes.map((c: Json) => `${c.field}: ${c.message}`);
+      const query = 'fieldManager=a%07&dryRun=Some&fieldValidation=Maybe';
+      const written = await expect(422, 'POST', `${core('configmaps')}?${query}`, { body: configMap('a') });
+      assert.deepEqual(fields(written), [
+        'fieldManager: Invalid value: "a\\a": invalid character U+0007 (at position 1)',
+        'dryRun: Unsupported value: ["Some"]: supported values: "All"',
+        'fieldValidation: Unsupported value: "Maybe": supported values: "", "Ignore", "Strict", "Warn"',
+      ]);
+      await expect(201, 'POST', core('configmaps'), { body: configMap('a') });
+      const body = { propagationPolicy: 'Some', orphanDependents: true, dryRun: ['Some'] };
+      assert.deepEqual(fields(await expect(422, 'DELETE', core('configmaps', 'a'), { body })), [
+        'propagationPolicy: Invalid value: "Some": orphanDependents and deletionPropagation cannot be both set',
+        'propagationPolicy: Unsupported value: "Some": supported values: "Foreground", "Background", "Orphan", "nil"',
+        'dryRun: Unsupported value: ["Some"]: supported values: "All"',
+      ]);
+    },
+  },
 ];

@@ -13,6 +13,7 @@ import {
 } from '../../../api/validation/names.ts';
 import { type Check, type Errors, each, forbidden, immutable, invalidAll, nonNegative, optional } from '../checks.ts';
 import { field } from '../field-errors.ts';
+import { validateFieldManager } from './options.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -163,14 +164,10 @@ export function validateObjectMeta(
 /** What else can be wrong with an entry makes the whole list be ignored before. */
 function validateManagedFields(entries: ObjectMeta['managedFields']): Errors {
   return each(entries, 'metadata.managedFields', ({ manager = '', subresource = '' }, at) => [
-    ...(longerThan([manager], 128) ? [field.tooLong(`${at}.manager`, 128)] : []),
-    ...(printable.test(manager)
-      ? []
-      : [field.invalid(`${at}.manager`, manager, 'should only contain printable characters')]),
+    ...validateFieldManager(manager, `${at}.manager`),
     ...(longerThan([subresource], 256) ? [field.tooLong(`${at}.subresource`, 256)] : []),
   ]);
 }
-const printable = /^[^\p{C}\p{Z}]*(?: [^\p{C}\p{Z}]*)*$/u;
 
 function newFinalizers(meta: ObjectMeta, old: ObjectMeta): Errors {
   if (!old.deletionTimestamp) return [];
