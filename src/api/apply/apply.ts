@@ -1,6 +1,7 @@
 import { rfc3339 } from '../../base/clock.ts';
 import { ApiError, errors, type StatusCause } from '../../base/errors.ts';
 import { type ObjectSchema, parseApiVersion } from '../schema.ts';
+import { goMapJson } from '../util/go-text.ts';
 import { deepClone, deepEqual, isObject, type JsonObject } from '../util/values.ts';
 import { compareObjects, stripServerFields } from './compare.ts';
 import {
@@ -287,14 +288,8 @@ function finish(input: ApplyInput, object: JsonObject, entries: readonly Managed
   if (entries.length > 0) metadata.managedFields = deepClone(encodeManaged(entries));
 }
 
-/** Members by name, as Go writes maps. */
-function inOrder(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
 function lastAppliedText(applied: ApplyObject): string {
   const copy = deepClone(applied);
   if (copy.metadata?.annotations) delete copy.metadata.annotations[lastAppliedAnnotation];
-  return `${JSON.stringify(copy, inOrder)}\n`;
+  return `${goMapJson(copy)}\n`;
 }

@@ -98,5 +98,6 @@ export function statusSubresource<T extends KubeObject>(own: StatusDefinition<T>
       ...(own.validateUpdate?.(obj, old, context) ?? []),
     ],
     ...(own.warnings && { warnings: own.warnings }),
+    ...(own.fixedMetadata ? { resets: ['metadata'] } : own.resets && { resets: own.resets }),
   };
 }

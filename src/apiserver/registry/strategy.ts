@@ -109,6 +109,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
 }
 
 export interface SubresourceStrategy<T> {
+  /** Parts of the metadata ("metadata.labels", or all of it) that nobody owns by a write here, because it cannot set them. */
+  readonly resets?: readonly string[];
   prepareForUpdate?(obj: T, old: T, context: RequestContext): void;
   validateUpdate?(obj: T, old: T, context: RequestContext): FieldError[];
   warnings?(obj: T, old: T): string[];

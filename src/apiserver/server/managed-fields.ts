@@ -8,15 +8,20 @@ import type { Served } from './scope.ts';
 const statusReset = setOf(['f:status']);
 const resets = new WeakMap<Served, FieldSet>();
 
+/** Of custom resources, upstream knows of these only. */
+const customReset = setOf(['f:spec']);
+
 /** Fields that a write through this endpoint cannot set: the status on the main resource, everything else on the status. */
 function resetFields(served: Served, subresource: string): FieldSet | undefined {
   if (!('status' in served.info.subresources)) return undefined;
   if (subresource === '') return statusReset;
   if (subresource !== 'status') return undefined;
+  if (served.custom) return customReset;
   let set = resets.get(served);
   if (!set) {
     const others = [...served.info.schema.fields.keys()].filter(name => !['metadata', 'status'].includes(name));
-    set = setOf(...others.map(name => [`f:${name}`]));
+    const metadata = served.strategy.subresources?.['status']?.resets ?? [];
+    set = setOf(...[...others, ...metadata].map(path => path.split('.').map(name => `f:${name}`)));
     resets.set(served, set);
   }
   return set;

@@ -130,4 +130,37 @@ export const applyCases: readonly Case[] = [
       await kit.expect(200, 'PATCH', path, { body: { metadata: { managedFields: [wrong] } }, headers: mergePatch });
     },
   },
+  {
+    name: 'nobody owns what a write of the status cannot set',
+    async run({ ns, expect }) {
+      const path = `/apis/apps/v1/namespaces/${ns}/deployments`;
+      const labels = { app: 'a' };
+      const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'example.com/c:1' }] } };
+      const object = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd' } };
+      await expect(201, 'POST', path, { body: { ...object, spec: { selector: { matchLabels: labels }, template } } });
+      const body = { ...object, metadata: { name: 'd', labels }, spec: { replicas: 9 }, status: { replicas: 2 } };
+      const { metadata } = await expect(200, 'PATCH', `${path}/d/status?fieldManager=one`, {
+        body,
+        headers: applyPatch,
+      });
+      assert.deepEqual(metadata.managedFields.find((m: Json) => m.manager === 'one').fieldsV1, {
+        'f:status': { 'f:replicas': {} },
+      });
+    },
+  },
+  {
+    name: "kubectl's own annotation follows its applies",
+    async run({ core, expect }) {
+      const key = 'kubectl.kubernetes.io/last-applied-configuration';
+      const body = named('a', { annotations: { [key]: '{}' } }, { k: '<1>' });
+      await expect(201, 'POST', `${core('configmaps')}?fieldManager=kubectl-client-side-apply`, { body });
+      const applied = configMap('a', { k: '<2>' });
+      const path = `${core('configmaps', 'a')}?fieldManager=kubectl&force=true`;
+      const { metadata } = await expect(200, 'PATCH', path, { body: applied, headers: applyPatch });
+      assert.match(
+        metadata.annotations[key],
+        /^\{"apiVersion":"v1","data":\{"k":"\\u003c2\\u003e"\},"kind":"ConfigMap","metadata":\{/,
+      );
+    },
+  },
 ];

@@ -52,6 +52,8 @@ export const customResourceDefinitions: Strategy<Crd> = {
   },
   subresources: {
     status: {
+      // It could set them, though.
+      resets: ['metadata'],
       prepareForUpdate: keepAllButStatus,
       validateUpdate: (crd, old) => [
         ...validateObjectMetaUpdate(crd.metadata, old.metadata),

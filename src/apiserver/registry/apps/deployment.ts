@@ -93,6 +93,7 @@ export const deployments = namespaced<Deployment>({
   warnings: (obj, old) => [...(old ? [] : hostnameWarnings(obj.metadata.name)), ...templateWarning(obj, old)],
   subresources: {
     status: statusSubresource<Deployment>({
+      resets: ['metadata.labels'],
       prepareForUpdate({ metadata }, old) {
         delete metadata.labels;
         if (old.metadata.labels) metadata.labels = { ...old.metadata.labels };

@@ -133,6 +133,7 @@ export const pods = namespaced<Pod>({
   },
   subresources: {
     status: statusSubresource<Pod>({
+      resets: ['metadata.deletionTimestamp', 'metadata.ownerReferences'],
       prepareForUpdate(pod, old) {
         pod.status = { ...pod.status };
         // Kubelets report a pod as they know it; whose it is, is not theirs to say.
