@@ -4,14 +4,13 @@ import { isNotFound, messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/contract.ts';
 import { approvalCondition } from '../registry/apiextensions/approval.ts';
 import { isEstablished } from '../registry/apiextensions/validate.ts';
-import { fieldReader } from '../server/builtin.ts';
 import { equalObjects } from '../server/equality.ts';
 import type { Core } from '../server/scope.ts';
 import { kindPrefix } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { condition, setConditions } from './conditions.ts';
 import { acceptNames } from './naming.ts';
-import { customServed } from './served.ts';
+import { customServed, selectableValues } from './served.ts';
 
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 const group = 'apiextensions.k8s.io';
@@ -77,12 +76,11 @@ export function createDefinitionController(options: {
     const versions = spec.versions.filter(v => v.served);
     // Objects written before this definition was seen may have been written under another schema.
     const since = Math.max(revision, cacher.revision);
-    for (const version of versions) resources.set(customServed(crd, version, store, since, replaced.signal));
+    const served = versions.map(version => customServed(crd, version, store, since, replaced.signal));
+    for (const version of served) resources.set(version);
     for (const version of before?.versions ?? [])
       if (!versions.some(v => v.name === version)) resources.remove(spec.group, version, spec.names.plural);
-    const storageVersion = spec.versions.find(v => v.storage);
-    const reader = storageVersion && resources.find(spec.group, storageVersion.name, spec.names.plural);
-    if (reader) store.cache.setFields(fieldReader(reader.strategy));
+    store.cache.setFields(selectableValues(served));
     known.set(name, {
       group: spec.group,
       plural: spec.names.plural,

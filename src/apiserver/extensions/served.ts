@@ -5,6 +5,7 @@ import { DecodeError } from '../../api/codec/decode-error.ts';
 import { canonicalTime } from '../../api/codec/time.ts';
 import {
   defaultCustom,
+  dropNulls,
   structuralSchema,
   validateCustom,
   validateCustomUpdate,
@@ -26,6 +27,7 @@ import {
   validateObjectMetaUpdate,
 } from '../registry/meta/object-meta.ts';
 import type { Column, Strategy } from '../registry/strategy.ts';
+import { fieldReader } from '../server/builtin.ts';
 import { compareVersions } from '../server/resources.ts';
 import type { Served } from '../server/scope.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -152,9 +154,25 @@ function selectableOf(
   return out;
 }
 
+const fieldKey = ({ version }: ResourceInfo, name: string) => `${version}:${name}`;
+
+/** The values by which objects can be selected, in each version as it shows them. */
+export function selectableValues(versions: readonly Served[]): (obj: Unstructured) => Record<string, string> {
+  const selecting = versions.filter(({ strategy }) => Object.keys(strategy.selectableFields ?? {}).length > 0);
+  return obj => {
+    const out: Record<string, string> = {};
+    for (const { info, strategy, read } of selecting) {
+      const shown = read?.(structuredClone(obj)) ?? obj;
+      for (const [name, value] of Object.entries(fieldReader(strategy)(shown))) out[fieldKey(info, name)] = value;
+    }
+    return out;
+  };
+}
+
 function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion): Strategy<Unstructured> {
   const hasStatus = 'status' in info.subresources;
   const scale = version.subresources?.scale;
+  const selectable = selectableOf(version);
   const checkEmbedded = embeddedCheck(info.schema);
   const checkUpdate = (obj: Unstructured, old: Unstructured) => [
     ...anyFinalizer(validateObjectMetaUpdate(obj.metadata, old.metadata)),
@@ -167,7 +185,8 @@ function strategyOf(info: ResourceInfo, version: CustomResourceDefinitionVersion
     resource: `${info.group}/${info.plural}`,
     generation: true,
     allowUnconditionalUpdate: false,
-    selectableFields: selectableOf(version),
+    selectableFields: selectable,
+    fieldNames: Object.fromEntries(Object.keys(selectable).map(name => [name, fieldKey(info, name)])),
     default: obj => defaultCustom(obj, info.schema),
     prepareForCreate(obj) {
       if (hasStatus) delete obj['status'];
@@ -236,19 +255,34 @@ export function customServed(
   const storage = crd.spec.versions.find(v => v.storage) ?? version;
   const apiVersion = `${group}/${version.name}`;
   const storedApiVersion = `${group}/${storage.name}`;
+  const versions = otherVersions(crd, converter);
+  const schemaOf = (obj: Unstructured) => versions.schema(obj.apiVersion ?? '') ?? info.schema;
+  function converted(obj: Unstructured, to: string): Unstructured {
+    if (obj.apiVersion === to) return obj;
+    const other = converter.convert(obj, to);
+    const known = prune(other, schemaOf(other));
+    dropNulls(known, schemaOf(known));
+    return known;
+  }
   return {
     info,
     strategy: { ...(strategyOf(info, version) as unknown as Strategy), ...deprecation(crd, version) },
     store,
     conversion: undefined,
     storedApiVersion,
-    versions: otherVersions(crd, converter),
+    versions,
     storedAs: entry => storage.name === version.name && entry.modRevision > writtenSince,
-    write: obj => converter.convert(obj, storedApiVersion),
+    // Nothing is stored that the stored version does not know, and what is stored can be shown in it as it is.
+    write(obj) {
+      const stored = converted(obj, storedApiVersion);
+      if (storage.name !== version.name) defaultCustom(stored, schemaOf(stored));
+      return stored;
+    },
+    // Defaults are those of the version in which it was stored.
     read(obj) {
-      const read = prune(converter.convert(obj, apiVersion), info.schema);
-      defaultCustom(read, info.schema);
-      return read;
+      const stored = prune(obj, schemaOf(obj));
+      defaultCustom(stored, schemaOf(stored));
+      return converted(stored, apiVersion);
     },
     memo: String(writtenSince),
     hooks: {},

@@ -86,10 +86,10 @@ export function requestContext(scope: Scope, dryRun: boolean, subresource = scop
   return { user, namespace: info.namespace, dryRun, clock: core.clock, random: core.random, subresource };
 }
 
-/** The object in the stored version, with defaults. */
+/** The object in the version that strategies see, with defaults: the stored one, or of custom resources the one of the request. */
 export function toStored(served: Served, obj: Unstructured): Unstructured {
-  const stored = (served.conversion?.toStorage(obj) ?? served.write?.(obj) ?? obj) as Unstructured;
-  stored.apiVersion = served.storedApiVersion;
+  const stored = (served.conversion?.toStorage(obj) ?? obj) as Unstructured;
+  if (!served.write) stored.apiVersion = served.storedApiVersion;
   served.strategy.default?.(stored);
   return stored;
 }
@@ -137,7 +137,8 @@ async function createOnce(
     strategy.canonicalize?.(obj);
     undoAdmission = await validateAdmission(core.admission, request);
     const ttlSeconds = strategy.ttlSeconds?.(obj);
-    const entry = await storeOf(served).create(obj, { dryRun, ...(ttlSeconds !== undefined && { ttlSeconds }) });
+    const stored = served.write?.(obj) ?? obj;
+    const entry = await storeOf(served).create(stored, { dryRun, ...(ttlSeconds !== undefined && { ttlSeconds }) });
     if (reservation) await (dryRun ? reservation.undo() : reservation.done?.());
     return entry;
   } catch (e) {

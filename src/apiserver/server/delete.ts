@@ -118,7 +118,7 @@ export async function runDelete(
       await admitDelete(scope, served, name, deepFreeze(structuredClone(live)), request);
       const change = await deletionOf(scope, served, live, request, current);
       gone = change.type === 'delete';
-      return change;
+      return change.type === 'put' && served.write ? { ...change, object: served.write(change.object) } : change;
     },
     { dryRun: request.dryRun },
   );
@@ -167,7 +167,8 @@ async function deletionOf(
 ): Promise<Change> {
   checkPreconditions(served, live, request);
   await served.hooks.beforeDelete?.(live, scope);
-  const obj = current.decode();
+  const fresh = () => (served.read ? liveObject(served, current) : current.decode());
+  const obj = fresh();
   const { metadata } = obj;
   if (served.hooks.firstDelete && !metadata.deletionTimestamp) {
     served.hooks.firstDelete(obj, scope.core.clock.now());
@@ -180,7 +181,7 @@ async function deletionOf(
   const now = scope.core.clock.now();
   if (metadata.deletionTimestamp) {
     if (grace !== undefined && metadata.deletionGracePeriodSeconds !== undefined) {
-      if (grace >= metadata.deletionGracePeriodSeconds && grace > 0) return unchangedOr(obj, current);
+      if (grace >= metadata.deletionGracePeriodSeconds && grace > 0) return unchangedOr(obj, fresh());
       shorten(obj, grace);
     }
   } else if (grace !== undefined && grace > 0) {
@@ -190,9 +191,9 @@ async function deletionOf(
   if (finalizers.length === 0 && !pendingFinalizers(served, obj) && !stillTerminating(obj, grace))
     return grace === undefined ? { type: 'delete' } : { type: 'delete', last: lastState(served, obj, now) };
   if (!metadata.deletionTimestamp) mark(served, obj, now, 0);
-  else if (finalizers.length === 0) return unchangedOr(obj, current);
+  else if (finalizers.length === 0) return unchangedOr(obj, fresh());
   else if (!isNamespace(served) && (grace === undefined || grace === 0)) metadata.deletionGracePeriodSeconds = 0;
-  return unchangedOr(obj, current);
+  return unchangedOr(obj, fresh());
 }
 
 /** A graceful deletion goes on until somebody deletes with a grace period of zero. */
@@ -200,8 +201,8 @@ function stillTerminating(obj: Unstructured, grace: number | undefined): boolean
   return (obj.metadata.deletionGracePeriodSeconds ?? 0) > 0 && grace !== undefined && grace > 0;
 }
 
-function unchangedOr(obj: Unstructured, current: Stored): Change {
-  return equalObjects(obj, current.decode()) ? { type: 'none' } : { type: 'put', object: obj };
+function unchangedOr(obj: Unstructured, before: Unstructured): Change {
+  return equalObjects(obj, before) ? { type: 'none' } : { type: 'put', object: obj };
 }
 
 /** Seconds of Go's longest duration, 292 years: clients may ask for more than there are dates. */

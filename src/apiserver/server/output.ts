@@ -18,8 +18,9 @@ export function servedObject(served: Served, entry: Entry): Unstructured {
 export function toServed(served: Served, stored: Unstructured): Unstructured {
   const wanted = apiVersionOf(served.info);
   if (served.conversion) return served.conversion.fromStorage(stored) as Unstructured;
+  if (served.read) return served.read(stored);
   if (stored.apiVersion !== wanted) stored.apiVersion = wanted;
-  return served.read ? served.read(stored) : stored;
+  return stored;
 }
 
 /** True when the cached bytes are what a client of this version reads. */

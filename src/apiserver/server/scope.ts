@@ -53,11 +53,11 @@ export interface Served {
   readonly storedApiVersion: string;
   /** True when an entry's bytes are already in the served version. */
   storedAs(entry: Entry): boolean;
-  /** Brings an object of the served version to the stored one, when `conversion` does not. May change its argument. */
+  /** Custom resources: makes what is stored of an object of the served version. May change its argument. */
   readonly write?: (obj: Unstructured) => Unstructured;
   /** For managed fields that were set at other versions of the kind. */
   readonly versions?: OtherVersions;
-  /** What a stored object needs before it is shown or changed (custom resources: prune and default). In place. */
+  /** Custom resources: makes an object of the served version of what was stored, in any version. May change its argument. */
   readonly read?: (obj: Unstructured) => Unstructured;
   /** Distinguishes memoized encodings of this definition from those of earlier ones. */
   readonly memo?: string;

@@ -121,9 +121,9 @@ export async function runUpdate(
 /** The stored object as strategies see it. */
 export function liveObject(served: Served, current: Stored): Unstructured {
   const live = current.decode();
-  if (served.conversion) return live;
-  live.apiVersion = served.storedApiVersion;
-  return served.read ? served.read(live) : live;
+  if (served.read) return served.read(live);
+  if (!served.conversion) live.apiVersion = served.storedApiVersion;
+  return live;
 }
 
 async function changeFor(
@@ -187,7 +187,7 @@ function decide(served: Served, obj: Unstructured, live: Unstructured, ttlSecond
   if (deletionTimestamp && !finalizers?.length && !deletionGracePeriodSeconds && !pendingFinalizers(served, obj))
     return { type: 'delete', last: obj };
   if (unchanged(obj, live)) return { type: 'none' };
-  return { type: 'put', object: obj, ttlSeconds };
+  return { type: 'put', object: served.write?.(obj) ?? obj, ttlSeconds };
 }
 
 function unchanged(obj: Unstructured, live: Unstructured): boolean {

@@ -294,4 +294,49 @@ export const customRulesCases: readonly Case[] = [
       assert.deepEqual(await types(remove), ['ADDED', 'DELETED']);
     },
   },
+  {
+    name: 'versions share what the stored one knows, and its defaults',
+    async run(kit) {
+      const version = (name: string, storage: boolean, fields: object, selected: string) => ({
+        name,
+        served: true,
+        storage,
+        selectableFields: [{ jsonPath: `.spec.${selected}` }],
+        ...withSchema({ properties: { spec: { type: 'object', properties: fields } } }),
+      });
+      const text = { type: 'string' };
+      const [a, b, c] = [{ ...text, default: 'a1' }, { ...text, default: 'b2' }, text];
+      const { path, object, remove } = await install(kit, 'pairs', [
+        version('v1', true, { a, c }, 'a'),
+        version('v2', false, { b, c }, 'c'),
+      ]);
+      const second = path.replace('/v1/', '/v2/');
+      const v2 = { ...object('x', { spec: { b: 'lost', c: 'kept' } }), apiVersion: 'rules.example.com/v2' };
+      assert.deepEqual((await kit.expect(201, 'POST', second, { body: v2 })).spec, { c: 'kept' });
+      assert.deepEqual((await kit.expect(200, 'GET', `${path}/x`)).spec, { a: 'a1', c: 'kept' });
+      const names = async (at: string, selector: string) =>
+        (await kit.expect(200, 'GET', `${at}?fieldSelector=${encodeURIComponent(selector)}`)).items.length;
+      assert.deepEqual([await names(path, 'spec.a=a1'), await names(second, 'spec.c=kept')], [1, 1]);
+      await kit.expect(400, 'GET', `${second}?fieldSelector=spec.a%3Da1`);
+      await remove();
+    },
+  },
+  {
+    name: 'a deletion that waits writes what the definition says now',
+    async run(kit) {
+      const spec = { type: 'object', properties: { a: { type: 'string' } } };
+      const { path, object, remove } = await install(kit, 'stales', withSchema({ properties: { spec, old: spec } }));
+      const body = object('x', { spec: {}, old: { a: 'gone' } }, { finalizers: ['example.com/hold'] });
+      await kit.expect(201, 'POST', path, { body });
+      const crd = await kit.expect(200, 'GET', `${crds}/stales.rules.example.com`);
+      const now = { ...spec, properties: { a: { type: 'string', default: 'new' } } };
+      crd.spec.versions[0].schema.openAPIV3Schema.properties = { spec: now };
+      await kit.expect(200, 'PUT', `${crds}/stales.rules.example.com`, { body: crd });
+      await kit.expect(200, 'DELETE', `${path}/x`);
+      const waiting = await kit.expect(200, 'GET', `${path}/x`);
+      assert.deepEqual([waiting.spec, waiting.old], [{ a: 'new' }, undefined]);
+      await kit.expect(200, 'PATCH', `${path}/x`, { body: { metadata: { finalizers: null } }, headers: mergePatch });
+      await remove();
+    },
+  },
 ];
