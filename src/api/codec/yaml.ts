@@ -106,11 +106,13 @@ function scalar(text: string, indent: number, column: number): string {
   } catch {
     resolved = undefined;
   }
-  if (resolved !== text || text === '' || isBase60(text) || isTimestamp(text)) return JSON.stringify(text);
+  if (resolved !== text || isOtherType(text)) return JSON.stringify(text);
   const quoted = plainAllowed(text) ? text : `'${text.replaceAll("'", "''")}'`;
   return column < 0 ? quoted : fold(quoted, indent + 2, column);
 }
 
+/** Whether goyaml takes a plain scalar for something else than text: nothing, a merge, a number or a time. */
+const isOtherType = (text: string) => text === '' || text === '<<' || isBase60(text) || isTimestamp(text);
 const isBase60 = (text: string) => /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/.test(text);
 /** What goyaml reads as a time when it is not quoted. */
 const isTimestamp = (text: string) =>
