@@ -324,15 +324,6 @@ export const mutants: readonly Mutant[] = [
     likes: ['volume', 'claim', 'claiming-pod'],
   },
   {
-    name: 'a recount believes a cache that is older than the quota',
-    file: 'controllers/resourcequota/usage.ts',
-    find: 'const isBehind = Number(informer.revision) < Number(resourceVersion);',
-    replace: 'const isBehind = Number(informer.revision) < Math.min(0, Number(resourceVersion));',
-    seed: 1,
-    options: { stepMs: 1_000, faults: { watchDelay: 0.2, slowWrite: 0.3 } },
-    likes: ['quota', 'namespace', 'create-deployment', 'change-deployment', 'remove-pod', 'create-job'],
-  },
-  {
     name: 'a write is told to be done before it is on disk',
     file: 'store/embedded/writer.ts',
     find: '    this.#channel.write(this.#sequence, this.#epoch,',

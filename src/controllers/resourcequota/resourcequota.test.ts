@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createWorld } from '../../../test/support/control.ts';
+import { createServer, createWorld } from '../../../test/support/control.ts';
+import { silentLogger } from '../../base/log.ts';
+import { createInformer } from '../../client/index.ts';
+import type { ControllerContext } from '../../controller/contract.ts';
 import { resourceQuotaController } from './index.ts';
+import { createUsageSource } from './usage.ts';
 
 for (let seed = 0; seed <= 5; seed++) {
   test(`a quota counts what is there and what is gone, seed ${seed}`, async () => {
@@ -43,3 +47,36 @@ for (let seed = 0; seed <= 5; seed++) {
     await world.stop();
   });
 }
+
+test('a cache that is older than the quota gives nothing back: the server is asked', async () => {
+  const { client, clock, random, close } = await createServer();
+  const following = new AbortController();
+  const { signal } = new AbortController();
+  const create = (name: string) =>
+    client.pods('default').create({ metadata: { name }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+  try {
+    await create('one');
+    const pods = createInformer(client.pods(), {}, { clock, random, log: silentLogger });
+    void pods.run(following.signal);
+    await pods.synced();
+    following.abort();
+    await create('two');
+    const { metadata } = await client
+      .resourcequotas('default')
+      .create({ metadata: { name: 'q' }, spec: { hard: { pods: '9' } } });
+    const status = { hard: { pods: '9' }, used: { pods: '2' } };
+    const quota = await client
+      .resourcequotas('default')
+      .patch(metadata.name, 'merge', { status }, { subresource: 'status' });
+    const context = { client, clock, signal, informers: { informer: () => pods } } as unknown as ControllerContext;
+    const source = createUsageSource(context, { freed() {}, shown() {} });
+    assert.equal(pods.store.size, 1);
+    assert.deepEqual(await source.usage(quota), { pods: '2' });
+    // What is older than the cache is counted from it.
+    const old = { ...quota, metadata: { ...quota.metadata, resourceVersion: pods.revision } };
+    assert.deepEqual(await source.usage(old), { pods: '1' });
+  } finally {
+    following.abort();
+    await close();
+  }
+});
