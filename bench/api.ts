@@ -203,13 +203,14 @@ async function compareWatches({ floor, ours, bare }: Setup): Promise<BenchResult
   return [atLeast('one writer to 1,000 watchers', rate, 'events/s', 0.5)];
 }
 
-/** Of a server that has done nothing before, so that no garbage of other work goes meanwhile. */
+/** What a thousand more cost a server that has a thousand, and has done nothing else whose garbage could go meanwhile. */
 async function measureIdleWatch(folder: string): Promise<BenchResult> {
   const { child, endpoint } = await startServer(folder);
   const sessions = sessionsTo(endpoint, 10);
-  await Promise.all(sessions.map(session => request(session, { method: 'GET', path: `${path}?limit=1` })));
+  const open = () => openWatchers(sessions, watcherCount, `${path}?watch=1`);
+  await open();
   const before = memoryOf(child);
-  await openWatchers(sessions, watcherCount, `${path}?watch=1`);
+  await open();
   const perWatch = (memoryOf(child) - before) / watcherCount / 1_024;
   closeAll(sessions);
   await child.stop();
