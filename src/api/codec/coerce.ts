@@ -190,8 +190,8 @@ function coerceMap(value: Record<string, unknown>, plan: MapPlan, walk: Walk): R
 }
 
 /** Go writes maps in the order of their keys. */
-export function sortedMap(value: Record<string, unknown>): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
+export function sortedMap<T>(value: Readonly<Record<string, T>>): Record<string, T> {
+  const out: Record<string, T> = {};
   for (const key of Object.keys(value).sort()) setOwn(out, key, value[key]);
   return out;
 }

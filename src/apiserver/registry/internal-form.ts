@@ -2,7 +2,9 @@
  * Objects in messages. Upstream validates values of internal types and prints them as JSON: with Go's names of their fields, all of
  * them, in Go's order.
  */
+import { sortedMap } from '../../api/codec/coerce.ts';
 import type { LabelSelector } from '../../api/types/meta-v1.ts';
+import { isObject } from '../../api/util/values.ts';
 
 /**
  * The fields of one of upstream's types. Of each its zero value (null where Go has a pointer, a list or a map), or the type of what it
@@ -16,23 +18,15 @@ type Zero = string | number | boolean | null;
 /** "SELinuxOptions" is "seLinuxOptions" in JSON, "IP" is "ip". */
 const jsonName = (field: string) => field.replace(/^[A-Z]+(?=$|[A-Z][a-z])|^[A-Z]/, initials => initials.toLowerCase());
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** As Go prints maps. */
-export function sortedMap<T>(map: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
 /** A value as it is served in upstream's internal form. Null when there is none. */
 export function internalForm(type: InternalType, value: unknown): object | null {
-  if (!isRecord(value)) return null;
+  if (!isObject(value)) return null;
   const fields = Object.entries(type).map(([field, part]) => {
     const found = value[jsonName(field)];
     if (typeof part === 'function') return [field, part(found)];
     if (isList(part)) return [field, internalList(part[0], found as unknown[] | undefined)];
-    if (isRecord(part)) return [field, internalForm(part as InternalType, found)];
-    return [field, isRecord(found) ? sortedMap(found) : (found ?? part)];
+    if (isObject(part)) return [field, internalForm(part as InternalType, found)];
+    return [field, isObject(found) ? sortedMap(found) : (found ?? part)];
   });
   return Object.fromEntries(fields);
 }
@@ -49,7 +43,7 @@ export const inside =
 
 /** Selectors of labels have one form only, that of JSON. */
 export function shownSelector(selector: unknown): object | null {
-  if (!isRecord(selector)) return null;
+  if (!isObject(selector)) return null;
   const { matchLabels, matchExpressions } = selector as LabelSelector;
   return {
     ...(matchLabels && { matchLabels: sortedMap(matchLabels) }),

@@ -12,6 +12,7 @@ import type {
   HorizontalPodAutoscaler as V2,
 } from '../../../api/types/autoscaling-v2.ts';
 import { goJson } from '../../../api/util/go-text.ts';
+import { isObject } from '../../../api/util/values.ts';
 import { type InternalType, internalForm } from '../internal-form.ts';
 import { metricFromV1, metricToV1, statusFromV1, statusToV1 } from './v1-metrics.ts';
 
@@ -56,7 +57,7 @@ const listOf =
   <T>(schema: () => ObjectSchema, convert: (item: Record<string, unknown>) => unknown = item => item) =>
   (value: unknown): T[] => {
     if (!Array.isArray(value)) throw new DecodeError('no list');
-    return value.map(item => coerce(isRecord(item) ? convert(item) : item, schema(), { unknown: undefined }) as T);
+    return value.map(item => coerce(isObject(item) ? convert(item) : item, schema(), { unknown: undefined }) as T);
   };
 
 type Behavior = NonNullable<V2['spec']['behavior']>;
@@ -72,16 +73,13 @@ const depthOfBehavior = 4;
 function uncapitalized(value: unknown, depth: number): unknown {
   if (depth === 0) return value;
   if (Array.isArray(value)) return value.map(item => uncapitalized(item, depth - 1));
-  if (!isRecord(value)) return value;
+  if (!isObject(value)) return value;
   const named = Object.entries(value).map(([key, member]) => [
     key.charAt(0).toLowerCase() + key.slice(1),
     uncapitalized(member, depth - 1),
   ]);
   return Object.fromEntries(named);
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Metadata without the annotations that stand for fields, and with others instead. */
 export function withCarried<M extends { annotations?: Record<string, string> }>(

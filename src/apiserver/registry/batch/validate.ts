@@ -1,11 +1,13 @@
 /** Jobs and the templates of cron jobs (pkg/apis/batch/validation). */
+
+import { sortedMap } from '../../../api/codec/coerce.ts';
 import { selectorFromObject } from '../../../api/selectors/index.ts';
 import type { Job, JobSpec } from '../../../api/types/batch-v1.ts';
 import { isDns1123Label } from '../../../api/validation/names.ts';
 import { domainPrefixedPath, type Errors, immutable, nonNegative, oneOf, optional, same } from '../checks.ts';
 import { validatePodTemplate, validateSelected } from '../core/pod/template.ts';
 import { field } from '../field-errors.ts';
-import { shownSelector, sortedMap } from '../internal-form.ts';
+import { shownSelector } from '../internal-form.ts';
 import { validateLabelSelector } from '../meta/label-selector.ts';
 import { shownFailurePolicy, shownSuccessPolicy, validateFailurePolicy, validateSuccessPolicy } from './policies.ts';
 

@@ -1,4 +1,6 @@
 /** Persistent volumes (ValidatePersistentVolume). */
+
+import { sortedMap } from '../../../api/codec/coerce.ts';
 import type {
   AzureFilePersistentVolumeSource,
   CinderPersistentVolumeSource,
@@ -27,7 +29,7 @@ import {
   same,
 } from '../checks.ts';
 import { field } from '../field-errors.ts';
-import { internalForm, sortedMap } from '../internal-form.ts';
+import { internalForm } from '../internal-form.ts';
 import { describeChanges } from '../meta/diff.ts';
 import { validateAccessModes, volumeMode } from './claim-spec.ts';
 import { noBacksteps } from './pod/paths.ts';

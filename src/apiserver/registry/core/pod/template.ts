@@ -1,11 +1,11 @@
 /** Pod templates of workloads. */
 
+import { sortedMap } from '../../../../api/codec/coerce.ts';
 import { selectorFromObject } from '../../../../api/selectors/index.ts';
 import type { PodTemplateSpec } from '../../../../api/types/core-v1.ts';
 import type { LabelSelector } from '../../../../api/types/meta-v1.ts';
 import { type Errors, forbidden } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
-import { sortedMap } from '../../internal-form.ts';
 import { validateAnnotations, validateLabels } from '../../meta/object-meta.ts';
 import { validatePodAnnotations, validateProfileAnnotations } from './annotations.ts';
 import { validatePodSpec } from './spec.ts';

@@ -1,4 +1,6 @@
 /** What may change in a pod, and through which subresource (ValidatePodUpdate and its siblings). */
+
+import { sortedMap } from '../../../../api/codec/coerce.ts';
 import type {
   Container,
   NodeAffinity,
@@ -10,7 +12,7 @@ import type {
 import { rangeError } from '../../../../api/validation/names.ts';
 import { type Errors, each, required, same } from '../../checks.ts';
 import { field } from '../../field-errors.ts';
-import { internalForm, internalList, sortedMap } from '../../internal-form.ts';
+import { internalForm, internalList } from '../../internal-form.ts';
 import { describeChanges } from '../../meta/diff.ts';
 import { nodeSelectorTerm } from '../shown-selectors.ts';
 import { validatePodAnnotationUpdate } from './annotations.ts';
