@@ -1,7 +1,8 @@
 /** The record of a running cluster: which process supervises it, and whether that process still lives. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Clock, sleep } from '../base/clock.ts';
+import { isAlive, startTicks } from '../base/node/processes.ts';
 import { readIfPresent } from '../pki/files.ts';
 import { clusterPaths, writeFileAtomic } from './cluster.ts';
 
@@ -10,15 +11,6 @@ export interface DaemonRecord {
   /** The process's start time in clock ticks since boot: a pid that was used again has another. */
   readonly startTicks: string;
   readonly boot: string;
-}
-
-function startTicks(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
 }
 
 function bootId(): string {
@@ -36,9 +28,9 @@ export function runningDaemon(dataDir: string): DaemonRecord | undefined {
   if (text === undefined) return undefined;
   const record = JSON.parse(text) as DaemonRecord;
   if (record.boot !== bootId()) return undefined;
-  const ticks = startTicks(record.pid);
+  if (!isAlive(record.pid)) return undefined;
   // Where there is no /proc, the pid alone must do.
-  if (ticks === undefined && existsSync('/proc/self/stat')) return undefined;
+  const ticks = startTicks(record.pid);
   return ticks === undefined || ticks === record.startTicks ? record : undefined;
 }
 

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { isAlive } from '../../base/node/processes.ts';
 import { pauseArchive, pauseImage } from '../images/pause.ts';
 import type { ContainerRuntime } from './contract.ts';
 import { createCriRuntime } from './cri/index.ts';
@@ -111,19 +112,10 @@ export function containerdConfig(options: ContainerdOptions & { stateDir: string
   ].join('\n');
 }
 
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 /** The recorded process, when it still is a containerd. */
 async function runningPid(pidFile: string): Promise<number | undefined> {
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
-  if (!pid || !alive(pid)) return undefined;
+  if (!pid || !isAlive(pid)) return undefined;
   const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
   return command.trim() === 'containerd' ? pid : undefined;
 }
@@ -172,8 +164,8 @@ export async function startContainerd(given: ContainerdOptions): Promise<Contain
         return;
       } catch (e) {
         // The one that was there may have been on its way out.
-        if (pid === earlier && !alive(pid)) pid = await launch(dir, pidFile);
-        if (!alive(pid) || clock.monotonic() > deadline)
+        if (pid === earlier && !isAlive(pid)) pid = await launch(dir, pidFile);
+        if (!isAlive(pid) || clock.monotonic() > deadline)
           throw new Error(`containerd did not start (see ${dir}/containerd.log): ${messageOf(e)}`);
         await sleep(clock, 50);
       }
@@ -232,7 +224,7 @@ export async function startContainerd(given: ContainerdOptions): Promise<Contain
       await release();
       const running = await runningPid(pidFile);
       if (running) process.kill(running, 'SIGTERM');
-      while (running && alive(running)) await sleep(clock, 20);
+      while (running && isAlive(running)) await sleep(clock, 20);
       await rm(pidFile, { force: true });
     },
   };
