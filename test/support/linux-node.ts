@@ -9,10 +9,11 @@ import { createMetrics } from '../../src/base/metrics.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { Client, Informer } from '../../src/client/contract.ts';
 import { createClient, createInformerFactory, inProcessTransport } from '../../src/client/index.ts';
+import { removeCgroups } from '../../src/kubelet/host/cgroups.ts';
 import { detectMachine } from '../../src/kubelet/host/machine.ts';
 import { createLinuxNode, type LinuxNode, type LinuxNodeOptions } from '../../src/kubelet/linux-node.ts';
 import { createMemoryStore } from '../../src/store/memory/index.ts';
-import { cniBinDir, createNodeFixture, type NodeFixture, removeCgroups } from './node.ts';
+import { cniBinDir, createNodeFixture, type NodeFixture } from './node.ts';
 
 export interface LinuxNodeFixture {
   readonly dir: string;
@@ -89,7 +90,7 @@ export async function createLinuxNodeFixture(
     } finally {
       stop.abort(new Error('the test is over'));
       await base.destroy();
-      await removeCgroups(cgroupRoot.slice(1));
+      await removeCgroups([cgroupRoot], systemClock);
       await server.close();
       await store.close();
     }

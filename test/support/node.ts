@@ -1,9 +1,10 @@
 /** A containerd of its own for one test, with everything it made removed afterwards, also when the test failed. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import { removePods } from '../../src/kubelet/leftovers.ts';
 import { type Containerd, startContainerd } from '../../src/kubelet/runtime/containerd.ts';
 import { busyboxArchive } from './images.ts';
 
@@ -60,11 +61,14 @@ export async function createNodeFixture(subnet = '10.199.1.0/24'): Promise<NodeF
     });
   let containerd: Containerd | undefined;
   const destroy = async () => {
-    if (containerd) await removePods(containerd).catch(() => undefined);
-    await containerd?.stop();
-    containerd = undefined;
-    await unmountBelow(dir);
-    await rm(dir, { recursive: true, force: true });
+    try {
+      if (containerd) await removePods(containerd.runtime);
+    } finally {
+      await containerd?.stop();
+      containerd = undefined;
+      await unmountBelow(dir);
+      await rm(dir, { recursive: true, force: true });
+    }
   };
   try {
     containerd = await start();
@@ -89,27 +93,7 @@ export async function createNodeFixture(subnet = '10.199.1.0/24'): Promise<NodeF
   };
 }
 
-async function removePods({ runtime }: Containerd): Promise<void> {
-  for (const container of await runtime.listContainers()) await runtime.stopContainer(container.id, 0);
-  for (const sandbox of await runtime.listPodSandboxes()) {
-    await runtime.stopPodSandbox(sandbox.id);
-    await runtime.removePodSandbox(sandbox.id);
-  }
-}
-
 async function unmountBelow(dir: string): Promise<void> {
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map(line => line.split(' ')[1] ?? '');
   for (const path of mounts.filter(m => m.startsWith(`${dir}/`)).reverse()) execFileSync('umount', ['-l', path]);
-}
-
-/** Removes a cgroup parent that a test used, in every hierarchy, deepest first. */
-export async function removeCgroups(name: string): Promise<void> {
-  const roots = ['/sys/fs/cgroup', ...(await readdir('/sys/fs/cgroup')).map(d => `/sys/fs/cgroup/${d}`)];
-  for (const root of roots) await removeTree(`${root}/${name}`);
-}
-
-async function removeTree(path: string): Promise<void> {
-  const below = await readdir(path, { withFileTypes: true }).catch(() => []);
-  for (const entry of below) if (entry.isDirectory()) await removeTree(`${path}/${entry.name}`);
-  await rmdir(path).catch(() => undefined);
 }

@@ -1,7 +1,7 @@
 /** Assembles the node agent: containerd, kubelet, pod network, service proxy, DNS, network policy and local volumes. */
 
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep } from '../../base/clock.ts';
 import type { Client } from '../../client/contract.ts';
@@ -11,6 +11,7 @@ import { localVolumeController } from '../../cloud/local/volumes.ts';
 import type { Environment } from '../../controller/contract.ts';
 import { createManager, type Manager } from '../../controller/index.ts';
 import { startClusterDns } from '../../dns/index.ts';
+import { removeCgroups } from '../../kubelet/host/cgroups.ts';
 import { detectMachine } from '../../kubelet/host/machine.ts';
 import { endLeftovers } from '../../kubelet/leftovers.ts';
 import { createLinuxNode, type LinuxNodeOptions } from '../../kubelet/linux-node.ts';
@@ -201,7 +202,7 @@ export async function runNode(options: NodeProcessOptions): Promise<RunningNode>
       await disconnect();
       await backend.remove();
       await removeNodeNetwork(settings);
-      await removeCgroup(paths.cgroup);
+      await removeCgroups([paths.cgroup], environment.clock);
       await rm(paths.state, { recursive: true, force: true });
     },
   };
@@ -260,27 +261,13 @@ export function localIdentity(environment: Environment, dataDir: string, config:
   };
 }
 
-/** The empty cgroups of the node's pods, in every hierarchy. */
-async function removeCgroup(name: string): Promise<void> {
-  const root = '/sys/fs/cgroup';
-  const hierarchies = await readdir(root).catch(() => []);
-  for (const top of ['', ...hierarchies]) await removeTree(join(root, top, name));
-}
-
-async function removeTree(path: string): Promise<void> {
-  const below = await readdir(path, { withFileTypes: true }).catch(() => []);
-  for (const entry of below) if (entry.isDirectory()) await removeTree(join(path, entry.name));
-  // Not empty, or not there: somebody else's business.
-  await rmdir(path).catch(() => {});
-}
-
 /** Ends and removes what a node that was killed left on this machine besides its data. */
 export async function cleanNode(dataDir: string, config: ClusterConfig, environment: Environment): Promise<void> {
   if (config.node.kind !== 'real') return;
   const paths = nodePaths({ dataDir, id: config.id });
   await endLeftovers(containerPlaces(paths), environment);
   await removeNodeNetwork(config);
-  await removeCgroup(paths.cgroup);
+  await removeCgroups([paths.cgroup], environment.clock);
 }
 
 /** Where containers and what they need are kept. */

@@ -28,6 +28,8 @@ export interface UnixClient {
 export interface CallOptions {
   /** Milliseconds until the call fails with DEADLINE_EXCEEDED; default 2 minutes, the kubelet's runtime-request-timeout. */
   timeoutMs?: number;
+  /** Headers of the call. */
+  metadata?: Record<string, string>;
 }
 
 /** gRPC's status codes, by number. */
@@ -107,7 +109,8 @@ export function createGrpcClient(open: () => Socket, codec: Codec): UnixClient {
     return made;
   }
   /** A connection keeps the process alive only while a call is on it. */
-  function begin(method: string, message: Uint8Array, timeoutMs: number | undefined): ClientHttp2Stream {
+  function begin(method: string, message: Uint8Array, options: CallOptions): ClientHttp2Stream {
+    const { timeoutMs, metadata } = options;
     const on = connected();
     if (active++ === 0) on.ref();
     const call = on.request({
@@ -115,6 +118,7 @@ export function createGrpcClient(open: () => Socket, codec: Codec): UnixClient {
       ':path': `/${method}`,
       'content-type': 'application/grpc',
       te: 'trailers',
+      ...metadata,
       ...(timeoutMs !== undefined && { 'grpc-timeout': `${Math.min(timeoutMs, 99_999_999)}m` }),
     });
     call.on('close', () => {
@@ -154,7 +158,7 @@ export function createGrpcClient(open: () => Socket, codec: Codec): UnixClient {
   return {
     async call<R>(method: string, [type, value]: [string, object], response: string, options: CallOptions = {}) {
       const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
-      const call = begin(method, codec.encode(type, value), timeoutMs);
+      const call = begin(method, codec.encode(type, value), { ...options, timeoutMs });
       let late = false;
       call.setTimeout(timeoutMs, () => {
         late = true;
@@ -170,7 +174,7 @@ export function createGrpcClient(open: () => Socket, codec: Codec): UnixClient {
       return answer;
     },
     async *stream<R>(method: string, [type, value]: [string, object], response: string, signal: AbortSignal) {
-      const call = begin(method, codec.encode(type, value), undefined);
+      const call = begin(method, codec.encode(type, value), {});
       const cancel = () => call.close(constants.NGHTTP2_CANCEL);
       signal.addEventListener('abort', cancel, { once: true });
       try {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import type { Pod } from '../../api/types/core-v1.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
 import { uidOf } from '../pod/names.ts';
 import { milliCpuToQuota, milliCpuToShares, podTotals, qosClass } from '../pod/resources.ts';
 
@@ -11,8 +12,9 @@ export interface PodCgroups {
   parentOf(pod: Pod): string;
   /** Makes the pod's cgroup and sets its limits. */
   apply(pod: Pod): Promise<void>;
+  /** Kills what still runs in the pod's cgroup and removes it. Rejects when the kernel does not let go of it. */
   remove(uid: string): Promise<void>;
-  /** Uids of pods that have a cgroup. */
+  /** Uids of pods that have a cgroup in any hierarchy. */
   list(): Promise<string[]>;
   /** Numbers of one cgroup, for stats; undefined when it is not there. */
   usage(path: string): Promise<CgroupUsage | undefined>;
@@ -36,12 +38,45 @@ export function sharesToWeight(shares: number): number {
   return Math.ceil(10 ** exponent);
 }
 
+/** A killed process leaves its cgroups a moment later. */
+const removeRetryMs = 10;
+const removeAttempts = 50;
+
+const defaultMountRoot = '/sys/fs/cgroup';
+const isUnified = (mountRoot: string) => existsSync(`${mountRoot}/cgroup.controllers`);
+
+/** On v1 the runtime makes a container's cgroup in hierarchies in which its pod has no limits, too. */
+async function hierarchies(mountRoot: string): Promise<string[]> {
+  if (isUnified(mountRoot)) return [mountRoot];
+  return (await readdir(mountRoot).catch(() => [])).map(name => `${mountRoot}/${name}`);
+}
+
+/**
+ * Kills what still runs in these cgroups and removes them, with those below, from every hierarchy. Rejects when the kernel does not let
+ * go of one.
+ */
+export async function removeCgroups(
+  paths: readonly string[],
+  clock: Clock,
+  mountRoot = defaultMountRoot,
+): Promise<void> {
+  const bases = await hierarchies(mountRoot);
+  let left = bases.flatMap(base => paths.map(path => `${base}${path}`));
+  for (let attempt = 0; attempt < removeAttempts; attempt++) {
+    if (attempt > 0) await sleep(clock, removeRetryMs);
+    for (const directory of left) await killTree(directory);
+    for (const directory of left) await removeTree(directory);
+    left = left.filter(directory => existsSync(directory));
+    if (left.length === 0) return;
+  }
+  throw new Error(`cgroups cannot be removed: ${left.join(', ')}`);
+}
+
 /** `root`: an absolute cgroup path that is the node's own, e.g. `/kubepods`. `mountRoot`: where the hierarchies are. */
-export function createPodCgroups(root: string, mountRoot = '/sys/fs/cgroup'): PodCgroups {
-  const v2 = existsSync(`${mountRoot}/cgroup.controllers`);
+export function createPodCgroups(root: string, clock: Clock, mountRoot = defaultMountRoot): PodCgroups {
+  const v2 = isUnified(mountRoot);
   const roots = v2 ? [mountRoot] : controllers.map(c => `${mountRoot}/${c}`).filter(existsSync);
   const parentOf = (pod: Pod) => `${root}${qosDirectories[qosClass(pod)]}/pod${uidOf(pod)}`;
-  const candidates = (uid: string) => Object.values(qosDirectories).map(d => `${root}${d}/pod${uid}`);
 
   async function make(path: string): Promise<void> {
     const parts = path.split('/').filter(Boolean);
@@ -90,25 +125,44 @@ export function createPodCgroups(root: string, mountRoot = '/sys/fs/cgroup'): Po
           ? set('cpu', `${root}/besteffort`, 'cpu.weight', 1)
           : set('cpu', `${root}/besteffort`, 'cpu.shares', 2));
     },
-    async remove(uid) {
-      const hierarchies = v2 ? [mountRoot] : (await readdir(mountRoot)).map(d => `${mountRoot}/${d}`);
-      for (const base of hierarchies) for (const path of candidates(uid)) await removeTree(`${base}${path}`);
+    remove(uid) {
+      const paths = Object.values(qosDirectories).map(directory => `${root}${directory}/pod${uid}`);
+      return removeCgroups(paths, clock, mountRoot);
     },
     async list() {
-      const base = roots[0] ?? mountRoot;
-      const found: string[] = [];
-      for (const directory of Object.values(qosDirectories))
-        for (const name of await readdir(`${base}${root}${directory}`).catch(() => []))
-          if (/^pod[0-9a-f-]{32,}$/.test(name)) found.push(name.slice(3));
-      return found;
+      const found = new Set<string>();
+      for (const base of await hierarchies(mountRoot))
+        for (const directory of Object.values(qosDirectories))
+          for (const name of await readdir(`${base}${root}${directory}`).catch(() => []))
+            if (/^pod[0-9a-f-]{32,}$/.test(name)) found.add(name.slice(3));
+      return [...found];
     },
     usage: path => (v2 ? usageV2(`${mountRoot}${path}`) : usageV1(mountRoot, path)),
   };
 }
 
+async function childrenOf(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  return entries.filter(e => e.isDirectory()).map(e => `${path}/${e.name}`);
+}
+
+/** Containers have been stopped by now; what is left belongs to none, such as a start that died half-way with the agent. */
+async function killTree(path: string): Promise<void> {
+  for (const child of await childrenOf(path)) await killTree(child);
+  const members = await readFile(`${path}/cgroup.procs`, 'utf8').catch(() => '');
+  for (const pid of members.split('\n').map(Number)) {
+    // 0 is a process of another pid namespace.
+    if (pid === 0) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== 'ESRCH') throw e;
+    }
+  }
+}
+
 async function removeTree(path: string): Promise<void> {
-  const below = await readdir(path, { withFileTypes: true }).catch(() => []);
-  for (const entry of below) if (entry.isDirectory()) await removeTree(`${path}/${entry.name}`);
+  for (const child of await childrenOf(path)) await removeTree(child);
   await rmdir(path).catch(() => undefined);
 }
 

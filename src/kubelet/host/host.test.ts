@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Pod } from '../../api/types/core-v1.ts';
+import { systemClock } from '../../base/clock.ts';
 import { createPodCgroups, sharesToWeight } from './cgroups.ts';
 import { refuseByAppArmor } from './linux.ts';
 import { createUserNamespaces } from './user-namespaces.ts';
@@ -36,7 +38,7 @@ test('cgroup v2: limits are in the unified files, controllers are handed down, u
     await mkdir(`${root}${at}`, { recursive: true });
     await writeFile(`${root}${at}/cgroup.controllers`, 'cpu memory\n');
   }
-  const cgroups = createPodCgroups('/kubepods', root);
+  const cgroups = createPodCgroups('/kubepods', systemClock, root);
   assert.equal(cgroups.version, 2);
   assert.equal(cgroups.parentOf(pod), path);
   await cgroups.apply(pod);
@@ -58,16 +60,18 @@ test('cgroup v2: limits are in the unified files, controllers are handed down, u
 test('cgroup v1: limits are in each controller', async t => {
   const root = await scratch(t);
   for (const controller of ['cpu', 'memory', 'pids']) await mkdir(`${root}/${controller}`);
-  const cgroups = createPodCgroups('/kubepods', root);
+  const cgroups = createPodCgroups('/kubepods', systemClock, root);
   assert.equal(cgroups.version, 1);
   await cgroups.apply(pod);
   const path = `/kubepods/burstable/pod${uid}`;
   assert.equal(await readFile(`${root}/cpu${path}/cpu.cfs_quota_us`, 'utf8'), '20000');
   assert.equal(await readFile(`${root}/memory${path}/memory.limit_in_bytes`, 'utf8'), String(64 * 2 ** 20));
   assert.deepEqual(await cgroups.list(), [uid]);
+  await rm(`${root}/cpu${path}`, { recursive: true });
+  assert.deepEqual(await cgroups.list(), [uid], 'left in one hierarchy');
 });
 
-test('a real unified hierarchy: cgroups are made, found and removed', async t => {
+test('a real unified hierarchy: cgroups are made, found and removed, with what still runs in them', async t => {
   const root = await scratch(t);
   try {
     execFileSync('mount', ['-t', 'cgroup2', 'none', root], { stdio: 'ignore' });
@@ -76,12 +80,18 @@ test('a real unified hierarchy: cgroups are made, found and removed', async t =>
   }
   const name = `/tn-unified-${process.pid}`;
   try {
-    const cgroups = createPodCgroups(name, root);
+    const cgroups = createPodCgroups(name, systemClock, root);
     assert.equal(cgroups.version, 2);
     await cgroups.apply(pod);
     assert.deepEqual(await cgroups.list(), [uid]);
+    const inside = `${root}${cgroups.parentOf(pod)}/left`;
+    await mkdir(inside);
+    const forgotten = spawn('sleep', ['60']);
+    const exited = once(forgotten, 'exit');
+    await writeFile(`${inside}/cgroup.procs`, String(forgotten.pid));
     await cgroups.remove(uid);
     assert.deepEqual(await cgroups.list(), []);
+    assert.deepEqual(await exited, [null, 'SIGKILL']);
   } finally {
     for (const at of ['/burstable', ''])
       await rm(`${root}${name}${at}`, { recursive: false }).catch(() => execFileSync('rmdir', [`${root}${name}${at}`]));

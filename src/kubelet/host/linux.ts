@@ -79,7 +79,7 @@ const maxFallbackLines = 80;
 
 export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
   const { root, logRoot, client, clock, objects, nodeName } = options;
-  const cgroups = createPodCgroups(options.cgroupRoot || '/kubepods');
+  const cgroups = createPodCgroups(options.cgroupRoot || '/kubepods', clock);
   const tokens = createTokenSource(client, clock);
   const addresses = new Map<string, readonly string[]>();
   const devices = createDeviceManager({
@@ -247,7 +247,7 @@ export function createLinuxHost(options: LinuxHostOptions): LinuxHost {
       await scanFor(claims.unprepare, uid);
       await devices.release(uid);
       await volumes.tearDown(uid);
-      await cgroups.remove(uid);
+      if (options.cgroupRoot) await cgroups.remove(uid);
       tokens.forget(uid);
       addresses.delete(uid);
     },

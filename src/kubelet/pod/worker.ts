@@ -88,6 +88,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
   let stopped = false;
   let retryMs = retryInitialMs;
   let interrupt = new AbortController();
+  let killing = false;
   let killed = false;
   const timers = new Map<string, Timer>();
   let filesFor = { at: Number.NEGATIVE_INFINITY, metadata: '' };
@@ -344,9 +345,10 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
 
   async function terminate(): Promise<void> {
     if (!killed || anyRunning(view)) {
-      killed = true;
+      killing = true;
       publish();
       await killAll(context, pod, view, failure?.graceSeconds ?? graceOf(pod), addresses()[0] ?? '');
+      killed = true;
       await look();
       if (anyRunning(view)) throw new Error('containers still run');
     }
@@ -404,7 +406,7 @@ export function createPodWorker(context: PodContext, first: Pod, options: PodWor
   /** A deletion with less time than before reaches the containers that are stopping already. */
   function shortenGrace(before: Pod): void {
     const [old, now] = [graceOf(before), graceOf(pod)];
-    if (!killed || now >= old) return;
+    if (!killing || now >= old) return;
     for (const group of view.containers.values())
       for (const c of group) if (isRunning(c)) void runtime.stopContainer(c.status.id, now).catch(() => undefined);
   }

@@ -12,10 +12,11 @@ import { silentLogger } from '../../../src/base/log.ts';
 import { createMetrics } from '../../../src/base/metrics.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import { type RunningApiServer, runApiServer } from '../../../src/cli/run/apiserver.ts';
+import { removeCgroups } from '../../../src/kubelet/host/cgroups.ts';
 import { issueNodeCredentials, writeKubeconfig } from '../../../src/pki/index.ts';
 import { createMemoryStore } from '../../../src/store/memory/index.ts';
 import { busyboxImage } from '../../support/images.ts';
-import { cniBinDir, createNodeFixture, type NodeFixture, removeCgroups, whyNoContainers } from '../../support/node.ts';
+import { cniBinDir, createNodeFixture, type NodeFixture, whyNoContainers } from '../../support/node.ts';
 
 const run = promisify(execFile);
 const tsukube = join(import.meta.dirname, '..', '..', '..', 'bin', 'tsukube');
@@ -111,7 +112,7 @@ describe('the kubelet alone', { skip: whyNoContainers() ?? false }, () => {
     await stop();
     await api?.close();
     await base?.destroy();
-    await removeCgroups(cgroup);
+    await removeCgroups([`/${cgroup}`], systemClock);
   });
 
   /** Fails with what the kubelet said. */

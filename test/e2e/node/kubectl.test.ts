@@ -13,13 +13,14 @@ import { systemRandom } from '../../../src/base/random.ts';
 import { type RunningApiServer, runApiServer } from '../../../src/cli/run/apiserver.ts';
 import { createClient, createInformerFactory } from '../../../src/client/index.ts';
 import { http2Transport } from '../../../src/client/node/index.ts';
+import { removeCgroups } from '../../../src/kubelet/host/cgroups.ts';
 import { detectMachine } from '../../../src/kubelet/host/machine.ts';
 import { createLinuxNode, type LinuxNode } from '../../../src/kubelet/linux-node.ts';
 import { issueNodeCredentials, writeKubeconfig } from '../../../src/pki/index.ts';
 import { createMemoryStore } from '../../../src/store/memory/index.ts';
 import { busyboxImage } from '../../support/images.ts';
 import { eventually } from '../../support/linux-node.ts';
-import { cniBinDir, createNodeFixture, type NodeFixture, removeCgroups, whyNoContainers } from '../../support/node.ts';
+import { cniBinDir, createNodeFixture, type NodeFixture, whyNoContainers } from '../../support/node.ts';
 
 const kubectlPath = ['/usr/bin/kubectl', '/usr/local/bin/kubectl'].find(existsSync);
 const skip = whyNoContainers() ?? (kubectlPath ? undefined : 'needs kubectl');
@@ -119,7 +120,7 @@ after(async () => {
     stop.abort(new Error('the test is over'));
     await api?.close();
     await base?.destroy();
-    await removeCgroups(cgroup);
+    await removeCgroups([`/${cgroup}`], systemClock);
     await rm(dir, { recursive: true, force: true });
   }
 });

@@ -1,4 +1,5 @@
 /** A `ContainerRuntime` behind any CRI v1 endpoint on a unix socket. */
+import { constants } from 'node:os';
 import type { Clock } from '../../../base/clock.ts';
 import { createCodec } from '../../grpc/codec.ts';
 import { createUnixClient, GrpcError, type UnixClient } from '../../grpc/unix-client.ts';
@@ -87,7 +88,7 @@ export function createCriRuntime({ socket, clock }: CriOptions): ContainerRuntim
       await call('Runtime', 'UpdateRuntimeConfig', { runtimeConfig: { networkConfig: { podCidr } } });
     },
     ...sandboxCalls(call),
-    ...containerCalls(call),
+    ...containerCalls(call, id => endForgottenTask(grpc, id)),
     ...streamCalls(call),
     ...imageCalls(call),
     listContainerStats: async labels =>
@@ -128,7 +129,26 @@ function sandboxCalls(call: Call) {
   } satisfies Partial<ContainerRuntime>;
 }
 
-function containerCalls(call: Call) {
+/**
+ * containerd can forget a task: a start that is given up at the wrong moment, because the kubelet that asked for it was killed, leaves
+ * a container that its CRI takes for ended while its core refuses to delete it for ever (seen with 1.6). The core's own interface,
+ * which is on the same socket, ends the task.
+ */
+const refusesForTask = (e: unknown) => e instanceof RuntimeError && e.message.includes('cannot delete running task');
+
+async function endForgottenTask(grpc: UnixClient, containerId: string): Promise<void> {
+  const options = { metadata: { 'containerd-namespace': 'k8s.io' } };
+  const tasks = 'containerd.services.tasks.v1.Tasks';
+  const kill = { containerId, signal: constants.signals.SIGKILL };
+  await grpc.call(`${tasks}/Kill`, ['KillRequest', kill], 'Empty', options).catch(ignoreEnded);
+  for (const method of ['Wait', 'Delete'])
+    await grpc.call(`${tasks}/${method}`, ['TaskRequest', { containerId }], 'Empty', options).catch(ignoreEnded);
+}
+const ignoreEnded = (e: unknown): void => {
+  if (!(e instanceof GrpcError && e.codeName === 'NOT_FOUND')) throw e;
+};
+
+function containerCalls(call: Call, endTask: (containerId: string) => Promise<void>) {
   return {
     async createContainer(podSandboxId, config, sandboxConfig) {
       const request = { podSandboxId, config, sandboxConfig };
@@ -144,7 +164,14 @@ function containerCalls(call: Call) {
       );
     },
     async removeContainer(containerId) {
-      await call('Runtime', 'RemoveContainer', { containerId }).catch(ignoreNotFound);
+      const remove = () => call('Runtime', 'RemoveContainer', { containerId }).catch(ignoreNotFound);
+      try {
+        await remove();
+      } catch (e) {
+        if (!refusesForTask(e)) throw e;
+        await endTask(containerId);
+        await remove();
+      }
     },
     async listContainers(labels) {
       const request = { filter: filterOf(labels) };

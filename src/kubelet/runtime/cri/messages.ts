@@ -1,4 +1,4 @@
-/** Field numbers of the CRI v1 interface; see grpc/codec.ts for the notation. */
+/** Field numbers of the CRI v1 interface, and of containerd's tasks service where it helps out; see grpc/codec.ts for the notation. */
 export const criMessages = `
 @Protocol TCP UDP SCTP
 @MountPropagation PROPAGATION_PRIVATE PROPAGATION_HOST_TO_CONTAINER PROPAGATION_BIDIRECTIONAL
@@ -75,6 +75,9 @@ StopContainerRequest container_id=1:s timeout=2:i
 StopContainerResponse
 RemoveContainerRequest container_id=1:s
 RemoveContainerResponse
+KillRequest container_id=1:s exec_id=2:s signal=3:u all=4:b
+TaskRequest container_id=1:s
+Empty
 ContainerStateValue state=1:@ContainerState
 ContainerFilter id=1:s state=2:ContainerStateValue pod_sandbox_id=3:s label_selector=4:m
 ListContainersRequest filter=1:ContainerFilter
