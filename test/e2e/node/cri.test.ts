@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { systemClock } from '../../../src/base/clock.ts';
 import type { SandboxConfig, StreamSession } from '../../../src/kubelet/runtime/contract.ts';
+import { createCriRuntime } from '../../../src/kubelet/runtime/cri/index.ts';
 import { busyboxImage } from '../../support/images.ts';
+import { eventually } from '../../support/linux-node.ts';
 import { createNodeFixture, type NodeFixture, whyNoContainers } from '../../support/node.ts';
 
 const skip = whyNoContainers();
@@ -61,6 +64,50 @@ test('the runtime is ready and a sandbox has an address', { skip }, async () => 
   const status = await runtime.podSandboxStatus(sandboxId);
   assert.equal(status.state, 'SANDBOX_READY');
   assert.match(status.network?.ip ?? '', /^10\.199\.1\./);
+});
+
+test('a start that is cut off at any moment leaves nothing that cannot be removed', { skip }, async () => {
+  const { runtime, socket } = node.containerd;
+  const begin = async (name: string) => {
+    const config = sandbox(name);
+    const pod = await runtime.runPodSandbox(config, '');
+    const image = { image: busyboxImage };
+    const metadata = { name: 'app', attempt: 0 };
+    const container = { metadata, image, command: ['sleep', '60'], labels: {}, annotations: {}, linux: {} };
+    return { pod, id: await runtime.createContainer(pod, container, config) };
+  };
+  const remove = async ({ pod, id }: { pod: string; id: string }) => {
+    await runtime.stopContainer(id, 0);
+    await runtime.stopPodSandbox(pod);
+    await runtime.removeContainer(id);
+    await runtime.removePodSandbox(pod);
+  };
+  const whole = await begin('whole');
+  const before = performance.now();
+  await runtime.startContainer(whole.id);
+  const startMs = performance.now() - before;
+  await remove(whole);
+  const tries = 20;
+  for (let i = 0; i < tries; i++) {
+    const cut = await begin(`cut${i}`);
+    const dying = createCriRuntime({ socket, clock: systemClock });
+    await dying.version();
+    const started = dying.startContainer(cut.id).catch(() => undefined);
+    await new Promise(resolve => setTimeout(resolve, startMs * (0.4 + (0.8 * i) / tries)));
+    await dying.close();
+    await started;
+    // The runtime works on for a moment, and refuses meanwhile.
+    await eventually(() =>
+      remove(cut).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+  assert.deepEqual(
+    (await runtime.listPodSandboxes()).map(s => s.metadata.name),
+    ['one'],
+  );
 });
 
 test('a container ends, its exit is announced and its log is on disk', { skip }, async t => {
