@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { type CacheEvent, createKindCache } from '../storage/kind-cache.ts';
 import { createBroadcasts } from './broadcast.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const prefix = '/registry/pods/';
 
-function setup() {
+function setup(perTurn?: number) {
   const turn: (() => void)[] = [];
   const cache = createKindCache(prefix, 0);
-  const broadcasts = createBroadcasts(fn => turn.push(fn));
+  const broadcasts = createBroadcasts(fn => turn.push(fn), perTurn);
   let revision = 0;
   let encoded = 0;
   const frameOf = ({ entry, revision: at }: CacheEvent) => {
@@ -71,16 +72,15 @@ describe('broadcasts', () => {
     channel('alike').join(late);
     put('y');
     endTurn();
-    assert.deepEqual(early.got, ['x@1;', 'y@2;']);
+    assert.deepEqual(early.got, ['x@1;y@2;']);
     assert.deepEqual(late.got, ['y@2;']);
   });
   it('hand out what waits before the turn ends, for those who follow it with a word of their own', () => {
     const { channel, put, endTurn } = setup();
     const one = receiver();
-    const joined = channel('alike');
-    joined.join(one);
+    const membership = channel('alike').join(one);
     put('x');
-    joined.flush();
+    membership.catchUp();
     one.push(utf8('bookmark'));
     endTurn();
     assert.deepEqual(one.got, ['x@1;', 'bookmark']);
@@ -88,9 +88,9 @@ describe('broadcasts', () => {
   it('say no more to those who left, and begin anew when all have', () => {
     const { channel, put, endTurn, encoded } = setup();
     const [a, b] = [receiver(), receiver()];
-    const leave = channel('alike').join(a);
-    leave();
-    leave();
+    const membership = channel('alike').join(a);
+    membership.leave();
+    membership.leave();
     put('x');
     endTurn();
     assert.equal(encoded(), 0);
@@ -98,6 +98,52 @@ describe('broadcasts', () => {
     put('y');
     endTurn();
     assert.deepEqual([a.got, b.got], [[], ['y@2;']]);
+  });
+  it('tell so many in a turn, in rounds, each all that it has not got', () => {
+    const { channel, put, endTurn } = setup(2);
+    const all = Array.from({ length: 5 }, receiver);
+    for (const one of all) channel('alike').join(one);
+    put('a');
+    endTurn();
+    put('b');
+    endTurn();
+    assert.deepEqual(
+      all.map(({ got }) => got),
+      [['a@1;'], ['a@1;'], ['a@1;b@2;'], ['a@1;b@2;'], []],
+    );
+    for (let turn = 0; turn < 4; turn++) endTurn();
+    for (const { got } of all) assert.equal(got.join(''), 'a@1;b@2;');
+    put('c');
+    for (let turn = 0; turn < 4; turn++) endTurn();
+    for (const { got } of all) assert.equal(got.join(''), 'a@1;b@2;c@3;');
+  });
+  it('neither forget nor repeat a frame, whoever comes and goes in the midst of a round', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3 }), fc.array(fc.nat(5), { maxLength: 80 }), (perTurn, steps) => {
+        const { channel, put, endTurn } = setup(perTurn);
+        const here: { got: string[]; wanted: string; leave(): void; catchUp(): void }[] = [];
+        const gone: { got: string[]; wanted: string }[] = [];
+        let revision = 0;
+        for (const [i, step] of steps.entries()) {
+          if (step === 0) {
+            const one = receiver();
+            here.push({ got: one.got, wanted: '', ...channel('alike').join(one) });
+          } else if (step === 1 && here.length > 1) {
+            const [left] = here.splice(i % here.length, 1);
+            left?.catchUp();
+            left?.leave();
+            if (left) gone.push(left);
+          } else if (step === 2) endTurn();
+          else {
+            put('x');
+            revision += 1;
+            for (const one of here) one.wanted += `x@${revision};`;
+          }
+        }
+        for (let turn = 0; turn < 200; turn++) endTurn();
+        for (const { got, wanted } of [...here, ...gone]) assert.equal(got.join(''), wanted);
+      }),
+    );
   });
   it('end when the cache lost its place, after what was known', () => {
     const { channel, put, reset, endTurn } = setup();

@@ -1,9 +1,10 @@
 /**
- * Watches that ask for the same get the same frames: an event is filtered and encoded once for all of them, and what happens in one turn
- * reaches each of them in one piece.
+ * Watches that ask for the same get the same frames: an event is filtered and encoded once for all of them. They are told in rounds, some
+ * in each turn of the event loop, and each gets all that happened since it was told last, in one piece: so thousands of watchers do not
+ * keep requests waiting, and the more there is to do, the less each event costs.
  */
 import type { CacheEvent, KindCache } from '../storage/kind-cache.ts';
-import { joinBytes, joinFrames } from './frame-queue.ts';
+import { joinFrames } from './frame-queue.ts';
 
 /** One watcher's end. */
 interface Receiver {
@@ -12,12 +13,17 @@ interface Receiver {
   end(): void;
 }
 
+/** A watcher on a channel. */
+interface Membership {
+  /** Hands out what waits for this watcher, who has something to say after it. */
+  catchUp(): void;
+  leave(): void;
+}
+
 /** Frames of a kind as one sort of watch sees them. Alive while it has members. */
 interface Channel {
-  /** Gets what happens from now on, until the returned function is called. */
-  join(receiver: Receiver): () => void;
-  /** Hands out what waits for the turn to end, for those who have something to say after it. */
-  flush(): void;
+  /** The receiver gets what happens from now on. */
+  join(receiver: Receiver): Membership;
 }
 
 /** The frame of an event; undefined when these watches do not see it. */
@@ -28,17 +34,21 @@ export interface Broadcasts {
   channel(cache: KindCache, name: string | undefined, frameOf: FrameOf): Channel;
 }
 
+/** Watchers of one channel that are told in one turn: about half a millisecond's work. */
+const membersPerTurn = 64;
+
 /** `atEndOfTurn` calls a function once everything that is at hand now has been seen to. */
-export function createBroadcasts(atEndOfTurn: (fn: () => void) => void): Broadcasts {
+export function createBroadcasts(atEndOfTurn: (fn: () => void) => void, perTurn: number = membersPerTurn): Broadcasts {
   const byCache = new WeakMap<KindCache, Map<string, Channel>>();
   return {
     channel(cache, name, frameOf) {
-      if (name === undefined) return createChannel(cache, frameOf, atEndOfTurn, () => {});
+      const made = (left: () => void) => createChannel({ cache, frameOf, atEndOfTurn, perTurn, left });
+      if (name === undefined) return made(() => {});
       const named = byCache.get(cache) ?? new Map<string, Channel>();
       byCache.set(cache, named);
       let channel = named.get(name);
       if (!channel) {
-        channel = createChannel(cache, frameOf, atEndOfTurn, () => named.delete(name));
+        channel = made(() => named.delete(name));
         named.set(name, channel);
       }
       return channel;
@@ -46,52 +56,115 @@ export function createBroadcasts(atEndOfTurn: (fn: () => void) => void): Broadca
   };
 }
 
-function createChannel(
-  cache: KindCache,
-  frameOf: FrameOf,
-  atEndOfTurn: (fn: () => void) => void,
-  left: () => void,
-): Channel {
-  const members = new Set<Receiver>();
-  let unsubscribe = () => {};
-  let waiting: Uint8Array[] = [];
-  let size = 0;
+/** Frames that not all have got, by their number in order. */
+class FrameLog {
+  #frames: Uint8Array[] = [];
+  /** The number of the first that is kept. */
+  #first = 0;
+  /** Memo: in one turn many are behind by the same. */
+  #joined: { from: number; to: number; bytes: Uint8Array } | undefined;
 
-  function flush(): void {
-    const [first] = waiting;
-    if (!first) return;
-    const frames = waiting.length === 1 ? first : joinFrames(waiting, size);
-    waiting = [];
-    size = 0;
-    for (const member of members) member.push(frames);
+  get end(): number {
+    return this.#first + this.#frames.length;
+  }
+  add(frame: Uint8Array): void {
+    this.#frames.push(frame);
+  }
+  /** The frames from this number on, in one piece. */
+  since(from: number): Uint8Array {
+    const to = this.end;
+    if (this.#joined?.from !== from || this.#joined.to !== to) {
+      const frames = this.#frames.slice(from - this.#first);
+      const size = frames.reduce((sum, frame) => sum + frame.length, 0);
+      const bytes = frames.length === 1 ? (frames[0] as Uint8Array) : joinFrames(frames, size);
+      this.#joined = { from, to, bytes };
+    }
+    return this.#joined.bytes;
+  }
+  dropBefore(number: number): void {
+    this.#frames = this.#frames.slice(number - this.#first);
+    this.#first = number;
+    if (this.#frames.length === 0) this.#joined = undefined;
+  }
+}
+
+interface Member {
+  readonly receiver: Receiver;
+  /** The number of the frame that comes next. */
+  next: number;
+}
+
+function createChannel(options: {
+  cache: KindCache;
+  frameOf: FrameOf;
+  atEndOfTurn: (fn: () => void) => void;
+  perTurn: number;
+  left: () => void;
+}): Channel {
+  const { cache, frameOf, atEndOfTurn, perTurn, left } = options;
+  const members = new Set<Member>();
+  const log = new FrameLog();
+  let unsubscribe = () => {};
+  let round: { readonly rest: Iterator<Member>; readonly upTo: number } | undefined;
+  let scheduled = false;
+
+  /** False when there was nothing to tell. */
+  function tell(member: Member): boolean {
+    const from = member.next;
+    if (from === log.end) return false;
+    member.next = log.end;
+    member.receiver.push(log.since(from));
+    return true;
+  }
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    atEndOfTurn(turn);
+  }
+  function turn(): void {
+    scheduled = false;
+    round ??= { rest: members.values(), upTo: log.end };
+    for (let told = 0; told < perTurn; ) {
+      const next = round.rest.next();
+      if (next.done) {
+        log.dropBefore(round.upTo);
+        const more = log.end > round.upTo;
+        round = undefined;
+        if (more) schedule();
+        return;
+      }
+      if (tell(next.value)) told += 1;
+    }
+    schedule();
   }
   function subscribe(): () => void {
     return cache.subscribe({
       onEvent(event) {
         const frame = frameOf(event);
         if (!frame) return;
-        if (waiting.length === 0) atEndOfTurn(flush);
-        waiting.push(frame);
-        size += frame.length;
-        if (size >= joinBytes) flush();
+        log.add(frame);
+        schedule();
       },
       onReset() {
-        flush();
-        for (const member of [...members]) member.end();
+        for (const member of [...members]) {
+          tell(member);
+          member.receiver.end();
+        }
       },
     });
   }
   return {
-    flush,
     join(receiver) {
-      // What waits is older than the newcomer, who has it from the cache.
-      flush();
       if (members.size === 0) unsubscribe = subscribe();
-      members.add(receiver);
-      return () => {
-        if (!members.delete(receiver) || members.size > 0) return;
-        unsubscribe();
-        left();
+      const member = { receiver, next: log.end };
+      members.add(member);
+      return {
+        catchUp: () => void tell(member),
+        leave() {
+          if (!members.delete(member) || members.size > 0) return;
+          unsubscribe();
+          left();
+        },
       };
     },
   };

@@ -190,9 +190,9 @@ function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
   const queue = new FrameQueue(initialFrames(inputs), () => close());
   const stop = () => queue.end();
   const channel = core.broadcasts.channel(cache, sharedName(inputs), event => frameFor(event, selection, encoder));
-  const leave = channel.join(queue);
+  const membership = channel.join(queue);
   const sendBookmark = () => {
-    channel.flush();
+    membership.catchUp();
     queue.push(encoder.value('BOOKMARK', bookmark(served, media, core.cacher.revision, false)));
   };
   const lasts =
@@ -205,12 +205,12 @@ function openWatch(inputs: WatchInputs): AsyncIterable<Uint8Array> {
   scope.request.signal.addEventListener('abort', stop, { once: true });
   core.stopping.addEventListener('abort', stop, { once: true });
   const replaced = () => {
-    channel.flush();
+    membership.catchUp();
     queue.end();
   };
   served.custom?.replaced.addEventListener('abort', replaced, { once: true });
   function close(): void {
-    leave();
+    membership.leave();
     timer.cancel();
     unmark?.();
     uncount();
