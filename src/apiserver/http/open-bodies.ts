@@ -1,5 +1,9 @@
 import { Chunks } from './chunks.ts';
 import type { HttpLimits } from './limits.ts';
+import { createTurns } from './turns.ts';
+
+/** Bodies handed on in one turn of the event loop: some two milliseconds' work of usual writes. */
+const perTurn = 16;
 
 /** A body that is still coming. */
 export class OpenBody extends Chunks {
@@ -21,6 +25,7 @@ export class OpenBody extends Chunks {
 export class OpenBodies {
   readonly limits: HttpLimits;
   readonly #open = new Set<OpenBody>();
+  readonly #inTurn = createTurns(perTurn);
   /** Bytes of all. */
   #held = 0;
 
@@ -48,9 +53,11 @@ export class OpenBodies {
     if (this.#held > this.limits.openBodies) this.#dropOldest();
   }
 
-  /** That was all of it. */
+  /** That was all of it. It is handed on in its turn, if it is still wanted then. */
   finish(body: OpenBody): void {
-    if (this.leave(body)) body.done(body.whole());
+    this.#inTurn(() => {
+      if (this.leave(body)) body.done(body.whole());
+    });
   }
 
   /** Nobody waits for it any longer. Tells whether anybody did. */
