@@ -9,8 +9,9 @@ import { splitStoreKey } from './keys.ts';
 
 const served = (value: Uint8Array, modRevision: number) => new Entry('a', { value, modRevision }).bytes;
 
+const texts = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }));
 const objects = fc
-  .record({ name: fc.string({ minLength: 1 }), labels: fc.dictionary(fc.string(), fc.string()), data: fc.jsonValue() })
+  .record({ name: fc.string({ minLength: 1 }), labels: fc.dictionary(texts, texts), data: fc.jsonValue() })
   .map(
     ({ name, labels, data }) => ({ data, apiVersion: 'v1', metadata: { name, labels }, kind: 'Thing' }) as Unstructured,
   );
@@ -24,6 +25,15 @@ describe('stored bytes', () => {
         const wanted = JSON.parse(JSON.stringify(obj));
         wanted.metadata.resourceVersion = String(revision);
         assert.deepEqual(parse(served(encodeStored(obj), revision)), wanted);
+      }),
+    );
+  });
+  it('stay what they are, whatever is stored after them', () => {
+    fc.assert(
+      fc.property(fc.array(objects, { minLength: 2, maxLength: 30 }), many => {
+        const values = many.map(encodeStored);
+        for (const [i, obj] of many.entries())
+          assert.deepEqual(parse(values[i] as Uint8Array), JSON.parse(JSON.stringify(obj)));
       }),
     );
   });

@@ -11,6 +11,33 @@ const versionMember = encoder.encode('"resourceVersion":"');
 /** The marker stands within this distance of the start in every value written by this server. */
 const searchLimit = 512;
 
+/** Cuts small pieces from larger ones, because the host's own bookkeeping makes each buffer dear. Any piece keeps its slab alive. */
+class Slabs {
+  /** Longer pieces stand alone. */
+  readonly largest: number;
+  readonly #size: number;
+  #slab = new ArrayBuffer(0);
+  #used = 0;
+
+  constructor(size: number, largest: number) {
+    this.#size = size;
+    this.largest = largest;
+  }
+  take(size: number): Uint8Array {
+    if (size > this.largest) return new Uint8Array(size);
+    if (this.#used + size > this.#slab.byteLength) {
+      this.#slab = new ArrayBuffer(this.#size);
+      this.#used = 0;
+    }
+    this.#used += size;
+    return new Uint8Array(this.#slab, this.#used - size, size);
+  }
+}
+/** For answers, which are gone soon. */
+const brief = new Slabs(64 << 10, 8 << 10);
+/** For what is stored: small, because one value that stays keeps the room of those that went. */
+const kept = new Slabs(8 << 10, 2 << 10);
+
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
@@ -25,7 +52,11 @@ function storedText(obj: Unstructured): string {
   return JSON.stringify({ kind, apiVersion, metadata: meta, ...rest });
 }
 export function encodeStored(obj: Unstructured): Uint8Array {
-  return encoder.encode(storedText(obj));
+  const text = storedText(obj);
+  if (text.length > kept.largest) return encoder.encode(text);
+  // ASCII, as nearly all is: a byte for each code unit.
+  const bytes = kept.take(text.length);
+  return encoder.encodeInto(text, bytes).read === text.length ? bytes : encoder.encode(text);
 }
 
 /** Any bytes of this module, decoded. */
@@ -100,20 +131,8 @@ export function writeServed(
   return start + bytes.length + shift;
 }
 
-const slabSize = 64 << 10;
-let slab = new ArrayBuffer(slabSize);
-let used = 0;
-
-/** Room for bytes that do not live long: cut from larger pieces, because the host's own bookkeeping makes each buffer dear. */
-export function slice(size: number): Uint8Array {
-  if (size > slabSize >> 3) return new Uint8Array(size);
-  if (used + size > slabSize) {
-    slab = new ArrayBuffer(slabSize);
-    used = 0;
-  }
-  used += size;
-  return new Uint8Array(slab, used - size, size);
-}
+/** Room for bytes that do not live long. */
+export const slice = (size: number): Uint8Array => brief.take(size);
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true;
