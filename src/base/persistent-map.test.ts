@@ -52,6 +52,37 @@ test('behaves as a sorted map, and every old version stays as it was', () => {
   );
 });
 
+test('many changes at once are as one after the other, and the map before stays as it was', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(step, { maxLength: 120 }), { maxLength: 8 }), fc.boolean(), (batches, many) => {
+      const names = many ? Array.from({ length: 700 }, (_, i) => [`k${i}`, i] as const) : [];
+      let one = PersistentMap.empty<number>();
+      for (const [k, v] of names) one = one.set(k, v);
+      let all = PersistentMap.fromSorted([...one]);
+      for (const batch of batches) {
+        const before = all;
+        const entries = [...before];
+        const changes = new Map<string, number | undefined>();
+        for (const s of batch) {
+          changes.set(s.key, s.type === 'set' ? s.value : undefined);
+          one = s.type === 'set' ? one.set(s.key, s.value) : one.delete(s.key);
+        }
+        all = all.update(changes);
+        assert.deepEqual([...all], [...one]);
+        assert.deepEqual([...before], entries);
+        assert.equal(all.size, one.size);
+        for (const k of changes.keys()) {
+          assert.equal(all.get(k), one.get(k));
+          assert.equal(all.count('', k), one.count('', k));
+        }
+      }
+      // A tree that changes left in good order takes single ones.
+      for (const [k] of [...all]) all = all.delete(k);
+      assert.equal(all.size, 0);
+    }),
+  );
+});
+
 test('stays balanced while large, from inserts in any order and from sorted input', () => {
   const names = Array.from({ length: 5000 }, (_, i) => `/registry/pods/${String((i * 7919) % 5000).padStart(5, '0')}`);
   let map = PersistentMap.empty<number>();

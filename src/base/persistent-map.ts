@@ -51,6 +51,8 @@ function inner<V>(children: Node<V>[]): Node<V> {
   return { keys, values: undefined, children, size };
 }
 
+const isLess = (a: string, b: string, exact: boolean) => (exact ? compareKeys(a, b) < 0 : a < b);
+
 /** Index of the first key that is not less than `key`. */
 function lowerBound(keys: readonly string[], key: string, exact: boolean): number {
   let low = 0;
@@ -58,7 +60,7 @@ function lowerBound(keys: readonly string[], key: string, exact: boolean): numbe
   while (low < high) {
     const middle = (low + high) >>> 1;
     const at = keys[middle] as string;
-    if (exact ? compareKeys(at, key) < 0 : at < key) low = middle + 1;
+    if (isLess(at, key, exact)) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -159,6 +161,62 @@ function rebalanced<V>(children: readonly Node<V>[], at: number, child: Node<V>)
   return copy;
 }
 
+/** A key and its new value; undefined removes it. */
+type Change<V> = readonly [key: string, value: V | undefined];
+
+/** What comes in the node's place when these changes, in order and all within its span, are made: nodes of the same depth, or none. */
+function updated<V>(node: Node<V>, changes: readonly Change<V>[], exact: boolean): Node<V>[] {
+  if (!node.children) return evenly(mergedEntries(node, changes, exact), maxEntries).map(leafOf);
+  const children: Node<V>[] = [];
+  let from = 0;
+  for (const [i, child] of node.children.entries()) {
+    const bound = node.keys[i + 1];
+    let to = from;
+    while (to < changes.length && (bound === undefined || isLess((changes[to] as Change<V>)[0], bound, exact))) to += 1;
+    if (to === from) children.push(child);
+    else children.push(...updated(child, changes.slice(from, to), exact));
+    from = to;
+  }
+  return evenly(withoutSmall(children), maxEntries).map(inner);
+}
+
+function mergedEntries<V>(node: Node<V>, changes: readonly Change<V>[], exact: boolean): [string, V][] {
+  const values = node.values as V[];
+  const out: [string, V][] = [];
+  let at = 0;
+  for (const [key, value] of changes) {
+    while (at < node.keys.length && isLess(node.keys[at] as string, key, exact)) {
+      out.push([node.keys[at] as string, values[at] as V]);
+      at += 1;
+    }
+    if (node.keys[at] === key) at += 1;
+    if (value !== undefined) out.push([key, value]);
+  }
+  for (; at < node.keys.length; at++) out.push([node.keys[at] as string, values[at] as V]);
+  return out;
+}
+
+function leafOf<V>(entries: readonly (readonly [string, V])[]): Node<V> {
+  return leaf(
+    entries.map(entry => entry[0]),
+    entries.map(entry => entry[1]),
+  );
+}
+
+/** The nodes with those that hold too few joined to a neighbour. */
+function withoutSmall<V>(nodes: readonly Node<V>[]): Node<V>[] {
+  const out: Node<V>[] = [];
+  for (const node of nodes) {
+    const last = out.at(-1);
+    if (!last || (last.keys.length >= minEntries && node.keys.length >= minEntries)) out.push(node);
+    else {
+      const pair = merged(last, node);
+      out.splice(-1, 1, ...(pair.keys.length > maxEntries ? split(pair) : [pair]));
+    }
+  }
+  return out;
+}
+
 /** Number of keys less than `key`. */
 function rankOf<V>(root: Node<V>, key: string, exact: boolean): number {
   let node = root;
@@ -206,6 +264,15 @@ function* entriesFrom<V>(node: Node<V>, start: string, exact: boolean): Generato
   }
 }
 
+/** The tree over nodes of the same depth, in order. */
+function rootOf<V>(nodes: Node<V>[], fill: number): Node<V> {
+  let level = nodes;
+  while (level.length > 1) level = evenly(level, fill).map(inner);
+  let root = level[0] ?? leaf<V>([], []);
+  while (root.children?.length === 1) root = root.children[0] as Node<V>;
+  return root;
+}
+
 export class PersistentMap<V> {
   readonly #root: Node<V>;
   /** Two keys may need the exact comparison: then the engine's own `<` on strings is not enough. */
@@ -223,21 +290,8 @@ export class PersistentMap<V> {
   /** Builds from entries in ascending order without duplicates, in linear time. */
   static fromSorted<V>(entries: readonly (readonly [string, V])[]): PersistentMap<V> {
     const fill = maxEntries - 4;
-    let exact = false;
-    let nodes: Node<V>[] = [];
-    for (const part of evenly(entries, fill)) {
-      const keys = part.map(entry => entry[0]);
-      exact ||= keys.some(key => unordered.test(key));
-      nodes.push(
-        leaf(
-          keys,
-          part.map(entry => entry[1]),
-        ),
-      );
-    }
-    if (nodes.length === 0) return PersistentMap.empty();
-    while (nodes.length > 1) nodes = evenly(nodes, fill).map(inner);
-    return new PersistentMap(nodes[0] as Node<V>, exact);
+    const exact = entries.some(([key]) => unordered.test(key));
+    return new PersistentMap(rootOf(evenly(entries, fill).map(leafOf), fill), exact);
   }
 
   get size(): number {
@@ -269,6 +323,14 @@ export class PersistentMap<V> {
     if (root === this.#root) return this;
     while (root.children?.length === 1) root = root.children[0] as Node<V>;
     return new PersistentMap(root, root.size > 0 && this.#exact);
+  }
+
+  /** The map after many changes, where undefined removes a key: each part that they touch is copied once only. */
+  update(changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
+    const exact = this.#exact || [...changes.keys()].some(key => unordered.test(key));
+    const ordered = [...changes].sort(([a], [b]) => (isLess(a, b, exact) ? -1 : 1));
+    const root = rootOf(updated(this.#root, ordered, exact), maxEntries);
+    return new PersistentMap(root, root.size > 0 && exact);
   }
 
   /** Number of keys in [start, end); without `end`, from `start` on. */

@@ -67,8 +67,8 @@ function metadataFields(obj: Unstructured): Record<string, string> {
 /** Each snapshot holds the paths that were copied since the one before; states between them are made again when somebody asks. */
 const snapshotEvery = 64;
 
-function replay(root: PersistentMap<Entry>, { entry, deleted }: CacheEvent): PersistentMap<Entry> {
-  return deleted ? root.delete(entry.key) : root.set(entry.key, entry);
+function replay(root: PersistentMap<Entry>, events: readonly CacheEvent[]): PersistentMap<Entry> {
+  return root.update(new Map(events.map(({ entry, deleted }) => [entry.key, deleted ? undefined : entry])));
 }
 
 /** A queue of events that forgets the oldest when it is full, by count or by bytes. */
@@ -110,7 +110,7 @@ function eventWindow(limits: WindowLimits) {
     rootBefore(index: number): PersistentMap<Entry> {
       let from = index;
       while (from > 0 && !events[from - 1]?.snapshot) from -= 1;
-      return events.slice(from, index).reduce(replay, events[from - 1]?.snapshot ?? base);
+      return replay(events[from - 1]?.snapshot ?? base, events.slice(from, index));
     },
     /** Index of the first event whose revision is greater. */
     after(revision: number): number {
@@ -131,6 +131,8 @@ function eventWindow(limits: WindowLimits) {
 export function createKindCache(prefix: string, revision: number, limits: WindowLimits = defaultWindow): KindCache {
   const byKey = new Map<string, Entry>();
   let root = PersistentMap.empty<Entry>();
+  /** What changed since `root`, which is brought up to date when it is asked for: many changes at once are cheaper. */
+  const changed = new Map<string, Entry | undefined>();
   let untilSnapshot = snapshotEvery;
   let oldest = revision;
   let fieldsOf: FieldsOf = () => ({});
@@ -141,9 +143,16 @@ export function createKindCache(prefix: string, revision: number, limits: Window
     labels: obj.metadata.labels ?? noLabels,
     fields: { ...metadataFields(obj), ...fieldsOf(obj) },
   });
+  function currentRoot(): PersistentMap<Entry> {
+    if (changed.size > 0) {
+      root = root.update(changed);
+      changed.clear();
+    }
+    return root;
+  }
   function publish(change: Omit<CacheEvent, 'snapshot' | 'frames'>): void {
     untilSnapshot = untilSnapshot > 1 ? untilSnapshot - 1 : snapshotEvery;
-    const snapshot = untilSnapshot === snapshotEvery ? root : undefined;
+    const snapshot = untilSnapshot === snapshotEvery ? currentRoot() : undefined;
     const event: CacheEvent = { ...change, snapshot, frames: undefined };
     window.push(event, dropped => {
       oldest = dropped.revision;
@@ -156,7 +165,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
     prefix,
     get: key => byKey.get(key),
     get root() {
-      return root;
+      return currentRoot();
     },
     get oldest() {
       return oldest;
@@ -164,7 +173,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
     rootAt(at) {
       if (at < oldest) return undefined;
       const index = window.after(at);
-      return window.at(index) ? window.rootBefore(index) : root;
+      return window.at(index) ? window.rootBefore(index) : currentRoot();
     },
     eventsAfter: at => window.from(window.after(at)),
     subscribe(listener) {
@@ -176,7 +185,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
       const previous = byKey.get(key);
       const entry = new Entry(key, kv, hint && describe(hint.object));
       byKey.set(key, entry);
-      root = root.set(key, entry);
+      changed.set(key, entry);
       publish({ revision: kv.modRevision, entry, previous, deleted: false });
       return entry;
     },
@@ -184,7 +193,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
       const previous = byKey.get(key);
       if (!previous) return;
       byKey.delete(key);
-      root = root.delete(key);
+      changed.set(key, undefined);
       const entry = previous.at(at);
       publish({ revision: at, entry, previous, deleted: true });
     },
@@ -194,6 +203,7 @@ export function createKindCache(prefix: string, revision: number, limits: Window
         const key = kv.key.slice(prefix.length);
         byKey.set(key, new Entry(key, kv));
       }
+      changed.clear();
       root = PersistentMap.fromSorted([...byKey]);
       window.clear(root);
       oldest = at;
