@@ -73,6 +73,12 @@ describe('the HTTP adapter', () => {
     made.on('error', () => {});
     return made;
   }
+  function overHttp1(): tls.TLSSocket {
+    const ca = pki.ca.certificate;
+    const socket = tls.connect({ port: server.port, host: '127.0.0.1', ca, ALPNProtocols: ['http/1.1'] });
+    socket.on('error', () => {});
+    return socket;
+  }
   async function ask(from: http2.ClientHttp2Session, body?: Uint8Array): Promise<{ status: number; text: string }> {
     const stream = from.request(
       { ':path': '/x?a=b', ':method': body ? 'POST' : 'GET' },
@@ -151,13 +157,7 @@ describe('the HTTP adapter', () => {
       ALPNProtocols: ['h2'],
     });
     secured.on('error', () => {});
-    const half = tls.connect({
-      port: server.port,
-      host: '127.0.0.1',
-      ca: pki.ca.certificate,
-      ALPNProtocols: ['http/1.1'],
-    });
-    half.on('error', () => {});
+    const half = overHttp1();
     half.write('GET /x HTTP/1.1\r\nhost: x\r\nx-never: ');
     const all = [plain, secured, half];
     for (const socket of all) socket.resume();
@@ -188,13 +188,28 @@ describe('the HTTP adapter', () => {
     assert.equal((await ask(other)).status, 200);
     other.destroy();
   });
-  it('speaks HTTP/1.1, and hands connections over', async () => {
-    const socket = tls.connect({
-      port: server.port,
-      host: '127.0.0.1',
-      ca: pki.ca.certificate,
-      ALPNProtocols: ['http/1.1'],
+  it('says nothing about nonsense in the midst of an answer', async () => {
+    const socket = overHttp1();
+    let text = '';
+    socket.on('data', chunk => {
+      text += String(chunk).replaceAll('\0', '');
     });
+    socket.write('GET /endless HTTP/1.1\r\nhost: x\r\n\r\n');
+    while (!text.includes('200 OK')) await once(socket, 'data');
+    const gone = nextEnd();
+    socket.write('this is no request\r\n\r\n');
+    await closed(socket);
+    await gone;
+    assert.equal(text.split('HTTP/1.1').length, 2, text.slice(0, 2_000));
+  });
+  it('answers nonsense that comes instead of a request', async () => {
+    const socket = overHttp1();
+    socket.write('this is no request\r\n\r\n');
+    assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 400 /);
+    await closed(socket);
+  });
+  it('speaks HTTP/1.1, and hands connections over', async () => {
+    const socket = overHttp1();
     await once(socket, 'secureConnect');
     socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello');
     const read = async (until: RegExp): Promise<string> => {

@@ -1,5 +1,5 @@
 /** HTTP/2 (stream API) and HTTP/1.1 over TLS in front of a `Handler`. */
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import http2 from 'node:http2';
 import type { Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
@@ -119,20 +119,27 @@ function http1Server(handle: Handler, limits: HttpLimits, bodies: OpenBodies): S
     connectionsCheckingInterval: sweepInterval(limits),
   });
   const peer = (socket: unknown) => (socket as PeerSocket)[peerKey] ?? {};
-  server.on('request', (request, response) => serveRequest1(handle, request, response, peer(request.socket), bodies));
+  const answers = new WeakMap<object, ServerResponse>();
+  server.on('request', (request, response) => {
+    answers.set(request.socket, response);
+    serveRequest1(handle, request, response, peer(request.socket), bodies);
+  });
   server.on('upgrade', (request, socket, head) => {
     void serveUpgrade(handle, request, socket as Socket, head, peer(socket));
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseNonsense(error, socket as Socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    refuseNonsense(error, socket as Socket, answers.get(socket));
+  });
   // Connections are handed to this server, it never listens itself; this is what starts its watch over slow requests.
   server.emit('listening');
   server.on('connection', (socket: Socket) => socket.setTimeout(limits.idleMs, () => socket.destroy()));
   return server;
 }
 
-/** What is no HTTP gets an answer if it can, and the connection ends. */
-function refuseNonsense({ code }: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || code === 'ECONNRESET') {
+/** What is no HTTP gets an answer if it can, and the connection ends. In the midst of the last request's answer it cannot. */
+function refuseNonsense({ code }: NodeJS.ErrnoException, socket: Socket, last: ServerResponse | undefined): void {
+  const isAnswering = last?.headersSent === true && !last.writableEnded;
+  if (!socket.writable || isAnswering || code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
