@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type CacheEvent, createKindCache } from '../storage/kind-cache.ts';
 import { createBroadcasts } from './broadcast.ts';
+import type { Piece } from './frame-queue.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const prefix = '/registry/pods/';
@@ -36,7 +37,11 @@ function setup(perTurn?: number) {
 
 function receiver() {
   const got: string[] = [];
-  return { got, push: (frames: Uint8Array) => got.push(new TextDecoder().decode(frames)), end: () => got.push('end') };
+  return {
+    got,
+    pushPieces: (pieces: readonly Piece[]) => got.push(...pieces.map(({ bytes }) => new TextDecoder().decode(bytes))),
+    end: () => got.push('end'),
+  };
 }
 
 describe('broadcasts', () => {
@@ -81,7 +86,7 @@ describe('broadcasts', () => {
     const membership = channel('alike').join(one);
     put('x');
     membership.catchUp();
-    one.push(utf8('bookmark'));
+    one.got.push('bookmark');
     endTurn();
     assert.deepEqual(one.got, ['x@1;', 'bookmark']);
   });

@@ -1,14 +1,14 @@
 /**
  * Watches that ask for the same get the same frames: an event is filtered and encoded once for all of them. They are told in rounds, some
- * in each turn of the event loop, and each gets all that happened since it was told last, in one piece: so thousands of watchers do not
- * keep requests waiting, and the more there is to do, the less each event costs.
+ * in each turn of the event loop, and each gets all that happened since it was told last: so thousands of watchers do not keep requests
+ * waiting, and the more there is to do, the less each event costs.
  */
 import type { CacheEvent, KindCache } from '../storage/kind-cache.ts';
-import { joinFrames } from './frame-queue.ts';
+import { inPieces, type Piece } from './frame-queue.ts';
 
 /** One watcher's end. */
 interface Receiver {
-  push(frames: Uint8Array): void;
+  pushPieces(pieces: readonly Piece[]): void;
   /** The cache lost its place: the watch must end. */
   end(): void;
 }
@@ -62,7 +62,7 @@ class FrameLog {
   /** The number of the first that is kept. */
   #first = 0;
   /** Memo: in one turn many are behind by the same. */
-  #joined: { from: number; to: number; bytes: Uint8Array } | undefined;
+  #behind: { from: number; to: number; pieces: readonly Piece[] } | undefined;
 
   get end(): number {
     return this.#first + this.#frames.length;
@@ -70,21 +70,17 @@ class FrameLog {
   add(frame: Uint8Array): void {
     this.#frames.push(frame);
   }
-  /** The frames from this number on, in one piece. */
-  since(from: number): Uint8Array {
+  /** The frames from this number on. */
+  since(from: number): readonly Piece[] {
     const to = this.end;
-    if (this.#joined?.from !== from || this.#joined.to !== to) {
-      const frames = this.#frames.slice(from - this.#first);
-      const size = frames.reduce((sum, frame) => sum + frame.length, 0);
-      const bytes = frames.length === 1 ? (frames[0] as Uint8Array) : joinFrames(frames, size);
-      this.#joined = { from, to, bytes };
-    }
-    return this.#joined.bytes;
+    if (this.#behind?.from !== from || this.#behind.to !== to)
+      this.#behind = { from, to, pieces: inPieces(this.#frames.slice(from - this.#first)) };
+    return this.#behind.pieces;
   }
   dropBefore(number: number): void {
     this.#frames = this.#frames.slice(number - this.#first);
     this.#first = number;
-    if (this.#frames.length === 0) this.#joined = undefined;
+    this.#behind = undefined;
   }
 }
 
@@ -113,7 +109,7 @@ function createChannel(options: {
     const from = member.next;
     if (from === log.end) return false;
     member.next = log.end;
-    member.receiver.push(log.since(from));
+    member.receiver.pushPieces(log.since(from));
     return true;
   }
   function schedule(): void {

@@ -5,7 +5,38 @@ import type { ByteSink, PushSource } from './push-source.ts';
 const maxFrames = 10_000;
 const maxBytes = 16 << 20;
 /** Frames waiting together are sent together, up to about so many bytes. */
-export const joinBytes = 64 << 10;
+const joinBytes = 64 << 10;
+
+/** Frames that many watchers get together. Whoever can write at once shares one copy; whoever cannot keeps the frames that all share. */
+export class Piece {
+  readonly frames: readonly Uint8Array[];
+  readonly #size: number;
+  #bytes: Uint8Array | undefined;
+
+  constructor(frames: readonly Uint8Array[], size: number) {
+    this.frames = frames;
+    this.#size = size;
+  }
+  get bytes(): Uint8Array {
+    this.#bytes ??= joinFrames(this.frames, this.#size);
+    return this.#bytes;
+  }
+}
+
+/** The frames in pieces of a good size for writing. */
+export function inPieces(frames: readonly Uint8Array[]): Piece[] {
+  const pieces: Piece[] = [];
+  let start = 0;
+  let size = 0;
+  for (const [i, frame] of frames.entries()) {
+    size += frame.length;
+    if (size < joinBytes && i + 1 < frames.length) continue;
+    pieces.push(new Piece(frames.slice(start, i + 1), size));
+    start = i + 1;
+    size = 0;
+  }
+  return pieces;
+}
 
 /**
  * Gives what it begins with first, then what is pushed. `closed` is called once, when either side ends.
@@ -31,9 +62,15 @@ export class FrameQueue implements PushSource {
   push(frame: Uint8Array): void {
     if (this.#open && this.#sink) this.#open = this.#sink.write(frame);
     else if (this.#waiting) this.#answer({ done: false, value: frame });
-    else if (!this.#done) this.#keep(frame);
+    else this.#keep(frame);
+  }
+  pushPieces(pieces: readonly Piece[]): void {
+    for (const piece of pieces)
+      if (this.#open || this.#waiting) this.push(piece.bytes);
+      else for (const frame of piece.frames) this.#keep(frame);
   }
   #keep(frame: Uint8Array): void {
+    if (this.#done) return;
     this.#frames.push(frame);
     this.#bytes += frame.length;
     if (this.#frames.length <= maxFrames && this.#bytes <= maxBytes) return;
@@ -121,11 +158,13 @@ export class FrameQueue implements PushSource {
       this.#bytes -= frame.length;
     }
     this.#frames = count === this.#frames.length ? [] : this.#frames.slice(count);
-    return batch.length > 1 ? joinFrames(batch, size) : batch[0];
+    return batch.length > 0 ? joinFrames(batch, size) : undefined;
   }
 }
 
-export function joinFrames(frames: readonly Uint8Array[], size: number): Uint8Array {
+function joinFrames(frames: readonly Uint8Array[], size: number): Uint8Array {
+  const [only] = frames;
+  if (only && frames.length === 1) return only;
   const out = new Uint8Array(size);
   let at = 0;
   for (const frame of frames) {
