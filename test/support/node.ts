@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import { isAlive } from '../../src/base/node/processes.ts';
 import { removePods } from '../../src/kubelet/leftovers.ts';
 import { type Containerd, startContainerd } from '../../src/kubelet/runtime/containerd.ts';
 import { busyboxArchive } from './images.ts';
@@ -62,7 +63,8 @@ export async function createNodeFixture(subnet = '10.199.1.0/24'): Promise<NodeF
   let containerd: Containerd | undefined;
   const destroy = async () => {
     try {
-      if (containerd) await removePods(containerd.runtime);
+      // A node that was stopped has ended it already.
+      if (containerd && isAlive(containerd.pid)) await removePods(containerd.runtime);
     } finally {
       await containerd?.stop();
       containerd = undefined;
