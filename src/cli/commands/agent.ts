@@ -4,7 +4,7 @@ import { hostAddresses } from '../../kubelet/host/machine.ts';
 import { command } from '../command.ts';
 import { UsageError } from '../flags.ts';
 import { runAgent } from '../run/agent.ts';
-import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { hostEnvironment, startWithParent, stopSignal } from '../run/environment.ts';
 import { parseJoinToken } from '../run/join.ts';
 import { addressGone } from '../run/own-addresses.ts';
 import { reportFatal, reportReady } from '../supervisor.ts';
@@ -30,6 +30,7 @@ export const agent = command({
     if (flags.server.length === 0 || flags.token === undefined) throw new UsageError('--server and --token are needed');
     const token = parseJoinToken(flags.token);
     const nodeIps = flags['node-ip'].length > 0 ? flags['node-ip'] : hostAddresses();
+    startWithParent();
     const environment = hostEnvironment('agent');
     try {
       const node = await runAgent({

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf } from '../../base/errors.ts';
 import { command } from '../command.ts';
 import { runApiServer } from '../run/apiserver.ts';
-import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { hostEnvironment, startWithParent, stopSignal } from '../run/environment.ts';
 import { reportFatal, reportReady } from '../supervisor.ts';
 
 const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8'));
@@ -41,6 +41,7 @@ export const apiserver = command({
     'disable-admission-plugins': { type: 'list', help: 'admission plugins to switch off' },
   },
   async run(flags) {
+    startWithParent();
     const environment = hostEnvironment('apiserver');
     const [from = 30_000, to = 32_767] = flags['service-node-port-range'].split('-').map(Number);
     const isAddress = (text: string) => /^[\d.]+$|:/.test(text);

@@ -1,6 +1,6 @@
 import { command } from '../command.ts';
 import { managerClientsFor } from '../run/connect.ts';
-import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { hostEnvironment, startWithParent, stopSignal } from '../run/environment.ts';
 import { managerFor } from '../run/manager.ts';
 import { reportReady } from '../supervisor.ts';
 
@@ -29,6 +29,7 @@ export const controllerManager = command({
     'leader-elect': { type: 'boolean', default: true, help: 'work only while holding the lease' },
   },
   async run(flags) {
+    startWithParent();
     const environment = hostEnvironment('controller-manager');
     const { close, client, clientFor } = managerClientsFor(flags.kubeconfig, environment);
     const manager = managerFor({

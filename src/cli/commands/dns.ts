@@ -6,7 +6,7 @@ import { command } from '../command.ts';
 import { UsageError } from '../flags.ts';
 import { clientFor } from '../run/connect.ts';
 import { namespacesByAddress, serveDnsPages } from '../run/dns.ts';
-import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { hostEnvironment, startWithParent, stopSignal } from '../run/environment.ts';
 import { reportReady } from '../supervisor.ts';
 
 export const dns = command({
@@ -35,6 +35,7 @@ export const dns = command({
   async run(flags) {
     if (flags['bind-address'].length === 0) throw new UsageError('--bind-address is needed');
     const stubDomains = stubDomainsOf(flags['stub-domain']);
+    startWithParent();
     const environment = hostEnvironment('dns');
     const client = clientFor(flags.kubeconfig, 'tsukube-dns', environment);
     const stopping = new AbortController();

@@ -8,7 +8,7 @@ import { createLinuxNode } from '../../kubelet/linux-node.ts';
 import { command } from '../command.ts';
 import { UsageError } from '../flags.ts';
 import { clientFor } from '../run/connect.ts';
-import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { hostEnvironment, startWithParent, stopSignal } from '../run/environment.ts';
 import { reportReady } from '../supervisor.ts';
 
 export const kubelet = command({
@@ -44,6 +44,7 @@ export const kubelet = command({
     'client-ca-file': { type: 'string', help: 'authority of the clients that may call' },
   },
   async run(flags) {
+    startWithParent();
     const environment = hostEnvironment('kubelet');
     const client = clientFor(flags.kubeconfig, 'kubelet', environment);
     const informers = createInformerFactory(client, environment);

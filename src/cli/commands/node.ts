@@ -2,7 +2,7 @@ import { messageOf } from '../../base/errors.ts';
 import { readClusterConfig } from '../cluster.ts';
 import { command } from '../command.ts';
 import { UsageError } from '../flags.ts';
-import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { hostEnvironment, startWithParent, stopSignal } from '../run/environment.ts';
 import { localIdentity, runNode } from '../run/node.ts';
 import { reportFatal, reportReady } from '../supervisor.ts';
 import { dataDirFlag } from './shared.ts';
@@ -10,6 +10,7 @@ import { dataDirFlag } from './shared.ts';
 export const node = command({
   flags: { 'data-dir': dataDirFlag },
   async run(flags) {
+    startWithParent();
     const environment = hostEnvironment('node');
     const config = readClusterConfig(flags['data-dir']);
     if (!config) throw new UsageError(`there is no cluster in ${flags['data-dir']}`);

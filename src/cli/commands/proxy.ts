@@ -5,7 +5,7 @@ import { startProxy } from '../../proxy/index.ts';
 import { command } from '../command.ts';
 import { tableFamilies } from '../ranges.ts';
 import { clientFor } from '../run/connect.ts';
-import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { hostEnvironment, startWithParent, stopSignal } from '../run/environment.ts';
 import { healthAddresses, nodePortAddresses, proxyFacts, serveProxy } from '../run/proxy.ts';
 import { reportReady } from '../supervisor.ts';
 
@@ -27,6 +27,7 @@ export const proxy = command({
     cleanup: { type: 'boolean', help: 'remove the rules and end' },
   },
   async run(flags) {
+    startWithParent();
     const environment = hostEnvironment('proxy');
     if (flags.cleanup) return removeProxyTraces(flags.table, device);
     const client = clientFor(flags.kubeconfig, 'kube-proxy', environment);

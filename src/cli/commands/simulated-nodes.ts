@@ -1,7 +1,7 @@
 import { createSimulatedNodes } from '../../kubelet/index.ts';
 import { command } from '../command.ts';
 import { clientFor } from '../run/connect.ts';
-import { hostEnvironment, stopSignal } from '../run/environment.ts';
+import { hostEnvironment, startWithParent, stopSignal } from '../run/environment.ts';
 import { reportReady } from '../supervisor.ts';
 
 export const simulatedNodes = command({
@@ -11,6 +11,7 @@ export const simulatedNodes = command({
     prefix: { type: 'string', default: 'node-', help: 'what their names begin with' },
   },
   async run(flags) {
+    startWithParent();
     const environment = hostEnvironment('simulated-nodes');
     const client = clientFor(flags.kubeconfig, 'kubelet', environment);
     const nodes = createSimulatedNodes({

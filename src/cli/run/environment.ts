@@ -16,6 +16,17 @@ export function hostEnvironment(component: string, level: LogLevel = 'info'): En
 /** Somebody asked this process to stop, or the supervisor that started it is gone. */
 export type StopReason = 'SIGTERM' | 'SIGINT' | 'orphaned';
 
+const abandon = () => process.exit(1);
+
+/**
+ * Ends this process at once should the supervisor that started it go before the start is done, which may wait for a server that went, too.
+ * Called first; `stopSignal` takes over from it.
+ */
+export function startWithParent(): void {
+  if (process.connected === false) abandon();
+  process.once('disconnect', abandon);
+}
+
 /** Resolves at SIGTERM or SIGINT, and with `withParent` when the supervisor is gone. A second signal ends the process at once. */
 export function stopSignal(options: { withParent?: boolean } = {}): Promise<StopReason> {
   return new Promise(resolve => {
@@ -27,6 +38,7 @@ export function stopSignal(options: { withParent?: boolean } = {}): Promise<Stop
         resolve(signal);
       });
     if (!options.withParent) return;
+    process.removeListener('disconnect', abandon);
     process.once('disconnect', () => resolve('orphaned'));
     // Listening keeps the channel, and with it this process, alive.
     process.channel?.unref();
